@@ -1,1 +1,31 @@
-//! (room under construction)
+//! The nouns of desired state, valid by construction, and the snapshot that holds them.
+//!
+//! This crate is the bottom of the pure world: no I/O, no clock, no randomness, no hash order.
+//! Everything else reads a [`Snapshot`]; only [`Snapshot::apply`] makes a new one from [`Change`]s.
+
+pub mod binding;
+pub mod change;
+pub mod host;
+pub mod ids;
+pub mod mac;
+pub mod network;
+pub mod port;
+pub mod snapshot;
+pub mod stamp;
+pub mod subnet;
+pub mod tenant;
+
+pub use binding::Binding;
+pub use change::{Change, Counters, Key, Record};
+pub use host::{EncapIps, Host};
+pub use ids::{
+    HostId, HostIndex, NetworkId, OfPort, PolicyKey, PortId, PortKey, Revision, SubnetId, TenantId, TokenId,
+    Vni,
+};
+pub use mac::MacAddr;
+pub use network::{Encap, Mtu, Network};
+pub use port::{FixedIp, Port, PortSecurity};
+pub use snapshot::Snapshot;
+pub use stamp::{Stamp, Timestamp};
+pub use subnet::{AddressRange, HostRoute, Subnet};
+pub use tenant::{Tenant, Token, TokenRole};

@@ -1,0 +1,103 @@
+//! What a commit changes: records put and keys deleted.
+
+use std::sync::Arc;
+
+use crate::{
+    Binding, Host, HostId, Network, NetworkId, Port, PortId, Subnet, SubnetId, Tenant, TenantId, Token,
+    TokenId,
+};
+
+/// The next numbers to hand out. They only grow (and wrap), so that a number is not reused while a switch that was
+/// away may still have flows or tunnels of its former owner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counters {
+    /// Where the search for a free VNI starts.
+    pub next_vni: u32,
+    /// Where the search for a free port key starts.
+    pub next_port_key: u32,
+    /// Where the search for a free host index starts.
+    pub next_host_index: u32,
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        Counters { next_vni: 1, next_port_key: 1, next_host_index: 1 }
+    }
+}
+
+/// One stored object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Record {
+    /// A tenant.
+    Tenant(Arc<Tenant>),
+    /// An API token.
+    Token(Arc<Token>),
+    /// A network.
+    Network(Arc<Network>),
+    /// A subnet.
+    Subnet(Arc<Subnet>),
+    /// A port.
+    Port(Arc<Port>),
+    /// A host.
+    Host(Arc<Host>),
+    /// A host's claim to a port.
+    Binding(Arc<Binding>),
+    /// The allocation counters (there is one such record).
+    Counters(Counters),
+}
+
+/// The name of a stored object.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Key {
+    /// A tenant.
+    Tenant(TenantId),
+    /// An API token.
+    Token(TokenId),
+    /// A network.
+    Network(NetworkId),
+    /// A subnet.
+    Subnet(SubnetId),
+    /// A port.
+    Port(PortId),
+    /// A host.
+    Host(HostId),
+    /// A host's claim to a port.
+    Binding(PortId, HostId),
+    /// The allocation counters.
+    Counters,
+}
+
+impl Record {
+    /// The name under which the record is stored.
+    pub fn key(&self) -> Key {
+        match self {
+            Record::Tenant(r) => Key::Tenant(r.id.clone()),
+            Record::Token(r) => Key::Token(r.id),
+            Record::Network(r) => Key::Network(r.id),
+            Record::Subnet(r) => Key::Subnet(r.id),
+            Record::Port(r) => Key::Port(r.id),
+            Record::Host(r) => Key::Host(r.id.clone()),
+            Record::Binding(r) => Key::Binding(r.port, r.host.clone()),
+            Record::Counters(_) => Key::Counters,
+        }
+    }
+}
+
+/// One step of a commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// Create the record or replace the one with the same key.
+    Put(Record),
+    /// Remove the record; nothing happens when there is none.
+    Delete(Key),
+}
+
+impl Change {
+    /// The name of the record that the step touches.
+    pub fn key(&self) -> Key {
+        match self {
+            Change::Put(record) => record.key(),
+            Change::Delete(key) => key.clone(),
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! A newtype for every identifier, so that a VNI can never be passed where an ofport is meant.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use thiserror::Error;
+use uuid::Uuid;
+
+/// An identifier that is not well formed, with the field's rule as the message.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{what} {got:?} {reason}")]
+pub struct InvalidId {
+    /// Which kind of identifier was being read.
+    pub what: &'static str,
+    /// The text or number that was given.
+    pub got: String,
+    /// The rule it breaks.
+    pub reason: &'static str,
+}
+
+macro_rules! uuid_id {
+    ($(#[$doc:meta])* $name:ident, $what:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub Uuid);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidId;
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                Uuid::parse_str(text).map(Self).map_err(|_| InvalidId {
+                    what: $what,
+                    got: text.to_owned(),
+                    reason: "is not a UUID",
+                })
+            }
+        }
+    };
+}
+
+uuid_id!(
+    /// A tenant's network.
+    NetworkId,
+    "network id"
+);
+uuid_id!(
+    /// A range of addresses on a network.
+    SubnetId,
+    "subnet id"
+);
+uuid_id!(
+    /// A tenant's attachment point; what `external_ids:iface-id` of an interface names.
+    PortId,
+    "port id"
+);
+uuid_id!(
+    /// An API token's public handle (the secret itself is never stored).
+    TokenId,
+    "token id"
+);
+
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident, $what:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// The text as it stands in API bodies and in OVSDB.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidId;
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                let fits = (1..=64).contains(&text.len());
+                let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':'));
+                if fits && plain && text != "." && text != ".." {
+                    return Ok(Self(text.into()));
+                }
+                let reason = "must be 1 to 64 characters of A-Z a-z 0-9 - _ . :";
+                Err(InvalidId { what: $what, got: text.chars().take(80).collect(), reason })
+            }
+        }
+    };
+}
+
+text_id!(
+    /// The owner of networks; "project" to OpenStack clients, whose ids are 32 hex digits.
+    TenantId,
+    "project_id"
+);
+impl HostId {
+    /// A name that sorts before every real one: where a walk over all hosts begins.
+    pub(crate) fn first() -> HostId {
+        HostId("".into())
+    }
+}
+
+text_id!(
+    /// A host, named by its `external_ids:system-id`.
+    HostId,
+    "host id"
+);
+
+/// A 24-bit virtual network identifier, 1..=16777215 (RFC 7348 section 5). Unique over all encapsulations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Vni(u32);
+
+impl Vni {
+    /// The smallest VNI a network may have; 0 is what BFD uses between VTEPs.
+    pub const MIN: Vni = Vni(1);
+    /// The largest VNI: all 24 bits set.
+    pub const MAX: Vni = Vni(0x00ff_ffff);
+
+    /// A VNI, if `value` is within 1..=16777215.
+    pub fn new(value: u32) -> Option<Vni> {
+        (Self::MIN.0..=Self::MAX.0).contains(&value).then_some(Vni(value))
+    }
+
+    /// The number that goes into the tunnel header and into the network register.
+    pub fn get(self) -> u32 {
+        self.0
+    }
+}
+
+impl fmt::Display for Vni {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A host's small number, 1..=14999; tunnel ports towards it are pinned at a base plus this number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct HostIndex(u16);
+
+impl HostIndex {
+    /// The largest index: three encapsulations times 15,000 tunnel ports fit below OVS's ofport limit of 65279.
+    pub const MAX: HostIndex = HostIndex(14_999);
+
+    /// An index, if `value` is within 1..=14999.
+    pub fn new(value: u32) -> Option<HostIndex> {
+        let small = u16::try_from(value).ok()?;
+        (1..=Self::MAX.0).contains(&small).then_some(HostIndex(small))
+    }
+
+    /// The number itself.
+    pub fn get(self) -> u16 {
+        self.0
+    }
+}
+
+impl fmt::Display for HostIndex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A port's 28-bit number in registers and cookies, 1..=0x0fff_ffff; allocated once, unique over all tenants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PortKey(u32);
+
+impl PortKey {
+    /// The largest port key: what fits the cookie's 28-bit id field.
+    pub const MAX: PortKey = PortKey(0x0fff_ffff);
+
+    /// A key, if `value` is within 1..=0x0fffffff.
+    pub fn new(value: u32) -> Option<PortKey> {
+        (1..=Self::MAX.0).contains(&value).then_some(PortKey(value))
+    }
+
+    /// The number that goes into the source and destination registers.
+    pub fn get(self) -> u32 {
+        self.0
+    }
+}
+
+impl fmt::Display for PortKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The number of a policy (a set of security groups) in registers; 0 means none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct PolicyKey(pub u32);
+
+/// An OpenFlow port number that Open vSwitch gave a local interface, 1..=65279.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OfPort(u16);
+
+impl OfPort {
+    /// An ofport, if `value` is one that Open vSwitch assigns (1..=65279); -1 and reserved numbers are not.
+    pub fn new(value: i64) -> Option<OfPort> {
+        let small = u16::try_from(value).ok()?;
+        (1..=65_279).contains(&small).then_some(OfPort(small))
+    }
+
+    /// The number itself.
+    pub fn get(self) -> u16 {
+        self.0
+    }
+}
+
+impl fmt::Display for OfPort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The number of a committed state of the store: +1 for every durable commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Revision(pub u64);
+
+impl fmt::Display for Revision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

@@ -1,0 +1,70 @@
+//! Networks: one broadcast domain each, carried under one VNI.
+
+use crate::ids::{NetworkId, TenantId, Vni};
+use crate::stamp::Stamp;
+
+/// How a network's packets travel between hosts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Encap {
+    /// RFC 7348, the default.
+    Vxlan,
+    /// RFC 8926, without options.
+    Geneve,
+    /// RFC 2890: GRE with the VNI as key.
+    Gre,
+}
+
+impl Encap {
+    /// All encapsulations, in the order of their tunnel port ranges.
+    pub const ALL: [Encap; 3] = [Encap::Vxlan, Encap::Geneve, Encap::Gre];
+
+    /// The interface type in OVSDB and the `provider:network_type` in the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Encap::Vxlan => "vxlan",
+            Encap::Geneve => "geneve",
+            Encap::Gre => "gre",
+        }
+    }
+
+    /// The encapsulation with that [`Encap::name`].
+    pub fn from_name(name: &str) -> Option<Encap> {
+        Self::ALL.into_iter().find(|e| e.name() == name)
+    }
+
+    /// Bytes that the tunnel adds in front of the inner IP packet over an IPv4 underlay: inner Ethernet 14,
+    /// outer IPv4 20, and UDP 8 + header 8 (VXLAN, Geneve) or GRE with key 8. Over IPv6 it is 20 more.
+    pub fn overhead(self) -> u16 {
+        match self {
+            Encap::Vxlan | Encap::Geneve => 50,
+            Encap::Gre => 42,
+        }
+    }
+}
+
+/// The largest IP packet that workloads of a network may send, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Mtu(pub u16);
+
+/// A tenant's network: a broadcast domain of ports on any hosts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Network {
+    /// Its id.
+    pub id: NetworkId,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// Name, description, times.
+    pub stamp: Stamp,
+    /// Its virtual network identifier; never changes while the network lives.
+    pub vni: Vni,
+    /// How its packets travel between hosts.
+    pub encap: Encap,
+    /// The largest IP packet its workloads may send.
+    pub mtu: Mtu,
+    /// When false, none of its ports sends or receives.
+    pub admin_up: bool,
+    /// What new ports get for their port security when they do not say.
+    pub port_security_default: bool,
+    /// The DNS domain of its ports' names; may be empty.
+    pub dns_domain: String,
+}

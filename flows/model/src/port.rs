@@ -1,0 +1,56 @@
+//! Ports: a tenant's attachment points, with their addresses.
+
+use std::net::IpAddr;
+
+use crate::ids::{NetworkId, PortId, PortKey, SubnetId, TenantId};
+use crate::mac::MacAddr;
+use crate::stamp::Stamp;
+
+/// One address of a port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FixedIp {
+    /// The subnet it is taken from.
+    pub subnet: SubnetId,
+    /// The address.
+    pub address: IpAddr,
+}
+
+/// Whether what a port sends is checked against its own addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PortSecurity {
+    /// Only the port's own MAC and addresses may appear as source.
+    Enforced,
+    /// Anything may be sent within the network.
+    Off,
+}
+
+/// A tenant's attachment point to a network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Port {
+    /// Its id; what `external_ids:iface-id` names.
+    pub id: PortId,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// The network it belongs to; never changes.
+    pub network: NetworkId,
+    /// Its number in registers and cookies; never changes.
+    pub key: PortKey,
+    /// Name, description, times.
+    pub stamp: Stamp,
+    /// Its Ethernet address, unique in its network.
+    pub mac: MacAddr,
+    /// Its addresses, in the order they were given.
+    pub fixed_ips: Vec<FixedIp>,
+    /// When false, the port neither sends nor receives.
+    pub admin_up: bool,
+    /// Whether its sources are checked.
+    pub security: PortSecurity,
+    /// What uses the port, in its user's words (a container id, a server id).
+    pub device_id: String,
+    /// Which kind of user, in the API's words (`compute:nova`, `weft:agent`).
+    pub device_owner: String,
+    /// The host that its user asks for; a hint, the binding is what counts (`binding:host_id`).
+    pub requested_host: Option<String>,
+    /// Its host name for DNS; may be empty.
+    pub dns_name: String,
+}

@@ -1,0 +1,393 @@
+//! The whole desired state at one revision: immutable to its readers, cheap to copy, indexed for compilation.
+//!
+//! Maps are persistent and ordered: cloning a snapshot copies pointers, and a change shares everything it does not touch.
+
+use std::net::IpAddr;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use rpds::RedBlackTreeMapSync;
+use uuid::Uuid;
+
+use crate::change::{Change, Counters, Key, Record};
+use crate::{
+    Binding, Host, HostId, HostIndex, MacAddr, Network, NetworkId, Port, PortId, PortKey, Revision, Subnet,
+    SubnetId, Tenant, TenantId, Token, TokenId, Vni,
+};
+
+type Map<K, V> = RedBlackTreeMapSync<K, V>;
+
+/// The whole desired state at one revision.
+#[derive(Debug, Clone, Default)]
+pub struct Snapshot {
+    revision: Revision,
+    counters: Counters,
+    tenants: Map<TenantId, Arc<Tenant>>,
+    tokens: Map<TokenId, Arc<Token>>,
+    tokens_by_digest: Map<[u8; 32], TokenId>,
+    networks: Map<NetworkId, Arc<Network>>,
+    subnets: Map<SubnetId, Arc<Subnet>>,
+    ports: Map<PortId, Arc<Port>>,
+    hosts: Map<HostId, Arc<Host>>,
+    /// Claims by port.
+    bindings: Map<(PortId, HostId), Arc<Binding>>,
+    // Indexes, all derived from the records above.
+    networks_by_vni: Map<Vni, NetworkId>,
+    hosts_by_index: Map<HostIndex, HostId>,
+    subnets_by_network: Map<(NetworkId, SubnetId), ()>,
+    ports_by_network: Map<(NetworkId, PortId), ()>,
+    ports_by_key: Map<PortKey, PortId>,
+    ports_by_mac: Map<(NetworkId, MacAddr), PortId>,
+    ports_by_address: Map<(SubnetId, IpAddr), PortId>,
+    /// Claims by host.
+    claims_by_host: Map<(HostId, PortId), ()>,
+    /// The claim in force of each port that has one.
+    bound: Map<PortId, HostId>,
+    /// Ports in force on a host, per network: what decides membership and subscriptions.
+    bound_by_network: Map<(NetworkId, HostId, PortId), ()>,
+    /// The same, seen from the host.
+    bound_by_host: Map<(HostId, NetworkId, PortId), ()>,
+}
+
+/// Records by key.
+impl Snapshot {
+    /// The state before anything was ever stored.
+    pub fn new() -> Snapshot {
+        Snapshot::default()
+    }
+
+    /// The revision of the last commit in it.
+    pub fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    /// The allocation counters.
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// A tenant by id.
+    pub fn tenant(&self, id: &TenantId) -> Option<&Arc<Tenant>> {
+        self.tenants.get(id)
+    }
+
+    /// A token by the SHA-256 of its secret.
+    pub fn token_by_digest(&self, digest: &[u8; 32]) -> Option<&Arc<Token>> {
+        self.tokens.get(self.tokens_by_digest.get(digest)?)
+    }
+
+    /// A token by its handle.
+    pub fn token(&self, id: &TokenId) -> Option<&Arc<Token>> {
+        self.tokens.get(id)
+    }
+
+    /// A network by id.
+    pub fn network(&self, id: &NetworkId) -> Option<&Arc<Network>> {
+        self.networks.get(id)
+    }
+
+    /// A subnet by id.
+    pub fn subnet(&self, id: &SubnetId) -> Option<&Arc<Subnet>> {
+        self.subnets.get(id)
+    }
+
+    /// A port by id.
+    pub fn port(&self, id: &PortId) -> Option<&Arc<Port>> {
+        self.ports.get(id)
+    }
+
+    /// A host by id.
+    pub fn host(&self, id: &HostId) -> Option<&Arc<Host>> {
+        self.hosts.get(id)
+    }
+
+    /// All tenants, by id.
+    pub fn tenants(&self) -> impl Iterator<Item = &Arc<Tenant>> {
+        self.tenants.values()
+    }
+
+    /// All tokens, by handle.
+    pub fn tokens(&self) -> impl Iterator<Item = &Arc<Token>> {
+        self.tokens.values()
+    }
+
+    /// All networks, by id.
+    pub fn networks(&self) -> impl Iterator<Item = &Arc<Network>> {
+        self.networks.values()
+    }
+
+    /// All subnets, by id.
+    pub fn subnets(&self) -> impl Iterator<Item = &Arc<Subnet>> {
+        self.subnets.values()
+    }
+
+    /// All ports, by id.
+    pub fn ports(&self) -> impl Iterator<Item = &Arc<Port>> {
+        self.ports.values()
+    }
+
+    /// All hosts, by id.
+    pub fn hosts(&self) -> impl Iterator<Item = &Arc<Host>> {
+        self.hosts.values()
+    }
+
+    /// How many ports there are.
+    pub fn port_count(&self) -> usize {
+        self.ports.size()
+    }
+}
+
+/// Records by what they belong to.
+impl Snapshot {
+    /// The network with that VNI.
+    pub fn network_by_vni(&self, vni: Vni) -> Option<&Arc<Network>> {
+        self.networks.get(self.networks_by_vni.get(&vni)?)
+    }
+
+    /// The host with that index.
+    pub fn host_by_index(&self, index: HostIndex) -> Option<&Arc<Host>> {
+        self.hosts.get(self.hosts_by_index.get(&index)?)
+    }
+
+    /// The port with that key.
+    pub fn port_by_key(&self, key: PortKey) -> Option<&Arc<Port>> {
+        self.ports.get(self.ports_by_key.get(&key)?)
+    }
+
+    /// The port of a network that has this MAC.
+    pub fn port_by_mac(&self, network: NetworkId, mac: MacAddr) -> Option<&Arc<Port>> {
+        self.ports.get(self.ports_by_mac.get(&(network, mac))?)
+    }
+
+    /// The port that has this address of a subnet.
+    pub fn port_by_address(&self, subnet: SubnetId, address: IpAddr) -> Option<&Arc<Port>> {
+        self.ports.get(self.ports_by_address.get(&(subnet, address))?)
+    }
+
+    /// The addresses of a subnet that ports have, in order, from `from` on.
+    pub fn addresses_from(&self, subnet: SubnetId, from: IpAddr) -> impl Iterator<Item = IpAddr> {
+        let keys = self.ports_by_address.range((subnet, from)..).map(|(key, _)| *key);
+        keys.take_while(move |(s, _)| *s == subnet).map(|(_, address)| address)
+    }
+
+    /// The subnets of a network, by id.
+    pub fn subnets_of(&self, network: NetworkId) -> impl Iterator<Item = &Arc<Subnet>> {
+        let first = (network, SubnetId(Uuid::nil()));
+        let keys = self.subnets_by_network.range(first..).map(|(key, ())| key);
+        keys.take_while(move |(n, _)| *n == network).filter_map(|(_, s)| self.subnets.get(s))
+    }
+
+    /// The ports of a network, by id.
+    pub fn ports_of(&self, network: NetworkId) -> impl Iterator<Item = &Arc<Port>> {
+        let first = (network, PortId(Uuid::nil()));
+        let keys = self.ports_by_network.range(first..).map(|(key, ())| key);
+        keys.take_while(move |(n, _)| *n == network).filter_map(|(_, p)| self.ports.get(p))
+    }
+}
+
+/// Who is where.
+impl Snapshot {
+    /// The claim in force of a port: the newest one, of the smaller host id among equals.
+    pub fn binding(&self, port: PortId) -> Option<&Arc<Binding>> {
+        self.bindings.get(&(port, self.bound.get(&port)?.clone()))
+    }
+
+    /// The host on which a port is bound.
+    pub fn bound_host(&self, port: PortId) -> Option<&Arc<Host>> {
+        self.hosts.get(self.bound.get(&port)?)
+    }
+
+    /// One host's claim to a port, in force or not.
+    pub fn claim(&self, port: PortId, host: &HostId) -> Option<&Arc<Binding>> {
+        self.bindings.get(&(port, host.clone()))
+    }
+
+    /// All claims to a port, by host.
+    pub fn claims_of_port(&self, port: PortId) -> impl Iterator<Item = &Arc<Binding>> {
+        let first = (port, HostId::first());
+        self.bindings.range(first..).take_while(move |((p, _), _)| *p == port).map(|(_, binding)| binding)
+    }
+
+    /// All claims of a host, by port, in force or not.
+    pub fn claims_of_host<'a>(&'a self, host: &'a HostId) -> impl Iterator<Item = &'a Arc<Binding>> {
+        let first = (host.clone(), PortId(Uuid::nil()));
+        let keys = self.claims_by_host.range(first..).map(|(key, ())| key);
+        keys.take_while(move |(h, _)| h == host).filter_map(|(h, p)| self.bindings.get(&(*p, h.clone())))
+    }
+
+    /// The ports of a network whose binding in force is on a host.
+    pub fn local_ports<'a>(
+        &'a self,
+        network: NetworkId,
+        host: &'a HostId,
+    ) -> impl Iterator<Item = &'a Arc<Port>> {
+        let first = (network, host.clone(), PortId(Uuid::nil()));
+        let keys = self.bound_by_network.range(first..).map(|(key, ())| key);
+        keys.take_while(move |(n, h, _)| *n == network && h == host).filter_map(|(_, _, p)| self.ports.get(p))
+    }
+
+    /// The hosts on which at least one port of a network is bound, by id.
+    pub fn member_hosts(&self, network: NetworkId) -> impl Iterator<Item = &Arc<Host>> {
+        let mut from = Bound::Included((network, HostId::first(), PortId(Uuid::nil())));
+        std::iter::from_fn(move || {
+            let mut keys = self.bound_by_network.range((from.clone(), Bound::Unbounded));
+            let (found, host, _) = keys.next()?.0;
+            if *found != network {
+                return None;
+            }
+            from = Bound::Excluded((network, host.clone(), PortId(Uuid::max())));
+            Some(host)
+        })
+        .filter_map(|host| self.hosts.get(host))
+    }
+
+    /// The networks of which at least one port is bound on a host, by id.
+    pub fn networks_on(&self, host: &HostId) -> impl Iterator<Item = &Arc<Network>> {
+        let mut from = Bound::Included((host.clone(), NetworkId(Uuid::nil()), PortId(Uuid::nil())));
+        std::iter::from_fn(move || {
+            let mut keys = self.bound_by_host.range((from.clone(), Bound::Unbounded));
+            let (found, network, _) = keys.next()?.0;
+            if found != host {
+                return None;
+            }
+            from = Bound::Excluded((host.clone(), *network, PortId(Uuid::max())));
+            Some(network)
+        })
+        .filter_map(|network| self.networks.get(network))
+    }
+
+    /// True if a port of the network is bound on the host.
+    pub fn is_member(&self, network: NetworkId, host: &HostId) -> bool {
+        self.local_ports(network, host).next().is_some()
+    }
+}
+
+/// Making the next state.
+impl Snapshot {
+    /// The state after a commit of `changes` under `revision`. Order within a commit does not matter as long as no key
+    /// stands in it twice.
+    pub fn apply(&mut self, revision: Revision, changes: &[Change]) {
+        self.revision = revision;
+        for change in changes {
+            self.remove(&change.key());
+        }
+        for change in changes {
+            if let Change::Put(record) = change {
+                self.put(record);
+            }
+        }
+    }
+
+    /// The stored record under a key.
+    pub fn record(&self, key: &Key) -> Option<Record> {
+        Some(match key {
+            Key::Tenant(id) => Record::Tenant(self.tenants.get(id)?.clone()),
+            Key::Token(id) => Record::Token(self.tokens.get(id)?.clone()),
+            Key::Network(id) => Record::Network(self.networks.get(id)?.clone()),
+            Key::Subnet(id) => Record::Subnet(self.subnets.get(id)?.clone()),
+            Key::Port(id) => Record::Port(self.ports.get(id)?.clone()),
+            Key::Host(id) => Record::Host(self.hosts.get(id)?.clone()),
+            Key::Binding(port, host) => Record::Binding(self.bindings.get(&(*port, host.clone()))?.clone()),
+            Key::Counters => Record::Counters(self.counters),
+        })
+    }
+
+    fn put(&mut self, record: &Record) {
+        match record {
+            Record::Tenant(r) => self.tenants.insert_mut(r.id.clone(), r.clone()),
+            Record::Token(r) => {
+                self.tokens_by_digest.insert_mut(r.digest, r.id);
+                self.tokens.insert_mut(r.id, r.clone());
+            }
+            Record::Network(r) => {
+                self.networks_by_vni.insert_mut(r.vni, r.id);
+                self.networks.insert_mut(r.id, r.clone());
+            }
+            Record::Subnet(r) => {
+                self.subnets_by_network.insert_mut((r.network, r.id), ());
+                self.subnets.insert_mut(r.id, r.clone());
+            }
+            Record::Port(r) => self.put_port(r),
+            Record::Host(r) => {
+                self.hosts_by_index.insert_mut(r.index, r.id.clone());
+                self.hosts.insert_mut(r.id.clone(), r.clone());
+            }
+            Record::Binding(r) => {
+                self.claims_by_host.insert_mut((r.host.clone(), r.port), ());
+                self.bindings.insert_mut((r.port, r.host.clone()), r.clone());
+                self.elect(r.port);
+            }
+            Record::Counters(counters) => self.counters = *counters,
+        }
+    }
+
+    fn put_port(&mut self, port: &Arc<Port>) {
+        self.ports_by_network.insert_mut((port.network, port.id), ());
+        self.ports_by_key.insert_mut(port.key, port.id);
+        self.ports_by_mac.insert_mut((port.network, port.mac), port.id);
+        for ip in &port.fixed_ips {
+            self.ports_by_address.insert_mut((ip.subnet, ip.address), port.id);
+        }
+        self.ports.insert_mut(port.id, port.clone());
+        self.elect(port.id);
+    }
+
+    /// Takes the record away with everything the indexes derived from it.
+    fn remove(&mut self, key: &Key) {
+        match self.record(key) {
+            None | Some(Record::Counters(_)) => {}
+            Some(Record::Tenant(r)) => drop(self.tenants.remove_mut(&r.id)),
+            Some(Record::Token(r)) => {
+                self.tokens_by_digest.remove_mut(&r.digest);
+                self.tokens.remove_mut(&r.id);
+            }
+            Some(Record::Network(r)) => {
+                self.networks_by_vni.remove_mut(&r.vni);
+                self.networks.remove_mut(&r.id);
+            }
+            Some(Record::Subnet(r)) => {
+                self.subnets_by_network.remove_mut(&(r.network, r.id));
+                self.subnets.remove_mut(&r.id);
+            }
+            Some(Record::Port(r)) => self.remove_port(&r),
+            Some(Record::Host(r)) => {
+                self.hosts_by_index.remove_mut(&r.index);
+                self.hosts.remove_mut(&r.id);
+            }
+            Some(Record::Binding(r)) => {
+                self.claims_by_host.remove_mut(&(r.host.clone(), r.port));
+                self.bindings.remove_mut(&(r.port, r.host.clone()));
+                self.elect(r.port);
+            }
+        }
+    }
+
+    fn remove_port(&mut self, port: &Port) {
+        self.unbind(port);
+        self.ports_by_network.remove_mut(&(port.network, port.id));
+        self.ports_by_key.remove_mut(&port.key);
+        self.ports_by_mac.remove_mut(&(port.network, port.mac));
+        for ip in &port.fixed_ips {
+            self.ports_by_address.remove_mut(&(ip.subnet, ip.address));
+        }
+        self.ports.remove_mut(&port.id);
+    }
+
+    /// Decides anew which claim to a port is in force. Claims without a port (deleted, or not there yet) count for nothing.
+    fn elect(&mut self, port: PortId) {
+        let Some(record) = self.ports.get(&port).cloned() else { return };
+        self.unbind(&record);
+        let newest = self.claims_of_port(port).max_by(|a, b| a.since.cmp(&b.since).then(b.host.cmp(&a.host)));
+        let Some(host) = newest.map(|claim| claim.host.clone()) else { return };
+        self.bound_by_network.insert_mut((record.network, host.clone(), port), ());
+        self.bound_by_host.insert_mut((host.clone(), record.network, port), ());
+        self.bound.insert_mut(port, host);
+    }
+
+    fn unbind(&mut self, port: &Port) {
+        let Some(host) = self.bound.get(&port.id).cloned() else { return };
+        self.bound.remove_mut(&port.id);
+        self.bound_by_network.remove_mut(&(port.network, host.clone(), port.id));
+        self.bound_by_host.remove_mut(&(host, port.network, port.id));
+    }
+}
