@@ -7,6 +7,7 @@ pub mod binding;
 pub mod change;
 pub mod host;
 pub mod ids;
+pub mod intent;
 pub mod mac;
 pub mod network;
 pub mod port;

@@ -1,0 +1,138 @@
+//! Every write as a pure plan: what is wanted, by whom, and what it changes or why it is refused.
+//!
+//! The one writer of the controller plans each request on a working snapshot and commits the changes; nothing else
+//! decides names, numbers or addresses. Planning is all or nothing, and a refused request leaves no trace.
+
+mod draft;
+mod limits;
+mod networks;
+mod rejected;
+mod request;
+
+pub use rejected::{Fault, Rejected};
+pub use request::{
+    AskedIp, HostReport, Labels, LabelsPatch, NetworkPatch, NewNetwork, NewPort, NewSubnet, NewTenant,
+    NewToken, PortPatch, ReportedInterface, SubnetPatch, TenantPatch,
+};
+
+use crate::{
+    Change, Encap, HostId, Key, NetworkId, PortId, Snapshot, SubnetId, TenantId, Timestamp, TokenId,
+};
+use draft::Draft;
+
+/// In whose name a request is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Actor {
+    /// The operator, or the controller itself: sees and writes everything.
+    Admin,
+    /// A tenant: sees and writes what is its own; the rest does not exist for it.
+    Tenant(TenantId),
+    /// A tenant's reader: every write is refused.
+    ReadOnly(TenantId),
+}
+
+/// What planning needs to know besides the snapshot, because the pure world reads no clock and no configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Context {
+    /// The time that goes into the objects' stamps.
+    pub now: Timestamp,
+    /// What the operator configured.
+    pub settings: Settings,
+}
+
+/// What the operator configured about networks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// The largest IP packet that the hosts can send each other, in bytes. [`Encap::overhead`] counts an IPv4 underlay:
+    /// over IPv6 this has to be set 20 lower than what the links carry.
+    pub underlay_mtu: u16,
+    /// The encapsulation of networks that ask for none.
+    pub default_encap: Encap,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings { underlay_mtu: 1500, default_encap: Encap::Vxlan }
+    }
+}
+
+/// One write that somebody wants. Ids are drawn by the shell, because the pure world has no randomness.
+///
+/// The number that stands with the deletions is the [`crate::Stamp::number`] that the object must still have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Intent {
+    /// Make a tenant (admin only).
+    CreateTenant(NewTenant),
+    /// Change a tenant (admin only).
+    UpdateTenant(TenantId, TenantPatch),
+    /// Remove a tenant that owns no networks, subnets or ports, and its tokens (admin only).
+    DeleteTenant(TenantId, Option<u64>),
+    /// Make an API token (admin only).
+    CreateToken(NewToken),
+    /// Revoke an API token (admin only).
+    DeleteToken(TokenId),
+    /// Make a network.
+    CreateNetwork(NewNetwork),
+    /// Change a network.
+    UpdateNetwork(NetworkId, NetworkPatch),
+    /// Remove a network without ports, and its subnets.
+    DeleteNetwork(NetworkId, Option<u64>),
+    /// Make a subnet.
+    CreateSubnet(NewSubnet),
+    /// Change a subnet.
+    UpdateSubnet(SubnetId, SubnetPatch),
+    /// Remove a subnet of which no port has an address.
+    DeleteSubnet(SubnetId, Option<u64>),
+    /// Make a port.
+    CreatePort(NewPort),
+    /// Change a port.
+    UpdatePort(PortId, PortPatch),
+    /// Remove a port; claims to it stay until their hosts take them back.
+    DeletePort(PortId, Option<u64>),
+    /// Take in what a host's OVSDB shows (admin only).
+    ReportHost(HostReport),
+    /// Forget a host and its claims (admin only).
+    DeleteHost(HostId),
+}
+
+/// What a request comes to.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// What to commit, one change per key; empty when everything was so already.
+    pub changes: Vec<Change>,
+    /// Per intent, the key it created, updated or deleted.
+    pub touched: Vec<Key>,
+    /// The state after it: at the next revision, or the state before when there is nothing to commit.
+    pub snapshot: Snapshot,
+}
+
+/// Plans all `intents` on top of `snapshot`, or none of them: the first refusal refuses the whole request.
+/// Later intents see what earlier ones did.
+///
+/// # Errors
+/// The [`Rejected`] of the first intent that cannot be done.
+pub fn plan(
+    snapshot: &Snapshot,
+    actor: &Actor,
+    intents: &[Intent],
+    context: &Context,
+) -> Result<Plan, Rejected> {
+    let mut draft = Draft::new(snapshot, actor, context)?;
+    let mut touched = Vec::with_capacity(intents.len());
+    for intent in intents {
+        touched.push(draft.carry_out(intent)?);
+    }
+    let (changes, snapshot) = draft.finish();
+    Ok(Plan { changes, touched, snapshot })
+}
+
+impl Draft<'_> {
+    fn carry_out(&mut self, intent: &Intent) -> Result<Key, Rejected> {
+        match intent {
+            Intent::CreateNetwork(new) => self.create_network(new),
+            Intent::UpdateNetwork(id, patch) => self.update_network(*id, patch),
+            Intent::DeleteNetwork(id, number) => self.delete_network(*id, *number),
+            _ => Err(Rejected::Forbidden { what: "this request".to_owned() }),
+        }
+    }
+}

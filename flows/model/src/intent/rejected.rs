@@ -1,0 +1,162 @@
+//! Why a request is refused, precisely enough for any API to say it in its own words.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use thiserror::Error;
+
+use crate::{HostId, MacAddr, NetworkId, PortId, SubnetId, TenantId, TokenId, Vni};
+
+/// What is wrong with one field of a request.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Fault {
+    /// The field in the API's words, with dots and list positions: `fixed_ips.0.ip_address`.
+    pub path: String,
+    /// The rule that it breaks, to be read after the field's name.
+    pub reason: String,
+}
+
+/// Why a request is refused. The REST edge maps each variant to a status and an error type.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Rejected {
+    /// No such tenant.
+    #[error("there is no tenant {0}")]
+    TenantNotFound(TenantId),
+    /// No such network, or another tenant's.
+    #[error("there is no network {0}")]
+    NetworkNotFound(NetworkId),
+    /// No such subnet, or another tenant's.
+    #[error("there is no subnet {0}")]
+    SubnetNotFound(SubnetId),
+    /// No such port, or another tenant's.
+    #[error("there is no port {0}")]
+    PortNotFound(PortId),
+    /// No such host.
+    #[error("there is no host {0}")]
+    HostNotFound(HostId),
+    /// No such token.
+    #[error("there is no token {0}")]
+    TokenNotFound(TokenId),
+    /// The tenant still owns objects.
+    #[error("tenant {0} still owns networks, subnets or ports")]
+    TenantInUse(TenantId),
+    /// The network still has ports.
+    #[error("network {network} still has ports: {}", join(ports))]
+    NetworkInUse {
+        /// Which network.
+        network: NetworkId,
+        /// Its ports, at most the first 100 by id.
+        ports: Vec<PortId>,
+    },
+    /// Ports still have addresses of the subnet.
+    #[error("ports still have addresses of subnet {0}")]
+    SubnetInUse(SubnetId),
+    /// Another port has the address.
+    #[error("address {address} of subnet {subnet} belongs to another port")]
+    IpAddressInUse {
+        /// Of which subnet.
+        subnet: SubnetId,
+        /// The address.
+        address: IpAddr,
+    },
+    /// Another port of the network has the MAC.
+    #[error("MAC address {mac} belongs to another port of network {network}")]
+    MacAddressInUse {
+        /// On which network.
+        network: NetworkId,
+        /// The MAC.
+        mac: MacAddr,
+    },
+    /// The address is in no subnet of the network.
+    #[error("address {address} is in no subnet of network {network}")]
+    InvalidIpForNetwork {
+        /// Which network.
+        network: NetworkId,
+        /// The address.
+        address: IpAddr,
+    },
+    /// The address is outside the subnet, or is one that no port may have.
+    #[error("address {address} is not one that a port may have in subnet {subnet}")]
+    InvalidIpForSubnet {
+        /// Which subnet.
+        subnet: SubnetId,
+        /// The address.
+        address: IpAddr,
+    },
+    /// No pool has a free address.
+    #[error("the allocation pools of network {network} have no free address left")]
+    IpAddressGenerationFailure {
+        /// Which network.
+        network: NetworkId,
+    },
+    /// Another network has the VNI.
+    #[error("VNI {vni} is in use by another network")]
+    VniInUse {
+        /// The VNI.
+        vni: Vni,
+    },
+    /// All 16,777,215 VNIs are in use.
+    #[error("every VNI is in use")]
+    VnisExhausted,
+    /// All host indexes are in use.
+    #[error("every host index is in use")]
+    HostsExhausted,
+    /// All port keys are in use.
+    #[error("every port key is in use")]
+    PortKeysExhausted,
+    /// All generated MACs of the network are in use.
+    #[error("every generated MAC address of network {network} is in use")]
+    MacAddressesExhausted {
+        /// Which network.
+        network: NetworkId,
+    },
+    /// The prefix overlaps with a subnet of the same network.
+    #[error("{cidr} overlaps with another subnet of network {network}")]
+    OverlappingSubnet {
+        /// The prefix.
+        cidr: IpNet,
+        /// The network.
+        network: NetworkId,
+    },
+    /// The MAC of a bound port can only be changed by an admin.
+    #[error("port {port} is bound on host {host}, its MAC address cannot change")]
+    PortBound {
+        /// Which port.
+        port: PortId,
+        /// Where it is bound.
+        host: HostId,
+    },
+    /// Fields break rules: all of them.
+    #[error("{}", list(.0))]
+    Invalid(Vec<Fault>),
+    /// The actor may not do that.
+    #[error("{what} is not allowed for this token")]
+    Forbidden {
+        /// What was tried.
+        what: String,
+    },
+    /// The id is taken.
+    #[error("{what} {id} already exists")]
+    AlreadyExists {
+        /// Which kind of object.
+        what: &'static str,
+        /// Its id.
+        id: String,
+    },
+    /// The object has changed since the caller read it.
+    #[error("the object's revision number is {found}, not {expected}")]
+    RevisionMismatch {
+        /// The number that the caller expected.
+        expected: u64,
+        /// The number it has.
+        found: u64,
+    },
+}
+
+fn join(ports: &[PortId]) -> String {
+    ports.iter().map(PortId::to_string).collect::<Vec<_>>().join(",")
+}
+
+fn list(faults: &[Fault]) -> String {
+    faults.iter().map(|fault| format!("{} {}", fault.path, fault.reason)).collect::<Vec<_>>().join("; ")
+}
