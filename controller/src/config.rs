@@ -1,0 +1,245 @@
+//! What an operator can set: on the command line, in the environment (`WEFT_…`), or in a TOML file; in that order.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Parser;
+use serde::Deserialize;
+use thiserror::Error;
+use weft_model::Encap;
+
+/// The Weft controller: tenant networks over Open vSwitch.
+#[derive(Debug, Clone, Default, Parser, Deserialize)]
+#[command(name = "weft-controller", version)]
+#[serde(deny_unknown_fields, default)]
+pub struct Options {
+    /// A TOML file with the same names as the options, `_` for `-`.
+    #[arg(long, env = "WEFT_CONFIG")]
+    #[serde(skip)]
+    pub config: Option<PathBuf>,
+    /// Where the store and the first token live [default: /var/lib/weft].
+    #[arg(long, env = "WEFT_DATA_DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// The store: redb or sled [default: redb].
+    #[arg(long, env = "WEFT_STORE")]
+    pub store: Option<String>,
+    /// Where the REST API listens [default: 0.0.0.0:9696].
+    #[arg(long, env = "WEFT_API_LISTEN")]
+    pub api_listen: Option<SocketAddr>,
+    /// Where hosts' ovsdb-server dials in [default: 0.0.0.0:6640].
+    #[arg(long, env = "WEFT_OVSDB_LISTEN")]
+    pub ovsdb_listen: Option<SocketAddr>,
+    /// Where hosts' integration bridges dial in [default: 0.0.0.0:6653].
+    #[arg(long, env = "WEFT_OPENFLOW_LISTEN")]
+    pub openflow_listen: Option<SocketAddr>,
+    /// What integration bridges are told to dial, like tcp:192.0.2.1:6653 [default: the address by which the host
+    /// reached our OVSDB port, with the OpenFlow port].
+    #[arg(long, env = "WEFT_OPENFLOW_TARGET")]
+    pub openflow_target: Option<String>,
+    /// UDP port of VXLAN tunnels [default: 4789].
+    #[arg(long, env = "WEFT_VXLAN_PORT")]
+    pub vxlan_port: Option<u16>,
+    /// The largest IP packet that the underlay carries, in bytes [default: 1500].
+    #[arg(long, env = "WEFT_UNDERLAY_MTU")]
+    pub underlay_mtu: Option<u16>,
+    /// Encapsulation of networks that do not choose: vxlan, geneve, gre [default: vxlan].
+    #[arg(long, env = "WEFT_ENCAP")]
+    pub encap: Option<String>,
+    /// Seconds between two audits of a switch, at least 1 [default: 10].
+    #[arg(long, env = "WEFT_AUDIT_INTERVAL")]
+    pub audit_interval: Option<u64>,
+    /// What to log, in the syntax of tracing's EnvFilter [default: info].
+    #[arg(long, env = "WEFT_LOG")]
+    pub log: Option<String>,
+    /// How to log: text or json [default: text].
+    #[arg(long, env = "WEFT_LOG_FORMAT")]
+    pub log_format: Option<String>,
+    /// Answer the API without tokens. For laboratories: everyone is administrator.
+    #[arg(long, env = "WEFT_NO_AUTH", num_args = 0..=1, default_missing_value = "true")]
+    pub no_auth: Option<bool>,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Whether callers of the API must show a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Authentication {
+    /// Every request needs a token.
+    Required,
+    /// Everyone is administrator.
+    Off,
+}
+
+/// All settings, checked and complete.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where the store and the first token live.
+    pub data_dir: PathBuf,
+    /// Which store.
+    pub store: weft_store::Engine,
+    /// Where the REST API listens.
+    pub api_listen: SocketAddr,
+    /// Where hosts' `ovsdb-server` dials in.
+    pub ovsdb_listen: SocketAddr,
+    /// Where hosts' integration bridges dial in.
+    pub openflow_listen: SocketAddr,
+    /// What integration bridges are told to dial, when it is not derived.
+    pub openflow_target: Option<String>,
+    /// UDP port of VXLAN tunnels.
+    pub vxlan_port: u16,
+    /// The largest IP packet that the underlay carries, in bytes.
+    pub underlay_mtu: u16,
+    /// Encapsulation of networks that do not choose.
+    pub encap: Encap,
+    /// Time between two audits of a switch.
+    pub audit_interval: Duration,
+    /// What to log.
+    pub log: String,
+    /// How to log.
+    pub log_format: LogFormat,
+    /// Whether callers must show a token.
+    pub authentication: Authentication,
+}
+
+/// A setting that cannot be used.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// The file named by `--config` cannot be read.
+    #[error("reading the configuration file {path}")]
+    ReadFile {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file is not TOML or has a setting we do not know.
+    #[error("the configuration file {path}: {reason}")]
+    ParseFile {
+        /// Which file.
+        path: PathBuf,
+        /// What the parser says, with line and column.
+        reason: String,
+    },
+    /// A value is outside what is allowed.
+    #[error("{name} {reason}")]
+    Value {
+        /// Which setting.
+        name: &'static str,
+        /// The rule it breaks.
+        reason: String,
+    },
+}
+
+impl Config {
+    /// Completes the options of the command line and the environment with those of the file and the defaults.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the file or the setting.
+    pub fn load(options: Options) -> Result<Config, ConfigError> {
+        let file = options.config.as_deref().map(read_file).transpose()?.unwrap_or_default();
+        complete(options.or(file))
+    }
+}
+
+fn read_file(path: &Path) -> Result<Options, ConfigError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| ConfigError::ReadFile { path: path.to_owned(), source })?;
+    toml::from_str(&text).map_err(|e| ConfigError::ParseFile { path: path.to_owned(), reason: e.to_string() })
+}
+
+impl Options {
+    /// Takes each setting from `self`, or else from `other`.
+    fn or(self, other: Options) -> Options {
+        Options {
+            config: self.config,
+            data_dir: self.data_dir.or(other.data_dir),
+            store: self.store.or(other.store),
+            api_listen: self.api_listen.or(other.api_listen),
+            ovsdb_listen: self.ovsdb_listen.or(other.ovsdb_listen),
+            openflow_listen: self.openflow_listen.or(other.openflow_listen),
+            openflow_target: self.openflow_target.or(other.openflow_target),
+            vxlan_port: self.vxlan_port.or(other.vxlan_port),
+            underlay_mtu: self.underlay_mtu.or(other.underlay_mtu),
+            encap: self.encap.or(other.encap),
+            audit_interval: self.audit_interval.or(other.audit_interval),
+            log: self.log.or(other.log),
+            log_format: self.log_format.or(other.log_format),
+            no_auth: self.no_auth.or(other.no_auth),
+        }
+    }
+}
+
+fn complete(options: Options) -> Result<Config, ConfigError> {
+    let any = |port: u16| SocketAddr::from(([0, 0, 0, 0], port));
+    let wrong = |name: &'static str, reason: &str| ConfigError::Value { name, reason: reason.to_owned() };
+    let store = options.store.as_deref().unwrap_or("redb");
+    let encap = options.encap.as_deref().unwrap_or("vxlan");
+    let underlay_mtu = options.underlay_mtu.unwrap_or(1500);
+    let audit = options.audit_interval.unwrap_or(10);
+    let vxlan_port = options.vxlan_port.unwrap_or(4789);
+    if !(600..=9216).contains(&underlay_mtu) {
+        return Err(wrong("underlay_mtu", "must be 600 to 9216"));
+    }
+    if audit == 0 {
+        return Err(wrong("audit_interval", "must be at least 1 second"));
+    }
+    if vxlan_port == 0 {
+        return Err(wrong("vxlan_port", "must not be 0"));
+    }
+    Ok(Config {
+        data_dir: options.data_dir.unwrap_or_else(|| PathBuf::from("/var/lib/weft")),
+        store: store.parse().map_err(|_| wrong("store", "must be redb or sled"))?,
+        api_listen: options.api_listen.unwrap_or_else(|| any(9696)),
+        ovsdb_listen: options.ovsdb_listen.unwrap_or_else(|| any(6640)),
+        openflow_listen: options.openflow_listen.unwrap_or_else(|| any(6653)),
+        openflow_target: options.openflow_target,
+        vxlan_port,
+        underlay_mtu,
+        encap: Encap::from_name(encap).ok_or_else(|| wrong("encap", "must be vxlan, geneve or gre"))?,
+        audit_interval: Duration::from_secs(audit),
+        log: options.log.unwrap_or_else(|| "info".into()),
+        log_format: match options.log_format.as_deref() {
+            None | Some("text") => LogFormat::Text,
+            Some("json") => LogFormat::Json,
+            Some(_) => return Err(wrong("log_format", "must be text or json")),
+        },
+        authentication: if options.no_auth == Some(true) { Authentication::Off } else { Authentication::Required },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_beats_the_file_and_the_file_beats_the_default() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("weft.toml");
+        std::fs::write(&path, "vxlan_port = 8472\nstore = \"sled\"\nencap = \"geneve\"\n").unwrap();
+        let options = Options { config: Some(path), encap: Some("gre".into()), ..Options::default() };
+        let config = Config::load(options).unwrap();
+        assert_eq!((config.vxlan_port, config.encap), (8472, Encap::Gre));
+        assert_eq!(config.store, weft_store::Engine::Sled);
+        assert_eq!(config.api_listen.port(), 9696);
+    }
+
+    #[test]
+    fn what_is_unknown_or_out_of_range_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("weft.toml");
+        std::fs::write(&path, "vxlan_prot = 8472\n").unwrap();
+        let unknown = Config::load(Options { config: Some(path), ..Options::default() }).unwrap_err();
+        assert!(unknown.to_string().contains("vxlan_prot"), "{unknown}");
+        let low = Config::load(Options { underlay_mtu: Some(100), ..Options::default() }).unwrap_err();
+        assert_eq!(low.to_string(), "underlay_mtu must be 600 to 9216");
+    }
+}

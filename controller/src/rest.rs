@@ -1,0 +1,1 @@
+//! The REST server (being built by its own room).

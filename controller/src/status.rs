@@ -1,0 +1,132 @@
+//! What is known about switches, for everyone who asks: REST, metrics, `applied` waiters.
+//!
+//! The engine is the only writer; readers get the newest state and may wait for it to change.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use weft_model::{Encap, HostId, PortId, Revision, Snapshot};
+
+/// What is known about one host.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HostStatus {
+    /// Its `ovsdb-server` has a session with us.
+    pub ovsdb_connected: bool,
+    /// Its integration bridge has a session with us.
+    pub openflow_connected: bool,
+    /// Every change up to this revision that concerns the host is confirmed by its switch and its OVSDB.
+    pub confirmed: Revision,
+    /// How many flows it is meant to have.
+    pub flows: usize,
+    /// Its tunnels as they stand in its OVSDB.
+    pub tunnels: Vec<TunnelStatus>,
+    /// What needs a person's attention.
+    pub problems: Vec<String>,
+    /// Flows and groups that were put right because they differed from what is wanted.
+    pub drift_repaired: u64,
+    /// Flow and group messages sent to it since the controller started.
+    pub flow_messages_sent: u64,
+}
+
+/// One tunnel port of a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TunnelStatus {
+    /// The interface's name.
+    pub name: String,
+    /// Its encapsulation.
+    pub encap: Encap,
+    /// The host at the other end.
+    pub peer: HostId,
+    /// The address it sends to.
+    pub remote_ip: String,
+    /// The number Open vSwitch gave it; differs from the wanted one only while that is taken.
+    pub ofport: Option<i64>,
+    /// What Open vSwitch says is wrong with it.
+    pub error: Option<String>,
+}
+
+/// How far a revision has got.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppliedReport {
+    /// The largest revision that every concerned switch has confirmed.
+    pub revision: Revision,
+    /// Whether the revision that was asked for is in force everywhere.
+    pub applied: bool,
+    /// The hosts that have not confirmed it.
+    pub pending: Vec<HostId>,
+}
+
+/// The state of the fleet at one moment.
+#[derive(Debug, Clone, Default)]
+pub struct Fleet {
+    /// The last revision the engine has compiled.
+    pub compiled: Revision,
+    /// Whether the engine has compiled the state it started with.
+    pub started: bool,
+    /// Every known host.
+    pub hosts: Arc<BTreeMap<HostId, HostStatus>>,
+    /// For each host that owes a confirmation, the oldest revision that it owes.
+    pub owed: Arc<BTreeMap<HostId, Revision>>,
+}
+
+impl Fleet {
+    /// How far `revision` has got.
+    pub fn applied(&self, revision: Revision) -> AppliedReport {
+        let pending: Vec<HostId> =
+            self.owed.iter().filter(|(_, owed)| **owed <= revision).map(|(host, _)| host.clone()).collect();
+        let confirmed = self.owed.values().min().map_or(self.compiled, |owed| Revision(owed.0.saturating_sub(1)));
+        let applied = pending.is_empty() && self.compiled >= revision;
+        AppliedReport { revision: confirmed.min(self.compiled), applied, pending }
+    }
+}
+
+/// The readers' end.
+#[derive(Debug, Clone)]
+pub struct Board {
+    fleet: watch::Receiver<Fleet>,
+}
+
+impl Board {
+    /// A board and the pen that writes on it.
+    pub fn new() -> (watch::Sender<Fleet>, Board) {
+        let (pen, fleet) = watch::channel(Fleet::default());
+        (pen, Board { fleet })
+    }
+
+    /// Every known host.
+    pub fn hosts(&self) -> Arc<BTreeMap<HostId, HostStatus>> {
+        self.fleet.borrow().hosts.clone()
+    }
+
+    /// True when the port is bound and its host has everything that concerns the binding.
+    pub fn port_active(&self, snapshot: &Snapshot, port: PortId) -> bool {
+        let Some(record) = snapshot.port(&port) else { return false };
+        let Some(binding) = snapshot.binding(port) else { return false };
+        let fleet = self.fleet.borrow();
+        let confirmed = fleet.hosts.get(&binding.host).is_some_and(|host| host.confirmed >= binding.since);
+        confirmed && record.admin_up && snapshot.network(&record.network).is_some_and(|network| network.admin_up)
+    }
+
+    /// Waits until `revision` is in force on every switch concerned, or until the time is up.
+    pub async fn applied(&self, revision: Revision, timeout: Duration) -> AppliedReport {
+        let mut fleet = self.fleet.clone();
+        let reached = fleet.wait_for(|fleet| fleet.applied(revision).applied);
+        // Time is up or the engine is gone: say how far it got.
+        drop(tokio::time::timeout(timeout, reached).await);
+        self.fleet.borrow().applied(revision)
+    }
+
+    /// True once the engine has compiled the state that it started with.
+    pub fn ready(&self) -> bool {
+        self.fleet.borrow().started
+    }
+
+    /// The hosts with a session of either kind.
+    pub fn connected(&self) -> BTreeSet<HostId> {
+        let hosts = self.hosts();
+        let live = hosts.iter().filter(|(_, status)| status.ovsdb_connected || status.openflow_connected);
+        live.map(|(host, _)| host.clone()).collect()
+    }
+}
