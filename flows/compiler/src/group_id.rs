@@ -1,0 +1,73 @@
+//! Group numbers: groups carry no cookie, so their number says whose they are.
+
+use weft_model::{HostIndex, Vni};
+
+/// How many member hosts share one flood group.
+const HOSTS_PER_SHARD: u16 = 256;
+/// Marks the groups that flood among the ports of one host; above every shard number (14999 / 256 = 58).
+const LOCAL: u32 = 0x40;
+
+/// What a group is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum GroupUse {
+    /// Flooding to the member hosts of one shard.
+    Flood {
+        /// The network.
+        vni: Vni,
+        /// Which hosts: those whose index divided by 256 is this.
+        shard: u8,
+    },
+    /// Flooding among a network's ports on the switch itself.
+    LocalFlood {
+        /// The network.
+        vni: Vni,
+    },
+}
+
+/// The shard that a member host belongs to; a network's flooding takes one group per shard that has members, so that
+/// a group description always fits one message.
+pub fn shard(host: HostIndex) -> u8 {
+    u8::try_from(host.get() / HOSTS_PER_SHARD).expect("an index is below 15,000")
+}
+
+impl GroupUse {
+    /// The group's number: the shard (or 0x40 for the local group) in the upper 8 bits, the VNI in the lower 24.
+    pub fn id(self) -> u32 {
+        match self {
+            GroupUse::Flood { vni, shard } => u32::from(shard) << 24 | vni.get(),
+            GroupUse::LocalFlood { vni } => LOCAL << 24 | vni.get(),
+        }
+    }
+
+    /// What the group with that number is for; `None` for a number that Weft does not use.
+    pub fn describe(id: u32) -> Option<GroupUse> {
+        let vni = Vni::new(id & 0x00ff_ffff)?;
+        match id >> 24 {
+            LOCAL => Some(GroupUse::LocalFlood { vni }),
+            high if high <= u32::from(HostIndex::MAX.get() / HOSTS_PER_SHARD) => {
+                Some(GroupUse::Flood { vni, shard: u8::try_from(high).ok()? })
+            }
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_lead_back_to_their_use() {
+        let vni = Vni::MAX;
+        for group in [
+            GroupUse::Flood { vni, shard: 0 },
+            GroupUse::Flood { vni, shard: shard(HostIndex::MAX) },
+            GroupUse::LocalFlood { vni },
+        ] {
+            assert_eq!(GroupUse::describe(group.id()), Some(group));
+        }
+        for foreign in [0, 59 << 24 | 1, 0x4100_0001, 0x4000_0000, u32::MAX] {
+            assert_eq!(GroupUse::describe(foreign), None, "{foreign:#x}");
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! From what a commit touched to the owners and hosts whose flows, subscriptions or tunnels may differ now.
+//!
+//! Everything is reduced to the ports concerned: how a port looked before, how it looks after, and whether that
+//! made its host a member of its network or took it away. The cost follows the change, not the system.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use weft_model::{
+    HostId, HostIndex, Key, MacAddr, NetworkId, OfPort, PortId, PortKey, PortSecurity, Snapshot, Vni,
+};
+
+use crate::owner::Owner;
+
+/// What a change may have altered. Whatever is not in it is the same before and after.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Impact {
+    /// Owners to compile again.
+    pub owners: BTreeSet<Owner>,
+    /// Hosts (also ones that are gone now) whose subscriptions or tunnels may differ.
+    pub hosts: BTreeSet<HostIndex>,
+}
+
+/// What may differ between two snapshots when exactly the records under `touched` do.
+pub fn impact(before: &Snapshot, after: &Snapshot, touched: &BTreeSet<Key>) -> Impact {
+    let mut collector = Collector { before, after, impact: Impact::default(), memberships: BTreeSet::new() };
+    let mut ports = BTreeSet::new();
+    for key in touched {
+        match key {
+            // Flows never depend on tenants, tokens, counters or subnets: a port carries its addresses itself.
+            Key::Tenant(_) | Key::Token(_) | Key::Counters | Key::Subnet(_) => {}
+            Key::Port(port) | Key::Binding(port, _) => drop(ports.insert(*port)),
+            Key::Network(network) => collector.network(*network, &mut ports),
+            Key::Host(host) => collector.host(host, &mut ports),
+        }
+    }
+    for port in ports {
+        collector.port(port);
+    }
+    collector.finish()
+}
+
+/// All that flows know of a port.
+#[derive(PartialEq, Eq)]
+struct PortView {
+    network: NetworkId,
+    vni: Vni,
+    /// `None` while no host that is known claims the port.
+    place: Option<(HostIndex, HostId, OfPort)>,
+    face: Face,
+}
+
+/// What does not depend on where the port is.
+#[derive(PartialEq, Eq)]
+struct Face {
+    network: (weft_model::Encap, bool),
+    key: PortKey,
+    mac: MacAddr,
+    addresses: Vec<IpAddr>,
+    admin_up: bool,
+    security: PortSecurity,
+}
+
+struct Collector<'a> {
+    before: &'a Snapshot,
+    after: &'a Snapshot,
+    impact: Impact,
+    /// Where membership may have changed.
+    memberships: BTreeSet<(NetworkId, HostId)>,
+}
+
+impl Collector<'_> {
+    /// A network that looks different to its flows concerns all of its ports.
+    fn network(&mut self, id: NetworkId, ports: &mut BTreeSet<PortId>) {
+        let face = |s: &Snapshot| s.network(&id).map(|n| (n.vni, n.encap, n.admin_up));
+        let sides = [face(self.before), face(self.after)];
+        if sides[0] == sides[1] {
+            return;
+        }
+        for (vni, ..) in sides.into_iter().flatten() {
+            self.impact.owners.insert(Owner::Network(vni));
+        }
+        for snapshot in [self.before, self.after] {
+            ports.extend(snapshot.ports_of(id).map(|port| port.id));
+            self.memberships.extend(snapshot.member_hosts(id).map(|host| (id, host.id.clone())));
+        }
+    }
+
+    /// A host that came, went or changed its index concerns all ports that it claims; a new VTEP address concerns
+    /// the tunnels of all its peers, but no flow.
+    fn host(&mut self, id: &HostId, ports: &mut BTreeSet<PortId>) {
+        let face = |s: &Snapshot| s.host(id).map(|h| (h.index, h.encap_ips));
+        let sides = [face(self.before), face(self.after)];
+        if sides[0] == sides[1] {
+            return;
+        }
+        self.impact.hosts.extend(sides.iter().flatten().map(|(index, _)| *index));
+        let indexes = sides.map(|side| side.map(|(index, _)| index));
+        for snapshot in [self.before, self.after] {
+            if indexes[0] != indexes[1] {
+                ports.extend(snapshot.claims_of_host(id).map(|claim| claim.port));
+            }
+            for network in snapshot.networks_on(id) {
+                self.impact.hosts.extend(snapshot.member_hosts(network.id).map(|peer| peer.index));
+            }
+        }
+        if indexes[0] != indexes[1] {
+            self.impact.owners.extend(indexes.into_iter().flatten().map(Owner::HostBase));
+        }
+    }
+
+    fn port(&mut self, id: PortId) {
+        let (before, after) = (view(self.before, id), view(self.after, id));
+        if before == after {
+            return;
+        }
+        // A port that only moved, or whose ofport changed, is the same to its network but for where it is.
+        let same_face = matches!((&before, &after), (Some(b), Some(a)) if b.face == a.face && b.vni == a.vni);
+        let host = |view: &Option<PortView>| view.as_ref().and_then(|v| v.place.as_ref().map(|p| p.0));
+        let same_host = same_face && host(&before) == host(&after);
+        for view in [before, after].into_iter().flatten() {
+            if !same_host {
+                self.impact.owners.insert(Owner::Port(view.vni, view.face.key));
+            }
+            let Some((host, host_id, _)) = view.place else { continue };
+            self.impact.owners.insert(Owner::LocalPort(host, view.face.key));
+            if !same_host {
+                self.impact.owners.insert(Owner::LocalFlood(host, view.vni));
+                self.memberships.insert((view.network, host_id));
+            }
+        }
+    }
+
+    /// A host that became a member of a network, or is none any more, changes the network's flood groups and the
+    /// tunnels between it and all other members.
+    fn finish(mut self) -> Impact {
+        for (network, host) in std::mem::take(&mut self.memberships) {
+            let (before, after) = (member(self.before, network, &host), member(self.after, network, &host));
+            if before == after {
+                continue;
+            }
+            for (vni, ..) in [before, after].into_iter().flatten() {
+                self.impact.owners.insert(Owner::Network(vni));
+            }
+            for snapshot in [self.before, self.after] {
+                self.impact.hosts.extend(snapshot.member_hosts(network).map(|peer| peer.index));
+            }
+        }
+        self.impact
+    }
+}
+
+fn view(snapshot: &Snapshot, id: PortId) -> Option<PortView> {
+    let port = snapshot.port(&id)?;
+    let network = snapshot.network(&port.network)?;
+    let place = snapshot.bound_host(id).zip(snapshot.binding(id));
+    let face = Face {
+        network: (network.encap, network.admin_up),
+        key: port.key,
+        mac: port.mac,
+        addresses: port.fixed_ips.iter().map(|ip| ip.address).collect(),
+        admin_up: port.admin_up,
+        security: port.security,
+    };
+    let place = place.map(|(host, claim)| (host.index, host.id.clone(), claim.ofport));
+    Some(PortView { network: network.id, vni: network.vni, place, face })
+}
+
+/// Under which VNI, encapsulation and index a host is a member of a network, if it is one.
+fn member(
+    snapshot: &Snapshot,
+    network: NetworkId,
+    host: &HostId,
+) -> Option<(Vni, weft_model::Encap, HostIndex)> {
+    let (record, network) = (snapshot.host(host)?, snapshot.network(&network)?);
+    snapshot.is_member(network.id, host).then_some((network.vni, network.encap, record.index))
+}

@@ -1,0 +1,64 @@
+//! What flows exist for (owners), and where they live together (scopes).
+
+use std::fmt;
+
+use weft_model::{HostIndex, PortKey, Vni};
+
+/// A set of owners whose flows live together on the switches that subscribe to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Scope {
+    /// Network-wide: the same bytes on every host with a port of the network.
+    Network(Vni),
+    /// Host-local: what only this host has.
+    Host(HostIndex),
+}
+
+/// The thing that flows exist for; the unit of recomputation.
+///
+/// An owner names its scope by itself, so that the flows of something that is gone can still be found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Owner {
+    /// A network's classification of what comes out of a tunnel, and its flooding to member hosts (network-wide).
+    Network(Vni),
+    /// What every member host knows about a port of the network: ARP and ND answers, the way to its host (network-wide).
+    Port(Vni, PortKey),
+    /// What every host has, whatever is on it: the misses and the drops with their reasons (host-local).
+    HostBase(HostIndex),
+    /// A port on its own host: classification, port security, local delivery (host-local).
+    LocalPort(HostIndex, PortKey),
+    /// Flooding among a network's ports on one host (host-local).
+    LocalFlood(HostIndex, Vni),
+}
+
+impl Owner {
+    /// Where the owner's flows live.
+    pub fn scope(self) -> Scope {
+        match self {
+            Owner::Network(vni) | Owner::Port(vni, _) => Scope::Network(vni),
+            Owner::HostBase(host) | Owner::LocalPort(host, _) | Owner::LocalFlood(host, _) => {
+                Scope::Host(host)
+            }
+        }
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Scope::Network(vni) => write!(f, "network {vni}"),
+            Scope::Host(host) => write!(f, "host {host}"),
+        }
+    }
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Owner::Network(vni) => write!(f, "network {vni}"),
+            Owner::Port(vni, key) => write!(f, "port {key} of network {vni}"),
+            Owner::HostBase(host) => write!(f, "host {host}"),
+            Owner::LocalPort(host, key) => write!(f, "port {key} on host {host}"),
+            Owner::LocalFlood(host, vni) => write!(f, "flooding of network {vni} on host {host}"),
+        }
+    }
+}

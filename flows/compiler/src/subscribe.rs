@@ -1,0 +1,49 @@
+//! Which owners exist, and which scopes a host needs.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use weft_model::{HostIndex, Network, Port, Snapshot, Vni};
+
+use crate::owner::{Owner, Scope};
+
+/// The scopes that a host's switch needs: its own, and every network with a port bound on it.
+/// Empty when there is no such host.
+pub fn subscriptions(host: HostIndex, snapshot: &Snapshot) -> BTreeSet<Scope> {
+    let Some(record) = snapshot.host_by_index(host) else { return BTreeSet::new() };
+    let networks = snapshot.networks_on(&record.id).map(|network| Scope::Network(network.vni));
+    networks.chain([Scope::Host(host)]).collect()
+}
+
+/// The owners of a scope that have anything to install.
+pub fn owners(scope: Scope, snapshot: &Snapshot) -> BTreeSet<Owner> {
+    match scope {
+        Scope::Network(vni) => owners_of_network(vni, snapshot),
+        Scope::Host(host) => owners_of_host(host, snapshot),
+    }
+}
+
+fn owners_of_network(vni: Vni, snapshot: &Snapshot) -> BTreeSet<Owner> {
+    let Some(network) = snapshot.network_by_vni(vni) else { return BTreeSet::new() };
+    let bound = snapshot.ports_of(network.id).filter(|port| is_reachable(network, port, snapshot));
+    bound.map(|port| Owner::Port(vni, port.key)).chain([Owner::Network(vni)]).collect()
+}
+
+fn owners_of_host(host: HostIndex, snapshot: &Snapshot) -> BTreeSet<Owner> {
+    let Some(record) = snapshot.host_by_index(host) else { return BTreeSet::new() };
+    let mut found = BTreeSet::from([Owner::HostBase(host)]);
+    for network in snapshot.networks_on(&record.id) {
+        for port in snapshot.local_ports(network.id, &record.id) {
+            found.insert(Owner::LocalPort(host, port.key));
+            if network.admin_up && port.admin_up {
+                found.insert(Owner::LocalFlood(host, network.vni));
+            }
+        }
+    }
+    found
+}
+
+/// True if the other hosts of the network must know where the port is.
+pub(crate) fn is_reachable(network: &Arc<Network>, port: &Arc<Port>, snapshot: &Snapshot) -> bool {
+    network.admin_up && snapshot.bound_host(port.id).is_some()
+}
