@@ -1,0 +1,1 @@
+//! What every action must survive: the way to bytes and back.

@@ -1,0 +1,1 @@
+//! The text that `ovs-ofctl` speaks, in and out.
