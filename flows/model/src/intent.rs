@@ -3,11 +3,16 @@
 //! The one writer of the controller plans each request on a working snapshot and commits the changes; nothing else
 //! decides names, numbers or addresses. Planning is all or nothing, and a refused request leaves no trace.
 
+mod addresses;
 mod draft;
+mod hosts;
 mod limits;
 mod networks;
+mod ports;
 mod rejected;
 mod request;
+mod subnets;
+mod tenants;
 
 pub use rejected::{Fault, Rejected};
 pub use request::{
@@ -129,10 +134,22 @@ pub fn plan(
 impl Draft<'_> {
     fn carry_out(&mut self, intent: &Intent) -> Result<Key, Rejected> {
         match intent {
+            Intent::CreateTenant(new) => self.create_tenant(new),
+            Intent::UpdateTenant(id, patch) => self.update_tenant(id, patch),
+            Intent::DeleteTenant(id, number) => self.delete_tenant(id, *number),
+            Intent::CreateToken(new) => self.create_token(new),
+            Intent::DeleteToken(id) => self.delete_token(*id),
             Intent::CreateNetwork(new) => self.create_network(new),
             Intent::UpdateNetwork(id, patch) => self.update_network(*id, patch),
             Intent::DeleteNetwork(id, number) => self.delete_network(*id, *number),
-            _ => Err(Rejected::Forbidden { what: "this request".to_owned() }),
+            Intent::CreateSubnet(new) => self.create_subnet(new),
+            Intent::UpdateSubnet(id, patch) => self.update_subnet(*id, patch),
+            Intent::DeleteSubnet(id, number) => self.delete_subnet(*id, *number),
+            Intent::CreatePort(new) => self.create_port(new),
+            Intent::UpdatePort(id, patch) => self.update_port(*id, patch),
+            Intent::DeletePort(id, number) => self.delete_port(*id, *number),
+            Intent::ReportHost(report) => self.report_host(report),
+            Intent::DeleteHost(id) => self.delete_host(id),
         }
     }
 }

@@ -3,6 +3,7 @@
 //! This crate is the bottom of the pure world: no I/O, no clock, no randomness, no hash order.
 //! Everything else reads a [`Snapshot`]; only [`Snapshot::apply`] makes a new one from [`Change`]s.
 
+mod address;
 pub mod binding;
 pub mod change;
 pub mod host;

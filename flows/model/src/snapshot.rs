@@ -2,6 +2,9 @@
 //!
 //! Maps are persistent and ordered: cloning a snapshot copies pointers, and a change shares everything it does not touch.
 
+mod commit;
+mod used;
+
 use std::net::IpAddr;
 use std::ops::Bound;
 use std::sync::Arc;
@@ -9,16 +12,18 @@ use std::sync::Arc;
 use rpds::RedBlackTreeMapSync;
 use uuid::Uuid;
 
-use crate::change::{Change, Counters, Key, Record};
+use crate::change::Counters;
 use crate::{
     Binding, Host, HostId, HostIndex, MacAddr, Network, NetworkId, Port, PortId, PortKey, Revision, Subnet,
     SubnetId, Tenant, TenantId, Token, TokenId, Vni,
 };
 
+pub(crate) use used::UsedAddresses;
+
 type Map<K, V> = RedBlackTreeMapSync<K, V>;
 
 /// The whole desired state at one revision.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Snapshot {
     revision: Revision,
     counters: Counters,
@@ -39,6 +44,10 @@ pub struct Snapshot {
     ports_by_key: Map<PortKey, PortId>,
     ports_by_mac: Map<(NetworkId, MacAddr), PortId>,
     ports_by_address: Map<(SubnetId, IpAddr), PortId>,
+    used: UsedAddresses,
+    networks_by_tenant: Map<(TenantId, NetworkId), ()>,
+    subnets_by_tenant: Map<(TenantId, SubnetId), ()>,
+    ports_by_tenant: Map<(TenantId, PortId), ()>,
     /// Claims by host.
     claims_by_host: Map<(HostId, PortId), ()>,
     /// The claim in force of each port that has one.
@@ -170,6 +179,11 @@ impl Snapshot {
         keys.take_while(move |(s, _)| *s == subnet).map(|(_, address)| address)
     }
 
+    /// Which addresses are taken.
+    pub(crate) fn used(&self) -> &UsedAddresses {
+        &self.used
+    }
+
     /// The subnets of a network, by id.
     pub fn subnets_of(&self, network: NetworkId) -> impl Iterator<Item = &Arc<Subnet>> {
         let first = (network, SubnetId(Uuid::nil()));
@@ -185,6 +199,36 @@ impl Snapshot {
     }
 }
 
+/// Records by whose they are.
+impl Snapshot {
+    /// The networks of a tenant, by id.
+    pub fn networks_of_tenant(&self, tenant: &TenantId) -> impl Iterator<Item = &Arc<Network>> {
+        let keys = self.networks_by_tenant.range((tenant.clone(), NetworkId(Uuid::nil()))..);
+        owned_by(keys, tenant).filter_map(|id| self.networks.get(id))
+    }
+
+    /// The subnets of a tenant, by id.
+    pub fn subnets_of_tenant(&self, tenant: &TenantId) -> impl Iterator<Item = &Arc<Subnet>> {
+        let keys = self.subnets_by_tenant.range((tenant.clone(), SubnetId(Uuid::nil()))..);
+        owned_by(keys, tenant).filter_map(|id| self.subnets.get(id))
+    }
+
+    /// The ports of a tenant, by id.
+    pub fn ports_of_tenant(&self, tenant: &TenantId) -> impl Iterator<Item = &Arc<Port>> {
+        let keys = self.ports_by_tenant.range((tenant.clone(), PortId(Uuid::nil()))..);
+        owned_by(keys, tenant).filter_map(|id| self.ports.get(id))
+    }
+}
+
+/// The ids at the front of an index whose tenant is `tenant`.
+fn owned_by<'a, I: 'a>(
+    keys: impl Iterator<Item = (&'a (TenantId, I), &'a ())>,
+    tenant: &TenantId,
+) -> impl Iterator<Item = &'a I> {
+    let tenant = tenant.clone();
+    keys.map(|(key, ())| key).take_while(move |(owner, _)| *owner == tenant).map(|(_, id)| id)
+}
+
 /// Who is where.
 impl Snapshot {
     /// The claim in force of a port: the newest one, of the smaller host id among equals.
@@ -195,6 +239,11 @@ impl Snapshot {
     /// The host on which a port is bound.
     pub fn bound_host(&self, port: PortId) -> Option<&Arc<Host>> {
         self.hosts.get(self.bound.get(&port)?)
+    }
+
+    /// All claims, by port and host, in force or not, also those to ports that do not exist (yet).
+    pub fn bindings(&self) -> impl Iterator<Item = &Arc<Binding>> {
+        self.bindings.values()
     }
 
     /// One host's claim to a port, in force or not.
@@ -259,135 +308,5 @@ impl Snapshot {
     /// True if a port of the network is bound on the host.
     pub fn is_member(&self, network: NetworkId, host: &HostId) -> bool {
         self.local_ports(network, host).next().is_some()
-    }
-}
-
-/// Making the next state.
-impl Snapshot {
-    /// The state after a commit of `changes` under `revision`. Order within a commit does not matter as long as no key
-    /// stands in it twice.
-    pub fn apply(&mut self, revision: Revision, changes: &[Change]) {
-        self.revision = revision;
-        for change in changes {
-            self.remove(&change.key());
-        }
-        for change in changes {
-            if let Change::Put(record) = change {
-                self.put(record);
-            }
-        }
-    }
-
-    /// The stored record under a key.
-    pub fn record(&self, key: &Key) -> Option<Record> {
-        Some(match key {
-            Key::Tenant(id) => Record::Tenant(self.tenants.get(id)?.clone()),
-            Key::Token(id) => Record::Token(self.tokens.get(id)?.clone()),
-            Key::Network(id) => Record::Network(self.networks.get(id)?.clone()),
-            Key::Subnet(id) => Record::Subnet(self.subnets.get(id)?.clone()),
-            Key::Port(id) => Record::Port(self.ports.get(id)?.clone()),
-            Key::Host(id) => Record::Host(self.hosts.get(id)?.clone()),
-            Key::Binding(port, host) => Record::Binding(self.bindings.get(&(*port, host.clone()))?.clone()),
-            Key::Counters => Record::Counters(self.counters),
-        })
-    }
-
-    fn put(&mut self, record: &Record) {
-        match record {
-            Record::Tenant(r) => self.tenants.insert_mut(r.id.clone(), r.clone()),
-            Record::Token(r) => {
-                self.tokens_by_digest.insert_mut(r.digest, r.id);
-                self.tokens.insert_mut(r.id, r.clone());
-            }
-            Record::Network(r) => {
-                self.networks_by_vni.insert_mut(r.vni, r.id);
-                self.networks.insert_mut(r.id, r.clone());
-            }
-            Record::Subnet(r) => {
-                self.subnets_by_network.insert_mut((r.network, r.id), ());
-                self.subnets.insert_mut(r.id, r.clone());
-            }
-            Record::Port(r) => self.put_port(r),
-            Record::Host(r) => {
-                self.hosts_by_index.insert_mut(r.index, r.id.clone());
-                self.hosts.insert_mut(r.id.clone(), r.clone());
-            }
-            Record::Binding(r) => {
-                self.claims_by_host.insert_mut((r.host.clone(), r.port), ());
-                self.bindings.insert_mut((r.port, r.host.clone()), r.clone());
-                self.elect(r.port);
-            }
-            Record::Counters(counters) => self.counters = *counters,
-        }
-    }
-
-    fn put_port(&mut self, port: &Arc<Port>) {
-        self.ports_by_network.insert_mut((port.network, port.id), ());
-        self.ports_by_key.insert_mut(port.key, port.id);
-        self.ports_by_mac.insert_mut((port.network, port.mac), port.id);
-        for ip in &port.fixed_ips {
-            self.ports_by_address.insert_mut((ip.subnet, ip.address), port.id);
-        }
-        self.ports.insert_mut(port.id, port.clone());
-        self.elect(port.id);
-    }
-
-    /// Takes the record away with everything the indexes derived from it.
-    fn remove(&mut self, key: &Key) {
-        match self.record(key) {
-            None | Some(Record::Counters(_)) => {}
-            Some(Record::Tenant(r)) => drop(self.tenants.remove_mut(&r.id)),
-            Some(Record::Token(r)) => {
-                self.tokens_by_digest.remove_mut(&r.digest);
-                self.tokens.remove_mut(&r.id);
-            }
-            Some(Record::Network(r)) => {
-                self.networks_by_vni.remove_mut(&r.vni);
-                self.networks.remove_mut(&r.id);
-            }
-            Some(Record::Subnet(r)) => {
-                self.subnets_by_network.remove_mut(&(r.network, r.id));
-                self.subnets.remove_mut(&r.id);
-            }
-            Some(Record::Port(r)) => self.remove_port(&r),
-            Some(Record::Host(r)) => {
-                self.hosts_by_index.remove_mut(&r.index);
-                self.hosts.remove_mut(&r.id);
-            }
-            Some(Record::Binding(r)) => {
-                self.claims_by_host.remove_mut(&(r.host.clone(), r.port));
-                self.bindings.remove_mut(&(r.port, r.host.clone()));
-                self.elect(r.port);
-            }
-        }
-    }
-
-    fn remove_port(&mut self, port: &Port) {
-        self.unbind(port);
-        self.ports_by_network.remove_mut(&(port.network, port.id));
-        self.ports_by_key.remove_mut(&port.key);
-        self.ports_by_mac.remove_mut(&(port.network, port.mac));
-        for ip in &port.fixed_ips {
-            self.ports_by_address.remove_mut(&(ip.subnet, ip.address));
-        }
-        self.ports.remove_mut(&port.id);
-    }
-
-    /// Decides anew which claim to a port is in force. Claims without a port (deleted, or not there yet) count for nothing.
-    fn elect(&mut self, port: PortId) {
-        let Some(record) = self.ports.get(&port).cloned() else { return };
-        self.unbind(&record);
-        let newest = self.claims_of_port(port).max_by(|a, b| a.since.cmp(&b.since).then(b.host.cmp(&a.host)));
-        let Some(host) = newest.map(|claim| claim.host.clone()) else { return };
-        self.bound_by_network.insert_mut((record.network, host.clone(), port), ());
-        self.bound_by_host.insert_mut((host.clone(), record.network, port), ());
-        self.bound.insert_mut(port, host);
-    }
-
-    fn unbind(&mut self, port: &Port) {
-        let Some(host) = self.bound.get(&port.id).cloned() else { return };
-        self.bound.remove_mut(&port.id);
-        self.bound_by_network.remove_mut(&(port.network, host.clone(), port.id));
-        self.bound_by_host.remove_mut(&(host, port.network, port.id));
     }
 }

@@ -16,6 +16,13 @@ pub struct AddressRange {
     pub end: IpAddr,
 }
 
+impl AddressRange {
+    /// True if the address is within the range, ends included.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        self.start <= address && address <= self.end && self.start.is_ipv4() == address.is_ipv4()
+    }
+}
+
 /// A route handed to workloads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct HostRoute {

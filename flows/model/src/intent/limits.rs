@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt::Display;
 
-use super::{Fault, Labels, LabelsPatch, Rejected};
+use super::{Fault, Rejected};
+use crate::Stamp;
 
 /// Most characters of a name, a description, a device id and the like.
 const TEXT: usize = 255;
@@ -25,11 +26,6 @@ impl Faults {
     /// Refuses the request if any fault was noted.
     pub(super) fn settle(self) -> Result<(), Rejected> {
         if self.0.is_empty() { Ok(()) } else { Err(Rejected::Invalid(self.0)) }
-    }
-
-    /// True if nothing was noted so far.
-    pub(super) fn is_clean(&self) -> bool {
-        self.0.is_empty()
     }
 
     /// Text of at most 255 characters without control characters other than line breaks and tabs.
@@ -64,24 +60,11 @@ impl Faults {
         }
     }
 
-    /// The descriptive part of a new object.
-    pub(super) fn check_labels(&mut self, labels: &Labels) {
-        self.check_text("name", &labels.name);
-        self.check_text("description", &labels.description);
-        self.check_tags(&labels.tags);
-    }
-
-    /// Changes to the descriptive part of an object.
-    pub(super) fn check_labels_patch(&mut self, patch: &LabelsPatch) {
-        if let Some(name) = &patch.name {
-            self.check_text("name", name);
-        }
-        if let Some(description) = &patch.description {
-            self.check_text("description", description);
-        }
-        if let Some(tags) = &patch.tags {
-            self.check_tags(tags);
-        }
+    /// The descriptive part of an object.
+    pub(super) fn check_stamp(&mut self, stamp: &Stamp) {
+        self.check_text("name", &stamp.name);
+        self.check_text("description", &stamp.description);
+        self.check_tags(&stamp.tags);
     }
 
     fn check_tags(&mut self, tags: &BTreeSet<String>) {

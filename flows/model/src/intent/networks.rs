@@ -25,7 +25,8 @@ impl Draft<'_> {
         let owner = self.owner_of_new(new.tenant.as_ref(), None)?;
         let encap = new.encap.unwrap_or(self.context.settings.default_encap);
         let mut faults = Faults::default();
-        faults.check_labels(&new.labels);
+        let stamp = self.stamp(&new.labels);
+        faults.check_stamp(&stamp);
         faults.check_domain("dns_domain", &new.dns_domain);
         let mtu = match new.mtu {
             Some(asked) => self.checked_mtu(&mut faults, asked, encap),
@@ -40,7 +41,7 @@ impl Draft<'_> {
         Ok(self.put(Record::Network(Arc::new(Network {
             id: new.id,
             tenant,
-            stamp: self.stamp(&new.labels),
+            stamp,
             vni,
             encap,
             mtu,
@@ -54,25 +55,23 @@ impl Draft<'_> {
         let before = self.network(id)?;
         expect_number(&before.stamp, patch.if_number)?;
         let mut faults = Faults::default();
-        faults.check_labels_patch(&patch.labels);
-        if let Some(domain) = &patch.dns_domain {
-            faults.check_domain("dns_domain", domain);
-        }
-        let mtu = patch.mtu.map(|asked| self.checked_mtu(&mut faults, asked, before.encap));
-        let has_v6 = self.state.subnets_of(id).any(|subnet| subnet.cidr.addr().is_ipv6());
-        if mtu.is_some_and(|mtu| mtu.0 < MTU_MIN_V6) && has_v6 && faults.is_clean() {
-            faults.add(
-                "mtu",
-                format_args!("must be at least {MTU_MIN_V6} while the network has an IPv6 subnet"),
-            );
-        }
-        faults.settle()?;
         let mut after = Network::clone(&before);
         relabel(&mut after.stamp, &patch.labels);
-        set(&mut after.mtu, mtu);
         set(&mut after.admin_up, patch.admin_up);
         set(&mut after.port_security_default, patch.port_security_default);
         set(&mut after.dns_domain, patch.dns_domain.clone());
+        if let Some(asked) = patch.mtu {
+            after.mtu = self.checked_mtu(&mut faults, asked, before.encap);
+            let has_v6 = self.state.subnets_of(id).any(|subnet| subnet.cidr.addr().is_ipv6());
+            if after.mtu.0 < MTU_MIN_V6 && has_v6 {
+                let reason =
+                    format_args!("must be at least {MTU_MIN_V6} while the network has an IPv6 subnet");
+                faults.add("mtu", reason);
+            }
+        }
+        faults.check_stamp(&after.stamp);
+        faults.check_domain("dns_domain", &after.dns_domain);
+        faults.settle()?;
         if after == *before {
             return Ok(Key::Network(id));
         }

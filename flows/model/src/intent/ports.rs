@@ -1,0 +1,140 @@
+//! Planning ports: their owner, MAC, key and what describes them. Their addresses are in `addresses`.
+
+use std::sync::Arc;
+
+use super::draft::{Draft, expect_number, relabel, set};
+use super::limits::Faults;
+use super::{NewPort, PortPatch, Rejected};
+use crate::{Key, MacAddr, Network, NetworkId, Port, PortId, PortKey, PortSecurity, Record};
+
+/// The first half of generated MACs: locally administered, unicast, and easy to tell in a capture.
+const MAC_PREFIX: [u8; 3] = [0x02, 0x57, 0x46];
+/// How many MACs the second half gives.
+const MAC_COUNT: u32 = 1 << 24;
+
+impl Draft<'_> {
+    pub(super) fn create_port(&mut self, new: &NewPort) -> Result<Key, Rejected> {
+        if self.state.port(&new.id).is_some() {
+            return Err(Rejected::AlreadyExists { what: "port", id: new.id.to_string() });
+        }
+        let network = self.network(new.network)?;
+        let owner = self.owner_of_new(new.tenant.as_ref(), Some(&network.tenant))?;
+        let mac = match new.mac {
+            Some(mac) => mac,
+            None => self.generated_mac(new.network, new.mac_seed)?,
+        };
+        let mut port = Port {
+            id: new.id,
+            tenant: owner.unwrap_or_else(|| network.tenant.clone()),
+            network: new.network,
+            key: self.next_port_key()?,
+            stamp: self.stamp(&new.labels),
+            mac,
+            fixed_ips: Vec::new(),
+            admin_up: new.admin_up,
+            security: new.security.unwrap_or_else(|| default_security(&network)),
+            device_id: new.device_id.clone(),
+            device_owner: new.device_owner.clone(),
+            requested_host: new.requested_host.clone(),
+            dns_name: new.dns_name.clone(),
+        };
+        let mut faults = checked(&port);
+        self.check_asked(&mut faults, &port, new.fixed_ips.as_deref().unwrap_or_default())?;
+        faults.settle()?;
+        self.check_mac_is_free(&port)?;
+        port.fixed_ips = match &new.fixed_ips {
+            Some(asked) => self.addresses_asked(&port, asked)?,
+            None => self.addresses_by_default(&port)?,
+        };
+        Ok(self.put(Record::Port(Arc::new(port))))
+    }
+
+    pub(super) fn update_port(&mut self, id: PortId, patch: &PortPatch) -> Result<Key, Rejected> {
+        let before = self.port(id)?;
+        expect_number(&before.stamp, patch.if_number)?;
+        let mut after = Port::clone(&before);
+        relabel(&mut after.stamp, &patch.labels);
+        set(&mut after.mac, patch.mac);
+        set(&mut after.admin_up, patch.admin_up);
+        set(&mut after.security, patch.security);
+        set(&mut after.device_id, patch.device_id.clone());
+        set(&mut after.device_owner, patch.device_owner.clone());
+        set(&mut after.requested_host, patch.requested_host.clone());
+        set(&mut after.dns_name, patch.dns_name.clone());
+        let mut faults = checked(&after);
+        self.check_asked(&mut faults, &after, patch.fixed_ips.as_deref().unwrap_or_default())?;
+        faults.settle()?;
+        if after.mac != before.mac {
+            self.check_mac_may_change(id)?;
+            self.check_mac_is_free(&after)?;
+        }
+        if let Some(asked) = &patch.fixed_ips {
+            after.fixed_ips = self.addresses_asked(&after, asked)?;
+        }
+        if after == *before {
+            return Ok(Key::Port(id));
+        }
+        self.restamp(&mut after.stamp);
+        Ok(self.put(Record::Port(Arc::new(after))))
+    }
+
+    pub(super) fn delete_port(&mut self, id: PortId, number: Option<u64>) -> Result<Key, Rejected> {
+        expect_number(&self.port(id)?.stamp, number)?;
+        Ok(self.delete(Key::Port(id)))
+    }
+
+    fn next_port_key(&mut self) -> Result<PortKey, Rejected> {
+        let is_used = |n| PortKey::new(n).is_none_or(|key| self.state.port_by_key(key).is_some());
+        let found = Self::next_free(self.state.counters().next_port_key, PortKey::MAX.get(), is_used);
+        let (number, next) = found.ok_or(Rejected::PortKeysExhausted)?;
+        self.count(|counters| counters.next_port_key = next);
+        PortKey::new(number).ok_or(Rejected::PortKeysExhausted)
+    }
+
+    /// The first free MAC of the network from the seed on. With random seeds the first try nearly always succeeds.
+    fn generated_mac(&self, network: NetworkId, seed: u32) -> Result<MacAddr, Rejected> {
+        let mac = |step: u32| {
+            let [_, x, y, z] = (seed.wrapping_add(step) % MAC_COUNT).to_be_bytes();
+            let [a, b, c] = MAC_PREFIX;
+            MacAddr([a, b, c, x, y, z])
+        };
+        let found = (0..MAC_COUNT).map(mac).find(|mac| self.state.port_by_mac(network, *mac).is_none());
+        found.ok_or(Rejected::MacAddressesExhausted { network })
+    }
+
+    fn check_mac_is_free(&self, port: &Port) -> Result<(), Rejected> {
+        match self.state.port_by_mac(port.network, port.mac) {
+            Some(other) if other.id != port.id => {
+                Err(Rejected::MacAddressInUse { network: port.network, mac: port.mac })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A running workload does not notice that its MAC is another now, it would just fall silent.
+    fn check_mac_may_change(&self, port: PortId) -> Result<(), Rejected> {
+        match self.state.binding(port) {
+            Some(binding) if !self.is_admin() => {
+                Err(Rejected::PortBound { port, host: binding.host.clone() })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn default_security(network: &Network) -> PortSecurity {
+    if network.port_security_default { PortSecurity::Enforced } else { PortSecurity::Off }
+}
+
+fn checked(port: &Port) -> Faults {
+    let mut faults = Faults::default();
+    faults.check_stamp(&port.stamp);
+    faults.check_text("device_id", &port.device_id);
+    faults.check_text("device_owner", &port.device_owner);
+    faults.check_text("binding:host_id", port.requested_host.as_deref().unwrap_or_default());
+    faults.check_domain("dns_name", &port.dns_name);
+    if !port.mac.is_unicast() {
+        faults.add("mac_address", "must be a unicast address");
+    }
+    faults
+}

@@ -1,0 +1,96 @@
+//! Planning tenants and the tokens that speak for them.
+
+use std::sync::Arc;
+
+use super::draft::{Draft, expect_number, relabel, set};
+use super::limits::Faults;
+use super::{NewTenant, NewToken, Rejected, TenantPatch};
+use crate::{Key, Record, Tenant, TenantId, Token, TokenId, TokenRole};
+
+impl Draft<'_> {
+    pub(super) fn create_tenant(&mut self, new: &NewTenant) -> Result<Key, Rejected> {
+        self.admin_only("creating a tenant")?;
+        if self.state.tenant(&new.id).is_some() {
+            return Err(Rejected::AlreadyExists { what: "tenant", id: new.id.to_string() });
+        }
+        let tenant = Tenant { id: new.id.clone(), stamp: self.stamp(&new.labels), enabled: new.enabled };
+        self.put_tenant(tenant)
+    }
+
+    pub(super) fn update_tenant(&mut self, id: &TenantId, patch: &TenantPatch) -> Result<Key, Rejected> {
+        self.admin_only("changing a tenant")?;
+        let before = self.tenant(id)?;
+        expect_number(&before.stamp, patch.if_number)?;
+        let mut after = Tenant::clone(&before);
+        relabel(&mut after.stamp, &patch.labels);
+        set(&mut after.enabled, patch.enabled);
+        if after == *before {
+            return Ok(Key::Tenant(id.clone()));
+        }
+        self.restamp(&mut after.stamp);
+        self.put_tenant(after)
+    }
+
+    pub(super) fn delete_tenant(&mut self, id: &TenantId, number: Option<u64>) -> Result<Key, Rejected> {
+        self.admin_only("deleting a tenant")?;
+        expect_number(&self.tenant(id)?.stamp, number)?;
+        let owns_network = self.state.networks_of_tenant(id).next().is_some();
+        let owns_subnet = self.state.subnets_of_tenant(id).next().is_some();
+        let owns_port = self.state.ports_of_tenant(id).next().is_some();
+        if owns_network || owns_subnet || owns_port {
+            return Err(Rejected::TenantInUse(id.clone()));
+        }
+        // A token must not outlive its tenant: the id might be given to somebody else.
+        let speaks_for = |token: &&Arc<Token>| match &token.role {
+            TokenRole::Admin => false,
+            TokenRole::Member(tenant) | TokenRole::Reader(tenant) => tenant == id,
+        };
+        let tokens: Vec<TokenId> = self.state.tokens().filter(speaks_for).map(|token| token.id).collect();
+        for token in tokens {
+            self.delete(Key::Token(token));
+        }
+        Ok(self.delete(Key::Tenant(id.clone())))
+    }
+
+    pub(super) fn create_token(&mut self, new: &NewToken) -> Result<Key, Rejected> {
+        self.admin_only("creating a token")?;
+        let is_known =
+            self.state.token(&new.id).is_some() || self.state.token_by_digest(&new.digest).is_some();
+        if is_known {
+            return Err(Rejected::AlreadyExists { what: "token", id: new.id.to_string() });
+        }
+        if let TokenRole::Member(tenant) | TokenRole::Reader(tenant) = &new.role {
+            self.tenant(tenant)?;
+        }
+        let mut faults = Faults::default();
+        faults.check_text("description", &new.description);
+        faults.settle()?;
+        Ok(self.put(Record::Token(Arc::new(Token {
+            id: new.id,
+            role: new.role.clone(),
+            digest: new.digest,
+            description: new.description.clone(),
+            created: self.context.now,
+            expires: new.expires,
+        }))))
+    }
+
+    pub(super) fn delete_token(&mut self, id: TokenId) -> Result<Key, Rejected> {
+        self.admin_only("revoking a token")?;
+        match self.state.token(&id) {
+            Some(_) => Ok(self.delete(Key::Token(id))),
+            None => Err(Rejected::TokenNotFound(id)),
+        }
+    }
+
+    fn tenant(&self, id: &TenantId) -> Result<Arc<Tenant>, Rejected> {
+        self.state.tenant(id).cloned().ok_or_else(|| Rejected::TenantNotFound(id.clone()))
+    }
+
+    fn put_tenant(&mut self, tenant: Tenant) -> Result<Key, Rejected> {
+        let mut faults = Faults::default();
+        faults.check_stamp(&tenant.stamp);
+        faults.settle()?;
+        Ok(self.put(Record::Tenant(Arc::new(tenant))))
+    }
+}

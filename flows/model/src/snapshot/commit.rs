@@ -1,0 +1,167 @@
+//! How a commit becomes the next snapshot: records in and out, and every index with them.
+
+use std::sync::Arc;
+
+use super::Snapshot;
+use crate::change::{Change, Key, Record};
+use crate::{Port, PortId, Revision};
+
+/// Making the next state.
+impl Snapshot {
+    /// The state that holds exactly these records, in whatever order they come: what start-up reads from the store.
+    pub fn from_records(revision: Revision, records: impl IntoIterator<Item = Record>) -> Snapshot {
+        let mut snapshot = Snapshot { revision, ..Snapshot::default() };
+        for record in records {
+            snapshot.remove(&record.key());
+            snapshot.put(&record);
+        }
+        snapshot
+    }
+
+    /// Everything that is stored, each record once.
+    pub fn records(&self) -> impl Iterator<Item = Record> {
+        std::iter::once(Record::Counters(self.counters))
+            .chain(self.tenants.values().cloned().map(Record::Tenant))
+            .chain(self.tokens.values().cloned().map(Record::Token))
+            .chain(self.networks.values().cloned().map(Record::Network))
+            .chain(self.subnets.values().cloned().map(Record::Subnet))
+            .chain(self.ports.values().cloned().map(Record::Port))
+            .chain(self.hosts.values().cloned().map(Record::Host))
+            .chain(self.bindings.values().cloned().map(Record::Binding))
+    }
+
+    /// The state after a commit of `changes` under `revision`. Order within a commit does not matter as long as no key
+    /// stands in it twice.
+    pub fn apply(&mut self, revision: Revision, changes: &[Change]) {
+        self.revision = revision;
+        for change in changes {
+            self.remove(&change.key());
+        }
+        for change in changes {
+            if let Change::Put(record) = change {
+                self.put(record);
+            }
+        }
+    }
+
+    /// The stored record under a key.
+    pub fn record(&self, key: &Key) -> Option<Record> {
+        Some(match key {
+            Key::Tenant(id) => Record::Tenant(self.tenants.get(id)?.clone()),
+            Key::Token(id) => Record::Token(self.tokens.get(id)?.clone()),
+            Key::Network(id) => Record::Network(self.networks.get(id)?.clone()),
+            Key::Subnet(id) => Record::Subnet(self.subnets.get(id)?.clone()),
+            Key::Port(id) => Record::Port(self.ports.get(id)?.clone()),
+            Key::Host(id) => Record::Host(self.hosts.get(id)?.clone()),
+            Key::Binding(port, host) => Record::Binding(self.bindings.get(&(*port, host.clone()))?.clone()),
+            Key::Counters => Record::Counters(self.counters),
+        })
+    }
+
+    fn put(&mut self, record: &Record) {
+        match record {
+            Record::Tenant(r) => self.tenants.insert_mut(r.id.clone(), r.clone()),
+            Record::Token(r) => {
+                self.tokens_by_digest.insert_mut(r.digest, r.id);
+                self.tokens.insert_mut(r.id, r.clone());
+            }
+            Record::Network(r) => {
+                self.networks_by_vni.insert_mut(r.vni, r.id);
+                self.networks_by_tenant.insert_mut((r.tenant.clone(), r.id), ());
+                self.networks.insert_mut(r.id, r.clone());
+            }
+            Record::Subnet(r) => {
+                self.subnets_by_network.insert_mut((r.network, r.id), ());
+                self.subnets_by_tenant.insert_mut((r.tenant.clone(), r.id), ());
+                self.subnets.insert_mut(r.id, r.clone());
+            }
+            Record::Port(r) => self.put_port(r),
+            Record::Host(r) => {
+                self.hosts_by_index.insert_mut(r.index, r.id.clone());
+                self.hosts.insert_mut(r.id.clone(), r.clone());
+            }
+            Record::Binding(r) => {
+                self.claims_by_host.insert_mut((r.host.clone(), r.port), ());
+                self.bindings.insert_mut((r.port, r.host.clone()), r.clone());
+                self.elect(r.port);
+            }
+            Record::Counters(counters) => self.counters = *counters,
+        }
+    }
+
+    fn put_port(&mut self, port: &Arc<Port>) {
+        self.ports_by_network.insert_mut((port.network, port.id), ());
+        self.ports_by_tenant.insert_mut((port.tenant.clone(), port.id), ());
+        self.ports_by_key.insert_mut(port.key, port.id);
+        self.ports_by_mac.insert_mut((port.network, port.mac), port.id);
+        for ip in &port.fixed_ips {
+            self.ports_by_address.insert_mut((ip.subnet, ip.address), port.id);
+            self.used.insert(ip.subnet, ip.address);
+        }
+        self.ports.insert_mut(port.id, port.clone());
+        self.elect(port.id);
+    }
+
+    /// Takes the record away with everything the indexes derived from it.
+    fn remove(&mut self, key: &Key) {
+        match self.record(key) {
+            None | Some(Record::Counters(_)) => {}
+            Some(Record::Tenant(r)) => drop(self.tenants.remove_mut(&r.id)),
+            Some(Record::Token(r)) => {
+                self.tokens_by_digest.remove_mut(&r.digest);
+                self.tokens.remove_mut(&r.id);
+            }
+            Some(Record::Network(r)) => {
+                self.networks_by_vni.remove_mut(&r.vni);
+                self.networks_by_tenant.remove_mut(&(r.tenant.clone(), r.id));
+                self.networks.remove_mut(&r.id);
+            }
+            Some(Record::Subnet(r)) => {
+                self.subnets_by_network.remove_mut(&(r.network, r.id));
+                self.subnets_by_tenant.remove_mut(&(r.tenant.clone(), r.id));
+                self.subnets.remove_mut(&r.id);
+            }
+            Some(Record::Port(r)) => self.remove_port(&r),
+            Some(Record::Host(r)) => {
+                self.hosts_by_index.remove_mut(&r.index);
+                self.hosts.remove_mut(&r.id);
+            }
+            Some(Record::Binding(r)) => {
+                self.claims_by_host.remove_mut(&(r.host.clone(), r.port));
+                self.bindings.remove_mut(&(r.port, r.host.clone()));
+                self.elect(r.port);
+            }
+        }
+    }
+
+    fn remove_port(&mut self, port: &Port) {
+        self.unbind(port);
+        self.ports_by_network.remove_mut(&(port.network, port.id));
+        self.ports_by_tenant.remove_mut(&(port.tenant.clone(), port.id));
+        self.ports_by_key.remove_mut(&port.key);
+        self.ports_by_mac.remove_mut(&(port.network, port.mac));
+        for ip in &port.fixed_ips {
+            self.ports_by_address.remove_mut(&(ip.subnet, ip.address));
+            self.used.remove(ip.subnet, ip.address);
+        }
+        self.ports.remove_mut(&port.id);
+    }
+
+    /// Decides anew which claim to a port is in force. Claims without a port (deleted, or not there yet) count for nothing.
+    fn elect(&mut self, port: PortId) {
+        let Some(record) = self.ports.get(&port).cloned() else { return };
+        self.unbind(&record);
+        let newest = self.claims_of_port(port).max_by(|a, b| a.since.cmp(&b.since).then(b.host.cmp(&a.host)));
+        let Some(host) = newest.map(|claim| claim.host.clone()) else { return };
+        self.bound_by_network.insert_mut((record.network, host.clone(), port), ());
+        self.bound_by_host.insert_mut((host.clone(), record.network, port), ());
+        self.bound.insert_mut(port, host);
+    }
+
+    fn unbind(&mut self, port: &Port) {
+        let Some(host) = self.bound.get(&port.id).cloned() else { return };
+        self.bound.remove_mut(&port.id);
+        self.bound_by_network.remove_mut(&(port.network, host.clone(), port.id));
+        self.bound_by_host.remove_mut(&(host, port.network, port.id));
+    }
+}

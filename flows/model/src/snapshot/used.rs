@@ -1,0 +1,97 @@
+//! Which addresses of each subnet are taken, as intervals, so that the lowest free one is found without walking.
+
+use std::net::IpAddr;
+
+use rpds::RedBlackTreeMapSync;
+
+use crate::address::{predecessor, successor};
+use crate::{AddressRange, SubnetId};
+
+/// The taken addresses: maximal intervals, each under its subnet and first address. No two touch.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct UsedAddresses(RedBlackTreeMapSync<(SubnetId, IpAddr), IpAddr>);
+
+impl UsedAddresses {
+    /// The lowest address of `range` that is not taken.
+    pub(crate) fn lowest_free(&self, subnet: SubnetId, range: AddressRange) -> Option<IpAddr> {
+        let candidate = match self.around(subnet, range.start) {
+            Some(taken) => successor(taken.end)?,
+            None => range.start,
+        };
+        (candidate <= range.end).then_some(candidate)
+    }
+
+    /// Takes an address; nothing happens if it is taken.
+    pub(crate) fn insert(&mut self, subnet: SubnetId, address: IpAddr) {
+        if self.around(subnet, address).is_some() {
+            return;
+        }
+        let left = predecessor(address).and_then(|before| self.around(subnet, before));
+        let after = successor(address).map(|after| (subnet, after));
+        let right = after.and_then(|key| self.0.get(&key).copied());
+        if let (Some(key), Some(_)) = (after, right) {
+            self.0.remove_mut(&key);
+        }
+        self.0.insert_mut((subnet, left.map_or(address, |left| left.start)), right.unwrap_or(address));
+    }
+
+    /// Gives an address back; nothing happens if it is free.
+    pub(crate) fn remove(&mut self, subnet: SubnetId, address: IpAddr) {
+        let Some(AddressRange { start, end }) = self.around(subnet, address) else { return };
+        self.0.remove_mut(&(subnet, start));
+        if let Some(before) = predecessor(address).filter(|before| *before >= start) {
+            self.0.insert_mut((subnet, start), before);
+        }
+        if let Some(after) = successor(address).filter(|after| *after <= end) {
+            self.0.insert_mut((subnet, after), end);
+        }
+    }
+
+    /// The interval that holds an address.
+    fn around(&self, subnet: SubnetId, address: IpAddr) -> Option<AddressRange> {
+        let (key, end) = self.0.range(..=(subnet, address)).next_back()?;
+        (key.0 == subnet && *end >= address).then_some(AddressRange { start: key.1, end: *end })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn ip(low: u128) -> IpAddr {
+        // The last 16 addresses of the family: the end of the number line is inside the test.
+        IpAddr::from((u128::MAX - 15 + low).to_be_bytes())
+    }
+
+    proptest! {
+        /// The intervals say the same as a plain set, in one canonical form, whatever came and went.
+        #[test]
+        fn intervals_equal_a_set(steps in prop::collection::vec((any::<bool>(), 0u128..2, 0u128..16), 0..200)) {
+            let mut used = UsedAddresses::default();
+            let mut set = BTreeSet::new();
+            for (take, subnet, low) in steps {
+                let subnet = SubnetId(Uuid::from_u128(subnet));
+                if take {
+                    used.insert(subnet, ip(low));
+                    set.insert((subnet, ip(low)));
+                } else {
+                    used.remove(subnet, ip(low));
+                    set.remove(&(subnet, ip(low)));
+                }
+                let mut rebuilt = UsedAddresses::default();
+                set.iter().rev().for_each(|(subnet, address)| rebuilt.insert(*subnet, *address));
+                prop_assert_eq!(&used, &rebuilt);
+                for start in 0..16 {
+                    let range = AddressRange { start: ip(start), end: ip(13.max(start)) };
+                    let lowest = (start..=13.max(start)).map(ip).find(|a| !set.contains(&(subnet, *a)));
+                    prop_assert_eq!(used.lowest_free(subnet, range), lowest);
+                }
+            }
+        }
+    }
+}
