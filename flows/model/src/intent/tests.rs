@@ -1,0 +1,150 @@
+//! What is planned and what is refused, rule by rule, and as random histories.
+
+mod history;
+mod hosts;
+mod networks;
+mod ports;
+mod subnets;
+mod tenants;
+
+use uuid::Uuid;
+
+use super::*;
+use crate::{OfPort, Record, Revision};
+
+/// Tenants a and b; networks 1 (a, with subnet 1 and port 1) and 2 (b, with subnet 2 and port 2); nothing else.
+pub(super) fn world() -> Snapshot {
+    let intents = [
+        Intent::CreateTenant(new_tenant("a")),
+        Intent::CreateTenant(new_tenant("b")),
+        Intent::CreateNetwork(NewNetwork { tenant: Some(tenant("a")), ..NewNetwork::new(network(1)) }),
+        Intent::CreateNetwork(NewNetwork { tenant: Some(tenant("b")), ..NewNetwork::new(network(2)) }),
+        Intent::CreateSubnet(NewSubnet::new(subnet(1), network(1), net("10.0.0.0/24"))),
+        Intent::CreateSubnet(NewSubnet::new(subnet(2), network(2), net("10.0.0.0/24"))),
+        Intent::CreatePort(NewPort::new(port(1), network(1), 1)),
+        Intent::CreatePort(NewPort::new(port(2), network(2), 1)),
+    ];
+    plan(&Snapshot::new(), &Actor::Admin, &intents, &at(100)).expect("the world is valid").snapshot
+}
+
+/// Plans for tenant a on top of [`world`] and compares the outcome.
+#[track_caller]
+pub(super) fn check(intents: &[Intent], expected: &str) {
+    check_as(&Actor::Tenant(tenant("a")), intents, expected);
+}
+
+/// Plans for the operator on top of [`world`] and compares the outcome.
+#[track_caller]
+pub(super) fn check_admin(intents: &[Intent], expected: &str) {
+    check_as(&Actor::Admin, intents, expected);
+}
+
+/// Plans on top of [`world`] and compares the changes, one per line, or the refusal.
+#[track_caller]
+pub(super) fn check_as(actor: &Actor, intents: &[Intent], expected: &str) {
+    check_on(&world(), actor, intents, expected);
+}
+
+#[track_caller]
+pub(super) fn check_on(base: &Snapshot, actor: &Actor, intents: &[Intent], expected: &str) {
+    let found = match plan(base, actor, intents, &at(200)) {
+        Ok(plan) => {
+            assert_eq!(plan.touched.len(), intents.len());
+            let mut again = base.clone();
+            if !plan.changes.is_empty() {
+                again.apply(Revision(base.revision().0 + 1), &plan.changes);
+            }
+            assert_eq!(again, plan.snapshot, "the changes lead to the snapshot");
+            let shown = plan.changes.iter().filter(|change| change.key() != Key::Counters);
+            shown.map(|change| show(change).trim_end().to_owned()).collect::<Vec<_>>().join(
+                "
+",
+            )
+        }
+        Err(rejected) => format!("refused: {rejected}"),
+    };
+    let expected: Vec<&str> = expected.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    assert_eq!(found.replace("00000000-0000-0000-0000-0000000000", "#"), expected.join("\n"));
+}
+
+fn show(change: &Change) -> String {
+    match change {
+        Change::Delete(key) => format!("delete {key:?}").to_lowercase(),
+        Change::Put(Record::Tenant(r)) => {
+            format!("tenant {} {} {}", r.id, label(&r.stamp), if r.enabled { "enabled" } else { "disabled" })
+        }
+        Change::Put(Record::Token(r)) => format!("token {} {:?}", r.id, r.role),
+        Change::Put(Record::Network(r)) => {
+            let (vni, encap, mtu) = (r.vni, r.encap.name(), r.mtu.0);
+            format!("network {} {} of {} vni {vni} {encap} mtu {mtu}", r.id, label(&r.stamp), r.tenant)
+        }
+        Change::Put(Record::Subnet(r)) => {
+            let gateway = r.gateway.map_or("none".to_owned(), |gateway| gateway.to_string());
+            let pools: Vec<_> = r.pools.iter().map(|pool| format!("{}-{}", pool.start, pool.end)).collect();
+            let (id, label, pools) = (r.id, label(&r.stamp), pools.join(" "));
+            format!("subnet {id} {label} of {} {} via {gateway} pools {pools}", r.tenant, r.cidr)
+        }
+        Change::Put(Record::Port(r)) => {
+            let ips: Vec<_> = r.fixed_ips.iter().map(|ip| ip.address.to_string()).collect();
+            let (id, label, ips) = (r.id, label(&r.stamp), ips.join(" "));
+            format!("port {id} {label} of {} key {} {} [{ips}]", r.tenant, r.key, r.mac)
+        }
+        Change::Put(Record::Host(r)) => format!("host {} index {} {}", r.id, r.index, r.hostname),
+        Change::Put(Record::Binding(r)) => {
+            format!("binding {} on {} as {} {} since {}", r.port, r.host, r.interface, r.ofport, r.since)
+        }
+        Change::Put(Record::Counters(r)) => format!("{r:?}"),
+    }
+}
+
+fn label(stamp: &crate::Stamp) -> String {
+    format!("v{} {:?}", stamp.number, stamp.name)
+}
+
+pub(super) fn at(now: u64) -> Context {
+    Context { now: Timestamp(now), settings: Settings::default() }
+}
+
+pub(super) fn tenant(name: &str) -> TenantId {
+    name.parse().expect("a tenant id")
+}
+
+pub(super) fn new_tenant(name: &str) -> NewTenant {
+    NewTenant { id: tenant(name), labels: Labels::default(), enabled: true }
+}
+
+pub(super) fn host(name: &str) -> HostId {
+    name.parse().expect("a host id")
+}
+
+pub(super) fn network(n: u128) -> NetworkId {
+    NetworkId(Uuid::from_u128(n))
+}
+
+pub(super) fn subnet(n: u128) -> SubnetId {
+    SubnetId(Uuid::from_u128(n))
+}
+
+pub(super) fn port(n: u128) -> PortId {
+    PortId(Uuid::from_u128(n))
+}
+
+pub(super) fn net(text: &str) -> ipnet::IpNet {
+    text.parse().expect("a prefix")
+}
+
+pub(super) fn ip(text: &str) -> std::net::IpAddr {
+    text.parse().expect("an address")
+}
+
+pub(super) fn pool(start: &str, end: &str) -> crate::AddressRange {
+    crate::AddressRange { start: ip(start), end: ip(end) }
+}
+
+pub(super) fn ofport(n: i64) -> OfPort {
+    OfPort::new(n).expect("an ofport")
+}
+
+pub(super) fn named(name: &str) -> LabelsPatch {
+    LabelsPatch { name: Some(name.to_owned()), ..LabelsPatch::default() }
+}

@@ -1,0 +1,215 @@
+//! Random histories: whatever is asked in whatever order, every index equals one rebuilt from the records, and no two
+//! ports share what must be unique.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::address::successor;
+use crate::{Key, MacAddr, Port};
+
+const CIDRS: [&str; 4] = ["10.0.0.0/29", "10.0.0.8/29", "fd00::/125", "10.0.0.0/28"];
+
+/// A step: which kind of intent, and the numbers that it is made of.
+type Step = (u8, u8, u8, u8);
+
+fn intent((kind, x, y, z): Step) -> Intent {
+    let (n, m) = (u128::from(x % 4), u128::from(y % 8));
+    let owner = tenant(["a", "b"][usize::from(x % 2)]);
+    let if_number = (z == 0).then_some(1);
+    match kind % 16 {
+        0 => Intent::CreateNetwork(NewNetwork { tenant: Some(owner), ..NewNetwork::new(network(n)) }),
+        1 => {
+            let labels = named(["", "x"][usize::from(z % 2)]);
+            let mtu = (z % 3 == 0).then_some(1000 + u32::from(y) * 2);
+            Intent::UpdateNetwork(
+                network(n),
+                NetworkPatch { if_number, labels, mtu, ..NetworkPatch::default() },
+            )
+        }
+        2 => Intent::DeleteNetwork(network(n), if_number),
+        3 | 4 => {
+            let cidr = net(CIDRS[usize::from(z % 4)]);
+            let mut new = NewSubnet::new(subnet(m), network(n), cidr);
+            new.gateway =
+                [None, Some(None), Some(Some(cidr.hosts().next().expect("one")))][usize::from(y % 3)];
+            Intent::CreateSubnet(new)
+        }
+        5 => {
+            let pools = Some(vec![pool("10.0.0.2", "10.0.0.3"), pool("10.0.0.5", "10.0.0.6")]);
+            let pools = pools.filter(|_| z % 2 == 0);
+            let gateway = (z % 3 == 0).then_some(None);
+            Intent::UpdateSubnet(subnet(m), SubnetPatch { pools, gateway, ..SubnetPatch::default() })
+        }
+        6 => Intent::DeleteSubnet(subnet(m), if_number),
+        7..=9 => {
+            let mut new = NewPort::new(port(u128::from(y % 16)), network(n), u32::from(z % 4));
+            new.fixed_ips = asked(x, z);
+            Intent::CreatePort(new)
+        }
+        10 => {
+            let fixed_ips = asked(x, z);
+            let mac = (z % 4 == 1).then_some(MacAddr([2, 0x57, 0x46, 0, 0, z % 8]));
+            Intent::UpdatePort(
+                port(u128::from(y % 16)),
+                PortPatch { if_number, fixed_ips, mac, ..PortPatch::default() },
+            )
+        }
+        11 => Intent::DeletePort(port(u128::from(y % 16)), if_number),
+        12..=14 => {
+            let claims =
+                [(u128::from(y % 16), "t", i64::from(z) + 1), (u128::from(z % 16), "u", i64::from(y) + 1)];
+            let name = ["h1", "h2", "h3"][usize::from(x % 3)];
+            Intent::ReportHost(super::hosts::report(name, &claims[..usize::from(kind) % 3]))
+        }
+        _ => Intent::DeleteHost(host(["h1", "h2", "h3"][usize::from(x % 3)])),
+    }
+}
+
+fn asked(x: u8, z: u8) -> Option<Vec<AskedIp>> {
+    let by_subnet = AskedIp { subnet: Some(subnet(u128::from(x % 8))), address: None };
+    let by_address = AskedIp { subnet: None, address: Some(IpAddr::from([10, 0, 0, z % 16])) };
+    match z % 5 {
+        0 => Some(vec![by_subnet, by_address]),
+        1 => Some(vec![by_address]),
+        2 => Some(vec![by_subnet]),
+        _ => None,
+    }
+}
+
+fn check_rebuilt(snapshot: &Snapshot) {
+    let records: Vec<Record> = snapshot.records().collect();
+    let keys: BTreeSet<Key> = records.iter().map(Record::key).collect();
+    assert_eq!(keys.len(), records.len(), "every record once");
+    assert_eq!(&Snapshot::from_records(snapshot.revision(), records.clone()), snapshot);
+    records.iter().for_each(|record| assert_eq!(snapshot.record(&record.key()).as_ref(), Some(record)));
+}
+
+fn check_unique(snapshot: &Snapshot) {
+    let count = snapshot.port_count();
+    let macs: BTreeSet<_> = snapshot.ports().map(|port| (port.network, port.mac)).collect();
+    let keys: BTreeSet<_> = snapshot.ports().map(|port| port.key).collect();
+    assert_eq!((macs.len(), keys.len()), (count, count));
+    let mut addresses = BTreeSet::new();
+    for ip in snapshot.ports().flat_map(|port| &port.fixed_ips) {
+        assert!(addresses.insert(*ip), "{ip:?} belongs to one port only");
+        let subnet = snapshot.subnet(&ip.subnet).expect("an address is of a subnet that exists");
+        assert!(crate::address::usable(subnet.cidr).contains(ip.address));
+    }
+    let vnis: BTreeSet<_> = snapshot.networks().map(|network| network.vni).collect();
+    assert_eq!(vnis.len(), snapshot.networks().count());
+    let indexes: BTreeSet<_> = snapshot.hosts().map(|host| host.index).collect();
+    assert_eq!(indexes.len(), snapshot.hosts().count());
+}
+
+/// What is not to dangle: everything hangs on something that exists, also after deletions.
+fn check_references(snapshot: &Snapshot) {
+    for port in snapshot.ports() {
+        assert!(snapshot.network(&port.network).is_some() && snapshot.tenant(&port.tenant).is_some());
+        let newest = snapshot.claims_of_port(port.id).map(|claim| claim.since).max();
+        assert_eq!(
+            snapshot.binding(port.id).map(|claim| claim.since),
+            newest,
+            "the newest claim is in force"
+        );
+        let on = snapshot.bound_host(port.id).map(|host| host.id.clone());
+        for host in snapshot.hosts() {
+            let is_local = snapshot.local_ports(port.network, &host.id).any(|local| local.id == port.id);
+            assert_eq!(is_local, on.as_ref() == Some(&host.id));
+        }
+    }
+    assert!(snapshot.subnets().all(|subnet| snapshot.network(&subnet.network).is_some()));
+    assert!(snapshot.bindings().all(|claim| snapshot.host(&claim.host).is_some()));
+}
+
+/// The rule for automatic addresses, said the slow way: per family, the lowest free pool address of the oldest subnet
+/// that has one.
+fn lowest_free(before: &Snapshot, new: &NewPort) -> Vec<IpAddr> {
+    let mut subnets: Vec<_> = before.subnets_of(new.network).cloned().collect();
+    subnets.sort_by_key(|subnet| (subnet.stamp.created, subnet.id));
+    let free = |is_v4: bool| {
+        let family = subnets.iter().filter(|subnet| subnet.cidr.addr().is_ipv4() == is_v4);
+        let mut addresses = family.flat_map(|subnet| {
+            let walk = |pool: &crate::AddressRange| {
+                let end = pool.end;
+                std::iter::successors(Some(pool.start), |a| successor(*a)).take_while(move |a| *a <= end)
+            };
+            subnet.pools.iter().flat_map(walk).map(|address| (subnet.id, address))
+        });
+        addresses.find(|(subnet, address)| before.port_by_address(*subnet, *address).is_none())
+    };
+    [free(true), free(false)].into_iter().flatten().map(|(_, address)| address).collect()
+}
+
+fn addresses(port: &Port) -> Vec<IpAddr> {
+    port.fixed_ips.iter().map(|ip| ip.address).collect()
+}
+
+fn check_step(before: &Snapshot, intent: &Intent, now: u64) -> Snapshot {
+    let Ok(plan) = plan(before, &Actor::Admin, std::slice::from_ref(intent), &at(now)) else {
+        return before.clone();
+    };
+    let keys: BTreeSet<Key> = plan.changes.iter().map(Change::key).collect();
+    assert_eq!(keys.len(), plan.changes.len(), "one change per key");
+    for change in &plan.changes {
+        match change {
+            Change::Put(record) => assert_ne!(before.record(&record.key()).as_ref(), Some(record)),
+            Change::Delete(key) => assert!(before.record(key).is_some()),
+        }
+    }
+    let steps = u64::from(!plan.changes.is_empty());
+    assert_eq!(plan.snapshot.revision().0, before.revision().0 + steps);
+    let mut applied = before.clone();
+    if steps > 0 {
+        applied.apply(plan.snapshot.revision(), &plan.changes);
+    }
+    assert_eq!(applied, plan.snapshot);
+    if let Intent::CreatePort(new @ NewPort { fixed_ips: None, .. }) = intent {
+        let port = plan.snapshot.port(&new.id).expect("created");
+        assert_eq!(addresses(port), lowest_free(before, new));
+    }
+    plan.snapshot
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    /// Incremental equals rebuilt after every step, and the invariants hold throughout.
+    #[test]
+    fn histories_keep_every_promise(steps in prop::collection::vec(any::<Step>(), 1..200)) {
+        let tenants = [Intent::CreateTenant(new_tenant("a")), Intent::CreateTenant(new_tenant("b"))];
+        let mut snapshot = plan(&Snapshot::new(), &Actor::Admin, &tenants, &at(0)).expect("planned").snapshot;
+        for (now, step) in (1u64..).zip(steps) {
+            snapshot = check_step(&snapshot, &intent(step), now / 8);
+            check_rebuilt(&snapshot);
+            check_unique(&snapshot);
+            check_references(&snapshot);
+        }
+    }
+
+    /// A request of several intents comes to the same records as its intents one by one, but for the revision that
+    /// claims remember; and if one is refused, so is the request.
+    #[test]
+    fn a_request_is_its_intents_in_a_row(
+        past in prop::collection::vec(any::<Step>(), 0..60),
+        batch in prop::collection::vec(any::<Step>(), 1..6),
+    ) {
+        let mut base = world();
+        for step in past {
+            base = check_step(&base, &intent(step), 1);
+        }
+        // Claims are left out: their age is the revision of the commit, and here are several commits against one.
+        let is_report = |intent: &Intent| matches!(intent, Intent::ReportHost(_) | Intent::DeleteHost(_));
+        let batch: Vec<Intent> = batch.into_iter().map(intent).filter(|intent| !is_report(intent)).collect();
+        let together = plan(&base, &Actor::Admin, &batch, &at(2));
+        let mut one_by_one = Some(base.clone());
+        for intent in &batch {
+            let next = |state: Snapshot| plan(&state, &Actor::Admin, std::slice::from_ref(intent), &at(2)).ok();
+            one_by_one = one_by_one.and_then(next).map(|plan| plan.snapshot);
+        }
+        let records = |snapshot: &Snapshot| snapshot.records().collect::<Vec<_>>();
+        prop_assert_eq!(together.ok().map(|plan| records(&plan.snapshot)), one_by_one.map(|s| records(&s)));
+    }
+}
