@@ -1,1 +1,34 @@
-//! (room under construction)
+//! The words that cross a process boundary: resource types, the problem body, discovery documents.
+//!
+//! Networks, subnets and ports have the shapes of the OpenStack Networking API v2.0 under `/v2.0`; what that API has no
+//! word for lives under `/v1`. Nothing here decides anything, and nothing of ours is imported.
+//!
+//! Bodies travel in envelopes: `{"network": {...}}` for one, `{"networks": [...]}` for many. Fields that a server of
+//! another version does not send read as their defaults, and fields that we do not know are skipped.
+
+pub mod discovery;
+pub mod envelope;
+pub mod host;
+pub mod network;
+pub mod port;
+pub mod problem;
+pub mod progress;
+pub mod subnet;
+pub mod tenant;
+pub mod token;
+
+pub use envelope::{
+    HostEnvelope, HostList, NetworkEnvelope, NetworkList, PortEnvelope, PortList, SubnetEnvelope, SubnetList,
+    TagList, TenantEnvelope, TenantList, TokenEnvelope, TokenList,
+};
+pub use host::{Host, Tunnel};
+pub use network::{Network, NetworkCreate, NetworkUpdate};
+pub use port::{DnsAssignment, FixedIp, FixedIpAsked, Port, PortCreate, PortUpdate};
+pub use problem::{FieldError, NeutronError, NeutronFault, Problem};
+pub use progress::{Applied, Health, Whoami};
+pub use subnet::{AllocationPool, HostRoute, Subnet, SubnetCreate, SubnetUpdate};
+pub use tenant::{Tenant, TenantCreate, TenantUpdate};
+pub use token::{Token, TokenCreate};
+
+/// The header on every successful answer: the store's revision that the answer reflects, or that a write made.
+pub const REVISION_HEADER: &str = "weft-revision";

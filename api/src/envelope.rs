@@ -1,0 +1,66 @@
+//! Envelopes: the outermost object of every body, with one member named after the resource.
+
+use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::ToSchema;
+
+use crate::discovery::Link;
+use crate::{Host, Network, Port, Subnet, Tenant, Token};
+
+macro_rules! envelopes {
+    ($($one:ident($field:ident), $many:ident($fields:ident), $of:ty, $links:literal;)*) => {$(
+        /// One of them, in its envelope.
+        #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, ToSchema)]
+        pub struct $one {
+            /// The one.
+            pub $field: $of,
+        }
+
+        /// Many of them, in their envelope.
+        #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, ToSchema)]
+        pub struct $many {
+            /// All of them, or one page.
+            pub $fields: Vec<$of>,
+            /// Where the next and the previous page are, for a list asked for with `limit`.
+            #[serde(rename = $links, default, skip_serializing_if = "Vec::is_empty")]
+            pub links: Vec<Link>,
+        }
+    )*};
+}
+
+envelopes! {
+    NetworkEnvelope(network), NetworkList(networks), Network, "networks_links";
+    SubnetEnvelope(subnet), SubnetList(subnets), Subnet, "subnets_links";
+    PortEnvelope(port), PortList(ports), Port, "ports_links";
+    TenantEnvelope(tenant), TenantList(tenants), Tenant, "tenants_links";
+    HostEnvelope(host), HostList(hosts), Host, "hosts_links";
+}
+
+/// A token in its envelope. The answer to a creation is a bare [`Token`] with the secret instead.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+pub struct TokenEnvelope {
+    /// The token.
+    pub token: Token,
+}
+
+/// The tokens of a tenant, without their secrets.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+pub struct TokenList {
+    /// All of them.
+    pub tokens: Vec<Token>,
+}
+
+/// The tags of an object.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+pub struct TagList {
+    /// All of them.
+    pub tags: Vec<String>,
+}
+
+/// Reads a field that may be absent (`None`), null (`Some(None)`) or there.
+pub(crate) fn nullable<'de, T, D>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    Option::deserialize(deserializer).map(Some)
+}

@@ -1,0 +1,127 @@
+//! Networks, as `/v2.0/networks` shows and takes them.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// A tenant's network: one broadcast domain of ports on any hosts.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct Network {
+    /// Its UUID.
+    pub id: String,
+    /// What the tenant calls it; need not be unique.
+    pub name: String,
+    /// Whose it is, by the older name of the field.
+    pub tenant_id: String,
+    /// Whose it is.
+    pub project_id: String,
+    /// When false, none of its ports sends or receives.
+    pub admin_state_up: bool,
+    /// The largest IP packet that its workloads may send, in bytes.
+    pub mtu: u32,
+    /// Always `ACTIVE`: a network needs nothing beyond its ports.
+    pub status: String,
+    /// The ids of its subnets.
+    pub subnets: Vec<String>,
+    /// Whether other tenants may use it; always false.
+    pub shared: bool,
+    /// Always empty.
+    pub availability_zone_hints: Vec<String>,
+    /// Always empty.
+    pub availability_zones: Vec<String>,
+    /// Always null.
+    pub ipv4_address_scope: Option<String>,
+    /// Always null.
+    pub ipv6_address_scope: Option<String>,
+    /// Whether it leads outside; always false.
+    #[serde(rename = "router:external")]
+    pub router_external: bool,
+    /// Free text.
+    pub description: String,
+    /// What new ports get for their port security when they do not say.
+    pub port_security_enabled: bool,
+    /// Always null.
+    pub qos_policy_id: Option<String>,
+    /// The DNS domain of its ports' names; may be empty.
+    pub dns_domain: String,
+    /// Always true: every port reaches every other one on layer 2.
+    pub l2_adjacency: bool,
+    /// Labels for filtering.
+    pub tags: Vec<String>,
+    /// When it was created, RFC 3339 in UTC.
+    pub created_at: String,
+    /// When it was last changed, RFC 3339 in UTC.
+    pub updated_at: String,
+    /// Grows by one with every change of the object.
+    pub revision_number: u64,
+    /// How its packets travel: `vxlan`, `geneve` or `gre`. Shown to administrators only.
+    #[serde(rename = "provider:network_type", skip_serializing_if = "Option::is_none")]
+    pub provider_network_type: Option<String>,
+    /// Always null, and shown to administrators only: an overlay has no physical network.
+    #[serde(rename = "provider:physical_network", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub provider_physical_network: Option<Option<String>>,
+    /// Its virtual network identifier, 1..=16777215. Shown to administrators only.
+    #[serde(rename = "provider:segmentation_id", skip_serializing_if = "Option::is_none")]
+    pub provider_segmentation_id: Option<u32>,
+}
+
+/// A network to create; what is absent takes its default.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct NetworkCreate {
+    /// At most 255 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// At most 255 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Whose it is to be: the caller's own tenant when absent; only an administrator may and must name one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub project_id: Option<String>,
+    /// Default true.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub admin_state_up: Option<bool>,
+    /// At most what the underlay carries, which is the default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mtu: Option<u32>,
+    /// Default true.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub port_security_enabled: Option<bool>,
+    /// Default empty.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dns_domain: Option<String>,
+    /// `vxlan`, `geneve` or `gre`; administrators only.
+    #[serde(rename = "provider:network_type", skip_serializing_if = "Option::is_none")]
+    pub provider_network_type: Option<String>,
+    /// The virtual network identifier, 1..=16777215; administrators only.
+    #[serde(rename = "provider:segmentation_id", skip_serializing_if = "Option::is_none")]
+    pub provider_segmentation_id: Option<u32>,
+    /// At most 50 of at most 60 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Vec<String>>,
+}
+
+/// Changes to a network; what is absent stays as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct NetworkUpdate {
+    /// See [`NetworkCreate::name`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// See [`NetworkCreate::description`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// See [`NetworkCreate::admin_state_up`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub admin_state_up: Option<bool>,
+    /// See [`NetworkCreate::mtu`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mtu: Option<u32>,
+    /// See [`NetworkCreate::port_security_enabled`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub port_security_enabled: Option<bool>,
+    /// See [`NetworkCreate::dns_domain`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dns_domain: Option<String>,
+}
