@@ -166,3 +166,12 @@ fn the_mac_of_a_bound_port_stays() {
     check_on(&bound, &Actor::Tenant(tenant("a")), &update, refused);
     check_on(&bound, &Actor::Admin, &update, changed);
 }
+
+#[test]
+fn keys_are_not_soon_reused() {
+    let again = NewPort { id: port(10), ..new() };
+    check(
+        &[Intent::CreatePort(new()), Intent::DeletePort(port(9), None), Intent::CreatePort(again)],
+        "port #0a v1 \"\" of a key 4 02:57:46:00:00:09 [10.0.0.3]",
+    );
+}

@@ -126,3 +126,14 @@ fn all_or_nothing_and_in_order() {
         "",
     );
 }
+
+#[test]
+fn what_ends_as_it_began_is_no_change() {
+    let create = Intent::CreateToken(token(1, TokenRole::Admin));
+    let made =
+        plan(&world(), &Actor::Admin, std::slice::from_ref(&create), &at(200)).expect("planned").snapshot;
+    let delete = Intent::DeleteToken(TokenId(Uuid::from_u128(1)));
+    let back = plan(&made, &Actor::Admin, &[delete, create], &at(200)).expect("planned");
+    assert_eq!((back.changes.len(), back.touched.len()), (0, 2));
+    assert_eq!(back.snapshot, made, "the revision too");
+}
