@@ -92,3 +92,8 @@ fn tunnel(own: &Host, peer: &Host, encap: Encap, settings: &TunnelSettings) -> O
     let (name, ofport) = (tunnel_name(encap, peer.index), tunnel_ofport(encap, peer.index));
     Some(TunnelPort { name, encap, peer: peer.index, remote_ip, local_ip, ofport, dst_port })
 }
+
+/// True for the OpenFlow port numbers that tunnels are pinned at.
+pub(crate) fn is_tunnel_ofport(ofport: u32) -> bool {
+    (10_001..=54_999).contains(&ofport)
+}

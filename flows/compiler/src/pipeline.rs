@@ -1,0 +1,299 @@
+//! The pipeline: every table declared once, with all that its flows may match and do.
+//!
+//! Flows are checked against these declarations ([`check`]) and PIPELINE.md is printed from them ([`markdown`]).
+//! Numbers leave gaps for what comes later: 30 services, 40 egress policy, 50 routing, 70 ingress policy.
+
+mod check;
+mod markdown;
+
+use weft_openflow::FieldId;
+
+use crate::reasons::Reason;
+use crate::registers::{DESTINATION, FLAGS, NETWORK, REASON, Register, SOURCE};
+
+pub(crate) use check::check_parts;
+pub use check::{Violation, check, check_compiled};
+pub use markdown::markdown;
+
+/// One table of the pipeline.
+#[derive(Debug)]
+pub struct Table {
+    /// Its OpenFlow number.
+    pub number: u8,
+    /// Its name, also on the switch.
+    pub name: &'static str,
+    /// What it decides.
+    pub purpose: &'static str,
+    /// Whose flows may stand in it.
+    pub holds: Holds,
+    /// The fields that its flows may match, besides those that these need (such as `eth_type` for `arp_tpa`).
+    pub matches: &'static [FieldId],
+    /// The fields that its flows may set or copy to.
+    pub sets: &'static [FieldId],
+    /// What else its flows may do.
+    pub verbs: &'static [Verb],
+    /// The tables that its flows may hand packets to.
+    pub next: &'static [&'static Table],
+    /// What happens to packets that no flow matches; installed by every host's base.
+    pub miss: Miss,
+}
+
+/// Whose flows may stand in a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holds {
+    /// Only host-local flows.
+    HostLocal,
+    /// Only network-wide flows, besides the miss.
+    NetworkWide,
+    /// Both.
+    Both,
+}
+
+/// What a flow may do besides setting fields and going on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verb {
+    /// Output to a local interface. Only host-local flows may: its number means nothing elsewhere.
+    OutputLocal,
+    /// Output to a tunnel, whose number is the same on every host.
+    OutputTunnel,
+    /// Output to where the packet came from.
+    OutputBack,
+    /// Hand copies to a group.
+    Group,
+    /// Look the packet up in a next table and come back (needed where a rewritten packet must be matched anew).
+    Resubmit,
+}
+
+/// What happens to packets that no flow of a table matches.
+#[derive(Debug, Clone, Copy)]
+pub enum Miss {
+    /// They are dropped for this reason.
+    Drop(Reason),
+    /// They go on.
+    Goto(&'static Table),
+    /// They end here; only the drop table itself does this.
+    End,
+}
+
+const fn reg(register: Register) -> FieldId {
+    register.field()
+}
+
+// Standard fields by their numbers in OpenFlow 1.5 section 7.2.3.8; Nicira's and Ericsson's where there is no other.
+const IN_PORT: FieldId = FieldId::basic(0);
+const ETH_DST: FieldId = FieldId::basic(3);
+const ETH_SRC: FieldId = FieldId::basic(4);
+const ETH_TYPE: FieldId = FieldId::basic(5);
+const VLAN_VID: FieldId = FieldId::basic(6);
+const IPV4_SRC: FieldId = FieldId::basic(11);
+const IPV4_DST: FieldId = FieldId::basic(12);
+const UDP_SRC: FieldId = FieldId::basic(15);
+const UDP_DST: FieldId = FieldId::basic(16);
+const ARP_OP: FieldId = FieldId::basic(21);
+const ARP_SPA: FieldId = FieldId::basic(22);
+const ARP_TPA: FieldId = FieldId::basic(23);
+const ARP_SHA: FieldId = FieldId::basic(24);
+const ARP_THA: FieldId = FieldId::basic(25);
+const IPV6_SRC: FieldId = FieldId::basic(26);
+const IPV6_DST: FieldId = FieldId::basic(27);
+const ICMPV6_TYPE: FieldId = FieldId::basic(29);
+const ND_TARGET: FieldId = FieldId::basic(31);
+const ND_SLL: FieldId = FieldId::basic(32);
+const ND_TLL: FieldId = FieldId::basic(33);
+const TUN_ID: FieldId = FieldId::basic(38);
+const ND_RESERVED: FieldId = FieldId { class: FieldId::CLASS_ERICSSON, number: 1, experimenter: 0 };
+const ND_OPTIONS_TYPE: FieldId = FieldId { class: FieldId::CLASS_ERICSSON, number: 2, experimenter: 0 };
+
+/// All tables, in the order in which packets pass them.
+pub static TABLES: [&Table; 11] = [
+    &CLASSIFY,
+    &PORT_SECURITY,
+    &ADDRESS_SECURITY,
+    &ARP_ND,
+    &ND_REPLY,
+    &L2_LOCAL,
+    &L2_REMOTE,
+    &FLOOD,
+    &FLOOD_LOCAL,
+    &DELIVER,
+    &DROP,
+];
+
+/// Whose packet is this?
+pub static CLASSIFY: Table = Table {
+    number: 0,
+    name: "classify",
+    purpose: "Whose packet is this? Local interfaces give it a network and a source port, tunnels a network.",
+    holds: Holds::Both,
+    matches: &[IN_PORT, VLAN_VID, TUN_ID],
+    sets: &[reg(NETWORK), reg(SOURCE), reg(FLAGS), reg(REASON)],
+    verbs: &[],
+    next: &[&PORT_SECURITY, &L2_LOCAL, &DROP],
+    miss: Miss::Drop(Reason::UnknownNetwork),
+};
+
+/// Is the frame's sender who it says?
+pub static PORT_SECURITY: Table = Table {
+    number: 10,
+    name: "port_security",
+    purpose: "Does the port own the Ethernet source? Ports without port security skip the address check as well.",
+    holds: Holds::HostLocal,
+    matches: &[reg(SOURCE), ETH_SRC],
+    sets: &[reg(REASON)],
+    verbs: &[],
+    next: &[&ADDRESS_SECURITY, &ARP_ND, &DROP],
+    miss: Miss::Drop(Reason::SpoofedMac),
+};
+
+/// Are the addresses inside the sender's own?
+pub static ADDRESS_SECURITY: Table = Table {
+    number: 12,
+    name: "address_security",
+    purpose: "Does the port own the addresses that the packet speaks for (IPv4, ARP, IPv6, neighbour discovery)? \
+              Does it play a router or a DHCP server?",
+    holds: Holds::HostLocal,
+    matches: &[
+        reg(SOURCE),
+        ETH_TYPE,
+        IPV4_SRC,
+        IPV4_DST,
+        UDP_SRC,
+        UDP_DST,
+        ARP_SPA,
+        ARP_SHA,
+        IPV6_SRC,
+        IPV6_DST,
+        ICMPV6_TYPE,
+        ND_TARGET,
+        ND_SLL,
+        ND_TLL,
+    ],
+    sets: &[reg(REASON)],
+    verbs: &[],
+    next: &[&ARP_ND, &DROP],
+    miss: Miss::Goto(&ARP_ND),
+};
+
+/// Can a question about an address be answered here?
+pub static ARP_ND: Table = Table {
+    number: 20,
+    name: "arp_nd",
+    purpose: "Answers ARP requests and neighbour solicitations of local ports for addresses of bound ports.",
+    holds: Holds::Both,
+    matches: &[reg(NETWORK), reg(SOURCE), ETH_DST, ARP_OP, ARP_TPA, IPV6_SRC, ICMPV6_TYPE, ND_TARGET, ND_SLL],
+    sets: &[
+        ETH_DST,
+        ETH_SRC,
+        ARP_OP,
+        ARP_SPA,
+        ARP_TPA,
+        ARP_SHA,
+        ARP_THA,
+        IPV6_SRC,
+        IPV6_DST,
+        ICMPV6_TYPE,
+        ND_RESERVED,
+        ND_OPTIONS_TYPE,
+    ],
+    verbs: &[Verb::OutputBack, Verb::Resubmit],
+    next: &[&ND_REPLY, &L2_LOCAL],
+    miss: Miss::Goto(&L2_LOCAL),
+};
+
+/// The second half of a neighbour advertisement.
+pub static ND_REPLY: Table = Table {
+    number: 21,
+    name: "nd_reply",
+    purpose: "Completes a neighbour advertisement: the option can only be set once the packet is one.",
+    holds: Holds::HostLocal,
+    matches: &[ICMPV6_TYPE],
+    sets: &[ND_TLL],
+    verbs: &[Verb::OutputBack],
+    next: &[&DROP],
+    miss: Miss::Drop(Reason::NoPath),
+};
+
+/// Is the receiver on this host?
+pub static L2_LOCAL: Table = Table {
+    number: 60,
+    name: "l2_local",
+    purpose: "Is the receiver on this host? Broadcast and multicast branch off to flooding; what came out of a tunnel \
+              never goes further than here.",
+    holds: Holds::HostLocal,
+    matches: &[reg(NETWORK), reg(FLAGS), ETH_DST],
+    sets: &[reg(DESTINATION), reg(REASON)],
+    verbs: &[],
+    next: &[&L2_REMOTE, &FLOOD, &FLOOD_LOCAL, &DELIVER, &DROP],
+    miss: Miss::Goto(&L2_REMOTE),
+};
+
+/// On which other host is the receiver?
+pub static L2_REMOTE: Table = Table {
+    number: 62,
+    name: "l2_remote",
+    purpose: "On which host is the receiver? The entry exists on that host too, where l2_local wins.",
+    holds: Holds::NetworkWide,
+    matches: &[reg(NETWORK), ETH_DST],
+    sets: &[TUN_ID, reg(REASON)],
+    verbs: &[Verb::OutputTunnel],
+    next: &[&DROP],
+    miss: Miss::Drop(Reason::UnknownDestination),
+};
+
+/// To which hosts does a broadcast go?
+pub static FLOOD: Table = Table {
+    number: 64,
+    name: "flood",
+    purpose: "Copies to every member host, one group per 256 host indexes; the tunnel to oneself does not exist, so \
+              that copy is no copy.",
+    holds: Holds::NetworkWide,
+    matches: &[reg(NETWORK)],
+    sets: &[TUN_ID],
+    verbs: &[Verb::Group, Verb::OutputTunnel],
+    next: &[&FLOOD_LOCAL, &DROP],
+    miss: Miss::Drop(Reason::NoPath),
+};
+
+/// To which local ports does a broadcast go?
+pub static FLOOD_LOCAL: Table = Table {
+    number: 66,
+    name: "flood_local",
+    purpose: "Copies to every port of the network on this host; the sender's own copy ends at its interface.",
+    holds: Holds::HostLocal,
+    matches: &[reg(NETWORK)],
+    sets: &[reg(DESTINATION)],
+    verbs: &[Verb::Group, Verb::Resubmit],
+    next: &[&DELIVER, &DROP],
+    miss: Miss::Drop(Reason::NotHere),
+};
+
+/// The last step.
+pub static DELIVER: Table = Table {
+    number: 80,
+    name: "deliver",
+    purpose: "From the destination port's key to its interface.",
+    holds: Holds::HostLocal,
+    matches: &[reg(DESTINATION)],
+    sets: &[],
+    verbs: &[Verb::OutputLocal],
+    next: &[&DROP],
+    miss: Miss::Drop(Reason::NoPath),
+};
+
+/// The end of the unwanted.
+pub static DROP: Table = Table {
+    number: 90,
+    name: "drop",
+    purpose: "One flow per reason, so that its packet counter counts the drops for that reason.",
+    holds: Holds::HostLocal,
+    matches: &[reg(REASON)],
+    sets: &[],
+    verbs: &[],
+    next: &[],
+    miss: Miss::End,
+};
+
+/// The table with that number.
+pub fn table(number: u8) -> Option<&'static Table> {
+    TABLES.into_iter().find(|table| table.number == number)
+}

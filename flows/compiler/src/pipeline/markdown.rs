@@ -1,0 +1,122 @@
+//! PIPELINE.md, printed from the declarations.
+
+use std::fmt::Write;
+
+use weft_openflow::FieldId;
+use weft_openflow::oxm::table::spec;
+
+use super::{Holds, Miss, TABLES, Table, Verb};
+use crate::reasons::Reason;
+use crate::registers;
+
+const HEAD: &str = "# The pipeline
+
+This page is printed from the declarations in `src/pipeline.rs`; `UPDATE_GOLDEN=1 cargo test -p weft-compiler` writes it anew.
+Host-local flows know one host's interfaces; network-wide flows are the same bytes on every host.
+";
+
+const COOKIES: &str = "
+## Cookies
+
+| bits | meaning |
+|---|---|
+| 63..60 | kind of owner: 1 network, 2 port (network-wide), 3 host base, 4 local flood, 5 port on its own host |
+| 59..32 | its number: VNI, port key, host index, VNI, port key |
+| 31..0 | hash of table, priority, match and instructions |
+
+## Groups
+
+| number | meaning |
+|---|---|
+| 0x00VVVVVV to 0x3aVVVVVV | flooding of network VVVVVV to the member hosts whose index divided by 256 is the upper byte; bucket id = host index |
+| 0x40VVVVVV | flooding of network VVVVVV among the ports of this host; bucket id = port key |
+
+## Tunnel ports
+
+| encapsulation | OpenFlow port |
+|---|---|
+| VXLAN | 10000 + host index |
+| Geneve | 25000 + host index |
+| GRE | 40000 + host index |
+";
+
+/// The whole of PIPELINE.md.
+pub fn markdown() -> String {
+    let mut page = String::from(HEAD);
+    page.push_str("\n## Tables\n\n| table | name | holds | on a miss |\n|---|---|---|---|\n");
+    for table in TABLES {
+        row(&mut page, &[&table.number, &table.name, &holds(table.holds), &miss(&table.miss)]);
+    }
+    for table in TABLES {
+        section(&mut page, table);
+    }
+    page.push_str("\n## Registers\n\n| register | name | meaning |\n|---|---|---|\n");
+    for register in registers::ALL {
+        row(&mut page, &[&format!("reg{}", register.number), &register.name, &register.meaning]);
+    }
+    page.push_str("\n## Reasons\n\n| number | name | the packet |\n|---|---|---|\n");
+    for reason in Reason::ALL {
+        row(&mut page, &[&reason.number(), &reason.name(), &reason.meaning()]);
+    }
+    page.push_str(COOKIES);
+    page
+}
+
+fn section(page: &mut String, table: &Table) {
+    line(page, &format!("\n### {} {}\n\n{}\n", table.number, table.name, table.purpose));
+    list(page, "matches", table.matches.iter().map(|field| name(*field)));
+    list(page, "sets", table.sets.iter().map(|field| name(*field)));
+    list(page, "does", table.verbs.iter().map(|verb| describe(*verb).to_owned()));
+    list(page, "leads to", table.next.iter().map(|next| next.name.to_owned()));
+    line(page, &format!("- on a miss: {}", miss(&table.miss)));
+}
+
+/// The name of a field: what a register is for, or what Open vSwitch calls it.
+pub(crate) fn name(field: FieldId) -> String {
+    match registers::ALL.iter().find(|register| register.field() == field) {
+        Some(register) => register.name.to_owned(),
+        None => spec(field).map_or_else(|| format!("{field:?}"), |spec| spec.name()),
+    }
+}
+
+fn holds(holds: Holds) -> &'static str {
+    match holds {
+        Holds::HostLocal => "host-local",
+        Holds::NetworkWide => "network-wide",
+        Holds::Both => "both",
+    }
+}
+
+fn miss(miss: &Miss) -> String {
+    match miss {
+        Miss::Drop(reason) => format!("drop: {}", reason.name()),
+        Miss::Goto(next) => format!("go to {}", next.name),
+        Miss::End => "drop".to_owned(),
+    }
+}
+
+fn describe(verb: Verb) -> &'static str {
+    match verb {
+        Verb::OutputLocal => "output to a local interface",
+        Verb::OutputTunnel => "output to a tunnel",
+        Verb::OutputBack => "output to where the packet came from",
+        Verb::Group => "hand copies to a group",
+        Verb::Resubmit => "look up again in a next table",
+    }
+}
+
+fn list(page: &mut String, title: &str, items: impl Iterator<Item = String>) {
+    let items: Vec<String> = items.collect();
+    if !items.is_empty() {
+        line(page, &format!("- {title}: {}", items.join(", ")));
+    }
+}
+
+fn row(page: &mut String, cells: &[&dyn std::fmt::Display]) {
+    let cells: Vec<String> = cells.iter().map(ToString::to_string).collect();
+    line(page, &format!("| {} |", cells.join(" | ")));
+}
+
+fn line(page: &mut String, text: &str) {
+    writeln!(page, "{text}").expect("writing to a String cannot fail");
+}

@@ -1,0 +1,127 @@
+//! Why a packet is dropped: every drop in the pipeline names one of these.
+
+/// Why a packet is dropped. The number is what stands in the reason register.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u32)]
+pub enum Reason {
+    /// From an interface that no port is bound to.
+    UnknownPort = 1,
+    /// From a tunnel, for a network that this host has no port of.
+    UnknownNetwork = 2,
+    /// The sending or the receiving port is administratively down.
+    PortDown = 3,
+    /// The network is administratively down.
+    NetworkDown = 4,
+    /// A port sent a frame with a VLAN tag.
+    VlanTagged = 5,
+    /// The Ethernet source is not the port's.
+    SpoofedMac = 6,
+    /// The IPv4 source is not the port's.
+    SpoofedIpv4 = 7,
+    /// The sender in an ARP packet is not the port.
+    SpoofedArp = 8,
+    /// The IPv6 source is not the port's.
+    SpoofedIpv6 = 9,
+    /// A neighbour discovery packet speaks of addresses that are not the port's, or is malformed.
+    SpoofedNd = 10,
+    /// A router advertisement or redirect from a port.
+    RogueRa = 11,
+    /// A DHCP or DHCPv6 server's answer from a port.
+    RogueDhcp = 12,
+    /// No port of the network has the destination address, or the one that has it is on no host.
+    UnknownDestination = 13,
+    /// From a tunnel, for a port that is not on this host.
+    NotHere = 14,
+    /// No way through the pipeline leads here; a fault of ours.
+    NoPath = 15,
+}
+
+impl Reason {
+    /// All reasons, by number.
+    pub const ALL: [Reason; 15] = [
+        Reason::UnknownPort,
+        Reason::UnknownNetwork,
+        Reason::PortDown,
+        Reason::NetworkDown,
+        Reason::VlanTagged,
+        Reason::SpoofedMac,
+        Reason::SpoofedIpv4,
+        Reason::SpoofedArp,
+        Reason::SpoofedIpv6,
+        Reason::SpoofedNd,
+        Reason::RogueRa,
+        Reason::RogueDhcp,
+        Reason::UnknownDestination,
+        Reason::NotHere,
+        Reason::NoPath,
+    ];
+
+    /// The number in the reason register.
+    pub fn number(self) -> u32 {
+        self as u32
+    }
+
+    /// The reason with that number.
+    pub fn from_number(number: u32) -> Option<Reason> {
+        Reason::ALL.into_iter().find(|reason| reason.number() == number)
+    }
+
+    /// The word for it in metrics, golden files and PIPELINE.md.
+    pub fn name(self) -> &'static str {
+        match self {
+            Reason::UnknownPort => "unknown_port",
+            Reason::UnknownNetwork => "unknown_network",
+            Reason::PortDown => "port_down",
+            Reason::NetworkDown => "network_down",
+            Reason::VlanTagged => "vlan_tagged",
+            Reason::SpoofedMac => "spoofed_mac",
+            Reason::SpoofedIpv4 => "spoofed_ipv4",
+            Reason::SpoofedArp => "spoofed_arp",
+            Reason::SpoofedIpv6 => "spoofed_ipv6",
+            Reason::SpoofedNd => "spoofed_nd",
+            Reason::RogueRa => "rogue_ra",
+            Reason::RogueDhcp => "rogue_dhcp",
+            Reason::UnknownDestination => "unknown_destination",
+            Reason::NotHere => "not_here",
+            Reason::NoPath => "no_path",
+        }
+    }
+
+    /// One sentence for people.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Reason::UnknownPort => "came from an interface that no port is bound to",
+            Reason::UnknownNetwork => "came out of a tunnel for a network that this host has no port of",
+            Reason::PortDown => "the sending or receiving port is administratively down",
+            Reason::NetworkDown => "the network is administratively down",
+            Reason::VlanTagged => "a port sent a frame with a VLAN tag",
+            Reason::SpoofedMac => "the Ethernet source is not the port's",
+            Reason::SpoofedIpv4 => "the IPv4 source is not the port's",
+            Reason::SpoofedArp => "the sender in an ARP packet is not the port",
+            Reason::SpoofedIpv6 => "the IPv6 source is not the port's",
+            Reason::SpoofedNd => {
+                "a neighbour discovery packet speaks of addresses that are not the port's, or is malformed"
+            }
+            Reason::RogueRa => "a router advertisement or redirect from a port",
+            Reason::RogueDhcp => "a DHCP or DHCPv6 server's answer from a port",
+            Reason::UnknownDestination => "no bound port of the network has the destination address",
+            Reason::NotHere => "came out of a tunnel for a port that is not on this host",
+            Reason::NoPath => "no way through the pipeline leads here; a fault of Weft's",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_names_are_unique_and_lead_back() {
+        let names: std::collections::BTreeSet<_> = Reason::ALL.iter().map(|r| r.name()).collect();
+        assert_eq!(names.len(), Reason::ALL.len());
+        for reason in Reason::ALL {
+            assert_eq!(Reason::from_number(reason.number()), Some(reason));
+        }
+        assert_eq!(Reason::from_number(0), None);
+    }
+}

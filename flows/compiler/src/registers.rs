@@ -1,0 +1,70 @@
+//! The registers of the pipeline: what every one of them means from table to table.
+
+use weft_openflow::oxm;
+use weft_openflow::{FieldId, OxmField};
+
+/// A 32-bit register with a meaning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Register {
+    /// Which of the sixteen.
+    pub number: u8,
+    /// What it is called in golden files and in PIPELINE.md.
+    pub name: &'static str,
+    /// What it holds.
+    pub meaning: &'static str,
+}
+
+/// The network of the packet.
+pub const NETWORK: Register = Register {
+    number: 0,
+    name: "network",
+    meaning: "VNI of the packet's network, from the port or the tunnel that it came in by",
+};
+/// The port that sent the packet.
+pub const SOURCE: Register =
+    Register { number: 1, name: "source", meaning: "key of the local port that sent it; 0 from a tunnel" };
+/// The port that gets the packet.
+pub const DESTINATION: Register =
+    Register { number: 2, name: "destination", meaning: "key of the local port that gets it" };
+/// The sender's policy.
+pub const SOURCE_POLICY: Register = Register {
+    number: 3,
+    name: "source_policy",
+    meaning: "the sender's policy (set of security groups); later",
+};
+/// The receiver's policy.
+pub const DESTINATION_POLICY: Register = Register {
+    number: 4,
+    name: "destination_policy",
+    meaning: "the receiver's policy (set of security groups); later",
+};
+/// Single bits.
+pub const FLAGS: Register =
+    Register { number: 5, name: "flags", meaning: "bit 0: the packet came out of a tunnel" };
+/// Why the packet is dropped.
+pub const REASON: Register =
+    Register { number: 6, name: "reason", meaning: "why it is dropped, see the reasons below" };
+
+/// All registers with a fixed meaning; 8 to 15 are scratch within one table.
+pub const ALL: [Register; 7] =
+    [NETWORK, SOURCE, DESTINATION, SOURCE_POLICY, DESTINATION_POLICY, FLAGS, REASON];
+
+/// The bit of [`FLAGS`] that says that the packet came out of a tunnel, and so must never go into one.
+pub const FROM_TUNNEL: u32 = 1;
+
+impl Register {
+    /// The register with this value: to be matched, or to be set.
+    pub fn is(self, value: u32) -> OxmField {
+        oxm::reg(self.number, value)
+    }
+
+    /// The register with these bits set, whatever the others are.
+    pub fn has(self, bits: u32) -> OxmField {
+        oxm::reg_masked(self.number, bits, bits)
+    }
+
+    /// The register as OpenFlow names it.
+    pub const fn field(self) -> FieldId {
+        FieldId::reg(self.number)
+    }
+}

@@ -1,0 +1,72 @@
+//! What stands in the tables: one file per table or feature, one function per kind of owner.
+
+pub(crate) mod address_security;
+pub(crate) mod arp_nd;
+pub(crate) mod classify;
+pub(crate) mod drops;
+pub(crate) mod flood;
+pub(crate) mod l2;
+pub(crate) mod port_security;
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use weft_model::{Network, OfPort, Port, PortSecurity};
+use weft_openflow::{Match, oxm};
+
+/// A port on its own host, with its network.
+pub(crate) struct Local<'a> {
+    pub network: &'a Network,
+    pub port: &'a Port,
+    pub ofport: OfPort,
+}
+
+impl Local<'_> {
+    /// True if the port may send and receive.
+    pub fn is_up(&self) -> bool {
+        self.network.admin_up && self.port.admin_up
+    }
+}
+
+/// The port's IPv4 addresses, each once.
+fn ipv4_of(port: &Port) -> BTreeSet<Ipv4Addr> {
+    let addresses = port.fixed_ips.iter().map(|ip| ip.address);
+    addresses.filter_map(|ip| if let IpAddr::V4(ip) = ip { Some(ip) } else { None }).collect()
+}
+
+/// The port's IPv6 addresses, each once, without the link-local one that it makes up itself.
+fn ipv6_of(port: &Port) -> BTreeSet<Ipv6Addr> {
+    let addresses = port.fixed_ips.iter().map(|ip| ip.address);
+    addresses.filter_map(|ip| if let IpAddr::V6(ip) = ip { Some(ip) } else { None }).collect()
+}
+
+/// True if the port can have no other link-local address than the one that its MAC makes.
+fn link_local_is_known(port: &Port) -> bool {
+    port.security == PortSecurity::Enforced
+}
+
+const ETH_IPV4: u16 = 0x0800;
+const ETH_ARP: u16 = 0x0806;
+const ETH_IPV6: u16 = 0x86dd;
+const PROTO_UDP: u8 = 17;
+const PROTO_ICMPV6: u8 = 58;
+/// ICMPv6 type of a neighbour solicitation (RFC 4861 section 4.3).
+const SOLICITATION: u8 = 135;
+/// ICMPv6 type of a neighbour advertisement (RFC 4861 section 4.4).
+const ADVERTISEMENT: u8 = 136;
+
+fn ipv4() -> Match {
+    Match::new().with(oxm::eth_type(ETH_IPV4))
+}
+
+fn arp() -> Match {
+    Match::new().with(oxm::eth_type(ETH_ARP))
+}
+
+fn ipv6() -> Match {
+    Match::new().with(oxm::eth_type(ETH_IPV6))
+}
+
+fn icmpv6(kind: u8) -> Match {
+    ipv6().with(oxm::ip_proto(PROTO_ICMPV6)).with(oxm::icmpv6_type(kind))
+}

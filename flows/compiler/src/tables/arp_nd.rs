@@ -1,0 +1,98 @@
+//! Tables arp_nd and nd_reply: questions for the addresses of bound ports are answered on the asker's own host.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use weft_model::{Network, Port};
+use weft_openflow::action::CopyField;
+use weft_openflow::{Action, OxmField, PortNo, oxm};
+
+use crate::pipeline::{ARP_ND, L2_LOCAL, ND_REPLY};
+use crate::registers::{NETWORK, SOURCE};
+use crate::sheet::{Sheet, Then};
+use crate::tables::{ADVERTISEMENT, Local, SOLICITATION, arp, icmpv6, ipv4_of, ipv6_of, link_local_is_known};
+
+/// Questions that are not ours to answer.
+const PASS_OWN: u16 = 200;
+const PASS: u16 = 150;
+const ANSWER: u16 = 100;
+
+const ARP_REQUEST: u16 = 1;
+const ARP_REPLY: u16 = 2;
+/// Solicited and override (RFC 4861 section 4.4), at the top of the 32 bits behind the checksum.
+const SOLICITED_OVERRIDE: u32 = 0x6000_0000;
+/// Option type of the target's link-layer address (RFC 4861 section 4.6.1).
+const TARGET_OPTION: u8 = 2;
+/// Where solicitations go by multicast (RFC 4291 section 2.7.1 in RFC 2464 section 7), with its mask.
+const SOLICITED_NODE: ([u8; 6], [u8; 6]) = ([0x33, 0x33, 0xff, 0, 0, 0], [0xff, 0xff, 0xff, 0, 0, 0]);
+
+/// The answers for a port's addresses, which every member host gives.
+pub(crate) fn port(sheet: &mut Sheet, network: &Network, port: &Port) {
+    for address in ipv4_of(port) {
+        let asked = arp().with(oxm::arp_op(ARP_REQUEST)).with(oxm::arp_tpa(address));
+        sheet.flow(&ARP_ND, ANSWER, asked.with(NETWORK.is(network.vni.get())), arp_reply(port, address));
+    }
+    // A link-local address is answered for only where port security makes sure that it is the port's; one that was
+    // given to a port by hand is left to the port itself.
+    let mut addresses = ipv6_of(port);
+    addresses.retain(|address| !address.is_unicast_link_local());
+    addresses.extend(link_local_is_known(port).then(|| port.mac.link_local()));
+    for address in addresses {
+        let (group, mask) = SOLICITED_NODE;
+        let asked = icmpv6(SOLICITATION).with(oxm::nd_target(address)).with(oxm::eth_dst_masked(group, mask));
+        sheet.flow(&ARP_ND, ANSWER, asked.with(NETWORK.is(network.vni.get())), advertisement(port, address));
+    }
+}
+
+/// A port's own questions about its own addresses look for somebody else who has them, so they go on.
+pub(crate) fn local_port(sheet: &mut Sheet, local: &Local<'_>) {
+    for address in ipv4_of(local.port) {
+        let own = arp().with(SOURCE.is(local.port.key.get())).with(oxm::arp_tpa(address));
+        sheet.flow(&ARP_ND, PASS_OWN, own, Then::new().goto(&L2_LOCAL));
+    }
+}
+
+/// What is the same for all answers.
+pub(crate) fn host(sheet: &mut Sheet) {
+    // Duplicate address detection looks for somebody else who has the address (RFC 4862 section 5.4).
+    let probe = icmpv6(SOLICITATION).with(oxm::ipv6_src(Ipv6Addr::UNSPECIFIED));
+    sheet.flow(&ARP_ND, PASS, probe, Then::new().goto(&L2_LOCAL));
+    // The answer is made from the question, so it needs room for an option.
+    let bare = icmpv6(SOLICITATION).with(oxm::nd_sll([0; 6]));
+    sheet.flow(&ARP_ND, PASS, bare, Then::new().goto(&L2_LOCAL));
+    // The Ethernet source has become the target's address by now.
+    let complete = Then::new().act(copy(oxm::eth_src([0; 6]), oxm::nd_tll([0; 6])));
+    sheet.flow(&ND_REPLY, 100, icmpv6(ADVERTISEMENT), complete.output(PortNo::IN_PORT));
+}
+
+/// Turns a request into its reply (RFC 826).
+fn arp_reply(port: &Port, address: Ipv4Addr) -> Then {
+    let (mac, any_mac, any_ip) = (port.mac.0, [0; 6], Ipv4Addr::UNSPECIFIED);
+    Then::new()
+        .act(copy(oxm::eth_src(any_mac), oxm::eth_dst(any_mac)))
+        .set(oxm::eth_src(mac))
+        .set(oxm::arp_op(ARP_REPLY))
+        .act(copy(oxm::arp_sha(any_mac), oxm::arp_tha(any_mac)))
+        .set(oxm::arp_sha(mac))
+        .act(copy(oxm::arp_spa(any_ip), oxm::arp_tpa(any_ip)))
+        .set(oxm::arp_spa(address))
+        .output(PortNo::IN_PORT)
+}
+
+/// Turns a solicitation into its advertisement, but for the option: that can be set only in a packet that is one.
+fn advertisement(port: &Port, address: Ipv6Addr) -> Then {
+    let (any_mac, any_ip) = ([0; 6], Ipv6Addr::UNSPECIFIED);
+    Then::new()
+        .act(copy(oxm::eth_src(any_mac), oxm::eth_dst(any_mac)))
+        .set(oxm::eth_src(port.mac.0))
+        .act(copy(oxm::ipv6_src(any_ip), oxm::ipv6_dst(any_ip)))
+        .set(oxm::ipv6_src(address))
+        .set(oxm::icmpv6_type(ADVERTISEMENT))
+        .set(oxm::nd_reserved(SOLICITED_OVERRIDE))
+        .set(oxm::nd_options_type(TARGET_OPTION))
+        .resubmit(&ND_REPLY)
+}
+
+/// Copies a whole field; only the names of the two count.
+fn copy(from: OxmField, to: OxmField) -> Action {
+    Action::CopyField(CopyField::whole(from.header(), to.header()))
+}

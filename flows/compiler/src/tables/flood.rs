@@ -1,0 +1,48 @@
+//! Tables flood and flood_local: broadcast and multicast, copied by the sender's host to member hosts only.
+
+use std::collections::BTreeMap;
+
+use weft_model::{Host, HostIndex, Network, Port};
+use weft_openflow::{Action, Match, PortNo, oxm};
+
+use crate::group_id::{GroupUse, shard};
+use crate::pipeline::{DELIVER, FLOOD, FLOOD_LOCAL};
+use crate::registers::{DESTINATION, NETWORK};
+use crate::sheet::{Sheet, Then};
+use crate::tunnels::tunnel_ofport;
+
+/// A copy to every member host, in groups of limited size; then to the sender's own host.
+///
+/// A host that joins changes one bucket; the flow changes only with the first and last member of a shard.
+pub(crate) fn network<'a>(sheet: &mut Sheet, network: &Network, members: impl Iterator<Item = &'a Host>) {
+    let vni = network.vni;
+    let mut shards: BTreeMap<u8, Vec<HostIndex>> = BTreeMap::new();
+    for host in members {
+        shards.entry(shard(host.index)).or_default().push(host.index);
+    }
+    let mut then = Then::new().set(oxm::tun_id(u64::from(vni.get())));
+    for (shard, hosts) in shards {
+        let group = GroupUse::Flood { vni, shard };
+        sheet.group(group, hosts.into_iter().map(|host| (u32::from(host.get()), to_host(network, host))));
+        then = then.group(group);
+    }
+    sheet.flow(&FLOOD, 100, Match::new().with(NETWORK.is(vni.get())), then.goto(&FLOOD_LOCAL));
+}
+
+fn to_host(network: &Network, host: HostIndex) -> Vec<Action> {
+    vec![Action::output(PortNo(u32::from(tunnel_ofport(network.encap, host))))]
+}
+
+/// A copy to every port of the network on this host that is up. The sender is among them: Open vSwitch never outputs
+/// a packet to the port that it came in by.
+pub(crate) fn local<'a>(sheet: &mut Sheet, network: &Network, ports: impl Iterator<Item = &'a Port>) {
+    let group = GroupUse::LocalFlood { vni: network.vni };
+    sheet.group(group, ports.map(|port| (port.key.get(), to_port(port))));
+    let here = Match::new().with(NETWORK.is(network.vni.get()));
+    sheet.flow(&FLOOD_LOCAL, 100, here, Then::new().group(group));
+}
+
+fn to_port(port: &Port) -> Vec<Action> {
+    let deliver = weft_openflow::TableId(DELIVER.number);
+    vec![Action::SetField(DESTINATION.is(port.key.get())), Action::resubmit_table(deliver)]
+}

@@ -1,0 +1,46 @@
+//! Tables l2_local, l2_remote and deliver: from the destination address to an interface or a tunnel.
+
+use weft_model::{HostIndex, Network, Port};
+use weft_openflow::{Match, PortNo, oxm};
+
+use crate::pipeline::{DELIVER, FLOOD, FLOOD_LOCAL, L2_LOCAL, L2_REMOTE};
+use crate::reasons::Reason;
+use crate::registers::{DESTINATION, FLAGS, FROM_TUNNEL, NETWORK};
+use crate::sheet::{Sheet, Then};
+use crate::tables::Local;
+use crate::tunnels::tunnel_ofport;
+
+/// The bit that broadcast and multicast addresses have.
+const GROUP_BIT: [u8; 6] = [1, 0, 0, 0, 0, 0];
+
+/// The way to a port, which every member host knows. A port that is down gets a flow too, so that the drop is counted
+/// on it and not taken for an unknown address.
+pub(crate) fn port(sheet: &mut Sheet, network: &Network, port: &Port, host: HostIndex) {
+    let vni = network.vni.get();
+    let to_port = Match::new().with(NETWORK.is(vni)).with(oxm::eth_dst(port.mac.0));
+    let then = if port.admin_up {
+        let tunnel = PortNo(u32::from(tunnel_ofport(network.encap, host)));
+        Then::new().set(oxm::tun_id(u64::from(vni))).output(tunnel)
+    } else {
+        Then::drop(Reason::PortDown)
+    };
+    sheet.flow(&L2_REMOTE, 100, to_port, then);
+}
+
+/// The last steps on the port's own host.
+pub(crate) fn local_port(sheet: &mut Sheet, local: &Local<'_>) {
+    let key = local.port.key.get();
+    let to_port = Match::new().with(NETWORK.is(local.network.vni.get())).with(oxm::eth_dst(local.port.mac.0));
+    sheet.flow(&L2_LOCAL, 200, to_port, Then::new().set(DESTINATION.is(key)).goto(&DELIVER));
+    let interface = PortNo(u32::from(local.ofport.get()));
+    sheet.flow(&DELIVER, 100, Match::new().with(DESTINATION.is(key)), Then::new().output(interface));
+}
+
+/// Where flooding branches off, and the rule that nothing goes from tunnel to tunnel.
+pub(crate) fn host(sheet: &mut Sheet) {
+    let from_tunnel = Match::new().with(FLAGS.has(FROM_TUNNEL));
+    let to_many = |matching: Match| matching.with(oxm::eth_dst_masked(GROUP_BIT, GROUP_BIT));
+    sheet.flow(&L2_LOCAL, 110, to_many(from_tunnel.clone()), Then::new().goto(&FLOOD_LOCAL));
+    sheet.flow(&L2_LOCAL, 100, to_many(Match::new()), Then::new().goto(&FLOOD));
+    sheet.flow(&L2_LOCAL, 50, from_tunnel, Then::drop(Reason::NotHere));
+}
