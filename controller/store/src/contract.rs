@@ -43,7 +43,7 @@ pub trait Store: Send + Sync {
     /// Fills a new store (revision 0) from an export of any engine, all of it or nothing, and takes over its revision.
     fn import(&self, from: &mut dyn Read) -> Result<Revision, StoreError>;
 
-    /// Reads everything and reports whether it holds together.
+    /// Reads everything and reports whether it holds together. A store that finds damage writes no more.
     fn check(&self) -> Result<CheckReport, StoreError>;
 
     /// Gives space that is no longer needed back to the file system.

@@ -2,9 +2,11 @@
 //!
 //! One key space for records, change log and headers means that the atomicity of a batch is that of a single tree.
 //!
-//!     h <name>                    headers: format, revision
-//!     l <revision, 8 bytes BE>    the change log
-//!     r <table> 00 <key>          records; no table name contains a zero byte, so tables never interleave
+//! ```text
+//! h <name>                    headers: format, revision
+//! l <revision, 8 bytes BE>    the change log
+//! r <table> 00 <key>          records; no table name contains a zero byte, so tables never interleave
+//! ```
 
 use std::ops::Bound;
 

@@ -9,10 +9,13 @@ mod frame;
 mod history;
 mod layout;
 mod medium;
+mod pieces;
 mod place;
 mod record;
 mod records;
 mod redb_medium;
+mod sled_medium;
+mod sled_view;
 mod transfer;
 mod watch;
 

@@ -1,8 +1,10 @@
 //! Where a store lives: its directory, the lock on it, and which engine's data it holds.
 //!
-//!     <directory>/lock          held while the store is open
-//!     <directory>/store.redb    redb's file, or
-//!     <directory>/store.sled/   sled's directory
+//! ```text
+//! <directory>/lock          held while the store is open
+//! <directory>/store.redb    redb's file, or
+//! <directory>/store.sled/   sled's directory
+//! ```
 
 use std::{
     fmt,
@@ -14,7 +16,7 @@ use std::{
 
 use crate::{
     contract::Store, error::StoreError, history::Reach, medium::Medium, records::Records,
-    redb_medium::RedbMedium,
+    redb_medium::RedbMedium, sled_medium::SledMedium,
 };
 
 /// What keeps the bytes.
@@ -111,6 +113,6 @@ fn medium(engine: Engine, path: &Path, options: Options) -> Result<Arc<dyn Mediu
     let fail = |source| StoreError::OpenData { path: path.to_owned(), source };
     match engine {
         Engine::Redb => Ok(Arc::new(RedbMedium::open(&file, options.cache_bytes).map_err(fail)?)),
-        Engine::Sled => Err(StoreError::UnknownEngine { name: engine.to_string() }),
+        Engine::Sled => Ok(Arc::new(SledMedium::open(&file, options.cache_bytes).map_err(fail)?)),
     }
 }

@@ -132,8 +132,11 @@ impl Store for Records {
     }
 
     fn check(&self) -> Result<CheckReport, StoreError> {
-        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        self.medium.check()?;
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let sound = self.medium.check();
+        // Nothing more is written on top of damage.
+        writer.halted |= matches!(sound, Err(StoreError::Damaged(_)));
+        sound?;
         let shot = self.shot()?;
         let log = read_history(shot.view.as_ref(), writer.history.reach())?;
         if (log.newest(), log.oldest()) != (writer.history.newest(), writer.history.oldest()) {

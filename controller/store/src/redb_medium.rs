@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::{PoisonError, RwLock},
 };
@@ -9,7 +10,7 @@ use std::{
 use bytes::Bytes;
 use redb::{
     Builder, CompactionError, Database, DatabaseError, Durability, ReadOnlyTable, ReadableDatabase,
-    ReadableTable, TableDefinition,
+    ReadableTable, StorageError, TableDefinition,
 };
 
 use crate::{
@@ -30,7 +31,9 @@ pub(crate) struct RedbMedium {
 impl RedbMedium {
     /// Opens the file, or makes it. `cache` bounds the page cache, in bytes.
     pub(crate) fn open(path: &Path, cache: usize) -> Result<RedbMedium, Fault> {
-        let database = Builder::new().set_cache_size(cache).create(path).map_err(RedbFault)?;
+        // On some damaged files redb asserts where it should report, and nothing of it outlives a panic here.
+        let opened = catch_unwind(AssertUnwindSafe(|| Builder::new().set_cache_size(cache).create(path)));
+        let database = opened.unwrap_or_else(|_| Err(panicked().into())).map_err(RedbFault)?;
         let transaction = database.begin_write().map_err(RedbFault)?;
         transaction.open_table(TABLE).map_err(RedbFault)?;
         transaction.commit().map_err(RedbFault)?;
@@ -86,12 +89,16 @@ impl Medium for RedbMedium {
 
     fn check(&self) -> Result<(), StoreError> {
         let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
-        match database.check_integrity() {
+        let checked = catch_unwind(AssertUnwindSafe(|| database.check_integrity()));
+        match checked.unwrap_or_else(|_| Err(panicked().into())) {
             Ok(true) => Ok(()),
             // redb has repaired what it found; that there was something must not pass unseen.
             Ok(false) => Err(StoreError::Damaged(Damage::Engine)),
             Err(DatabaseError::TransactionInProgress) => {
                 Err(StoreError::InUse { doing: "checking the data" })
+            }
+            Err(DatabaseError::Storage(StorageError::Corrupted(_))) => {
+                Err(StoreError::Damaged(Damage::Engine))
             }
             Err(e) => Err(StoreError::Check(RedbFault(e).into())),
         }
@@ -114,6 +121,10 @@ impl Medium for RedbMedium {
     fn size(&self) -> Result<u64, StoreError> {
         Ok(fs::metadata(&self.path).map_err(|e| StoreError::Read(e.into()))?.len())
     }
+}
+
+fn panicked() -> StorageError {
+    StorageError::Corrupted("redb stopped at an assertion".to_owned())
 }
 
 type Open<'a> = redb::Table<'a, &'static [u8], &'static [u8]>;

@@ -1,8 +1,10 @@
 //! Exports: a store as JSON lines that any engine can read back, closed by a digest so that damage is refused.
 //!
-//!     {"weft_store_export":1,"revision":42}
-//!     {"table":"ports","key":"<hex>","value":"<hex>"}       one per record, ordered by table, then key
-//!     {"records":1,"sha256":"<hex of all bytes before this line>"}
+//! ```text
+//! {"weft_store_export":1,"revision":42}
+//! {"table":"ports","key":"<hex>","value":"<hex>"}       one per record, ordered by table, then key
+//! {"records":1,"sha256":"<hex of all bytes before this line>"}
+//! ```
 
 use std::io::{BufRead, BufReader, Read, Write};
 

@@ -1,5 +1,7 @@
 //! What every engine must do: each case runs on redb and on sled.
 
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
 mod cases;
 mod transfer;
 mod watching;
