@@ -1,1 +1,107 @@
-//! (room under construction)
+//! Typed HTTP client for the Weft controller: the CLI and the agent speak through it.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), weft_client::ClientError> {
+//! let client = weft_client::Client::new("http://127.0.0.1:9696", Some("weft_secret"))?;
+//! let blue = client.networks().find("blue").await?;
+//! println!("{} has VNI {:?}", blue.value.id, blue.value.provider_segmentation_id);
+//! # Ok(()) }
+//! ```
+
+mod collection;
+mod error;
+mod transport;
+
+use std::time::Duration;
+
+pub use collection::{Collection, Never, Resource, TokenCollection};
+pub use error::{ClientError, Refusal};
+pub use transport::Answer;
+use transport::Transport;
+pub use weft_api as api;
+use weft_api::{Applied, Health, Host, Network, Port, Subnet, Tenant, Whoami};
+
+/// How much longer than asked to wait for an answer about an applied revision.
+const APPLIED_SLACK: Duration = Duration::from_secs(15);
+
+/// A handle to one controller; clones share its connections.
+#[derive(Debug, Clone)]
+pub struct Client {
+    transport: Transport,
+}
+
+impl Client {
+    /// A client of the controller at `endpoint` (`http://host:port`), in the name of `token` if there is one.
+    /// Nothing is sent yet.
+    ///
+    /// # Errors
+    /// [`ClientError::Endpoint`] or [`ClientError::Token`] when one of them is malformed.
+    pub fn new(endpoint: &str, token: Option<&str>) -> Result<Client, ClientError> {
+        Ok(Client { transport: Transport::new(endpoint, token)? })
+    }
+
+    /// Where the controller is.
+    pub fn endpoint(&self) -> &str {
+        self.transport.endpoint()
+    }
+
+    /// The networks.
+    pub fn networks(&self) -> Collection<'_, Network> {
+        Collection::new(&self.transport)
+    }
+
+    /// The subnets.
+    pub fn subnets(&self) -> Collection<'_, Subnet> {
+        Collection::new(&self.transport)
+    }
+
+    /// The ports.
+    pub fn ports(&self) -> Collection<'_, Port> {
+        Collection::new(&self.transport)
+    }
+
+    /// The tenants (administrators see all, others their own).
+    pub fn tenants(&self) -> Collection<'_, Tenant> {
+        Collection::new(&self.transport)
+    }
+
+    /// The hosts (administrators only).
+    pub fn hosts(&self) -> Collection<'_, Host> {
+        Collection::new(&self.transport)
+    }
+
+    /// The tokens of one tenant (administrators only).
+    pub fn tokens<'a>(&'a self, tenant: &'a str) -> TokenCollection<'a> {
+        TokenCollection::new(&self.transport, tenant)
+    }
+
+    /// Waits until `revision` is in force on every switch that it concerns, at most for `timeout` (whole seconds, the
+    /// controller caps them at 300). [`Applied::applied`] says whether it is.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn applied(&self, revision: u64, timeout: Duration) -> Result<Applied, ClientError> {
+        let query = [("revision", revision.to_string()), ("timeout", timeout.as_secs().to_string())];
+        let request = self.transport.get(&["v1", "applied"], &query).patience(timeout + APPLIED_SLACK);
+        Ok(request.send::<Applied>().await?.value)
+    }
+
+    /// Who the token speaks for.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn whoami(&self) -> Result<Whoami, ClientError> {
+        Ok(self.transport.get(&["v1", "whoami"], &[]).send::<Whoami>().await?.value)
+    }
+
+    /// Whether the controller is ready; a controller that is starting is an [`ClientError::Refused`] with status 503.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn ready(&self) -> Result<Health, ClientError> {
+        Ok(self.transport.get(&["readyz"], &[]).send::<Health>().await?.value)
+    }
+}
+
+#[cfg(test)]
+mod tests;

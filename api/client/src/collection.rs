@@ -1,0 +1,227 @@
+//! Collections: list, show, create, update and delete, the same for every kind of object.
+
+use std::marker::PhantomData;
+
+use reqwest::Method;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+use weft_api::{
+    Host, Network, NetworkCreate, NetworkUpdate, Port, PortCreate, PortUpdate, Subnet, SubnetCreate,
+    SubnetUpdate, TagList, Tenant, TenantCreate, TenantUpdate, Token, TokenCreate, TokenList,
+};
+
+use crate::error::{ClientError, Refusal};
+use crate::transport::{Answer, Request, Transport};
+
+/// What cannot be made: hosts join by themselves, nobody creates or changes them over the API.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub enum Never {}
+
+/// A kind of object that the API keeps in a collection.
+pub trait Resource: DeserializeOwned {
+    /// What creates one.
+    type Create: Serialize;
+    /// What changes one.
+    type Update: Serialize;
+    /// The version of the API that has it: the first part of the address.
+    const VERSION: &'static str;
+    /// One of them: the member of the envelope.
+    const ONE: &'static str;
+    /// All of them: the member of the list, and the last part of the address.
+    const MANY: &'static str;
+    /// Its id.
+    fn id(&self) -> &str;
+}
+
+macro_rules! resource {
+    ($of:ty, $create:ty, $update:ty, $version:literal, $one:literal, $many:literal) => {
+        impl Resource for $of {
+            type Create = $create;
+            type Update = $update;
+            const VERSION: &'static str = $version;
+            const ONE: &'static str = $one;
+            const MANY: &'static str = $many;
+            fn id(&self) -> &str {
+                &self.id
+            }
+        }
+    };
+}
+
+resource!(Network, NetworkCreate, NetworkUpdate, "v2.0", "network", "networks");
+resource!(Subnet, SubnetCreate, SubnetUpdate, "v2.0", "subnet", "subnets");
+resource!(Port, PortCreate, PortUpdate, "v2.0", "port", "ports");
+resource!(Tenant, TenantCreate, TenantUpdate, "v1", "tenant", "tenants");
+resource!(Host, Never, Never, "v1", "host", "hosts");
+
+/// All objects of one kind that the caller may see.
+#[derive(Debug)]
+pub struct Collection<'a, R> {
+    transport: &'a Transport,
+    of: PhantomData<R>,
+}
+
+impl<'a, R: Resource> Collection<'a, R> {
+    pub(crate) fn new(transport: &'a Transport) -> Self {
+        Collection { transport, of: PhantomData }
+    }
+
+    /// Those that match all filters (`("name", "blue")`; the same field twice means either), in the order of their ids
+    /// or of `sort_key`. `limit` and `marker` may be among the filters.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn list(&self, filters: &[(&str, &str)]) -> Result<Answer<Vec<R>>, ClientError> {
+        let query: Vec<(&str, String)> = filters.iter().map(|(k, v)| (*k, (*v).to_owned())).collect();
+        unwrap(self.transport.get(&[R::VERSION, R::MANY], &query), R::MANY).await
+    }
+
+    /// The one with that id.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn show(&self, id: &str) -> Result<Answer<R>, ClientError> {
+        unwrap(self.transport.get(&[R::VERSION, R::MANY, id], &[]), R::ONE).await
+    }
+
+    /// The one with that id or, if there is none, with that name.
+    ///
+    /// # Errors
+    /// [`ClientError::Ambiguous`] when several have the name; a refusal with status 404 when none has.
+    pub async fn find(&self, id_or_name: &str) -> Result<Answer<R>, ClientError> {
+        match self.show(id_or_name).await {
+            Err(error) if error.is_not_found() => self.find_by_name(id_or_name, error).await,
+            // A name with characters that no id has.
+            Err(ClientError::Id { id }) if id != id_or_name => Err(ClientError::Id { id }),
+            answer => answer,
+        }
+    }
+
+    async fn find_by_name(&self, name: &str, missing: ClientError) -> Result<Answer<R>, ClientError> {
+        let Answer { mut value, revision } = self.list(&[("name", name)]).await?;
+        match (value.pop(), value.len()) {
+            (None, _) => Err(missing),
+            (Some(only), 0) => Ok(Answer { value: only, revision }),
+            (Some(_), others) => {
+                Err(ClientError::Ambiguous { what: R::MANY, name: name.to_owned(), count: others + 1 })
+            }
+        }
+    }
+
+    /// Creates one.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn create(&self, new: &R::Create) -> Result<Answer<R>, ClientError> {
+        let request = self.transport.request(Method::POST, &[R::VERSION, R::MANY], &[]);
+        unwrap(request.body(&json!({ (R::ONE): new })), R::ONE).await
+    }
+
+    /// Creates many, or none of them. Networks, subnets and ports only.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn create_many(&self, new: &[R::Create]) -> Result<Answer<Vec<R>>, ClientError> {
+        let request = self.transport.request(Method::POST, &[R::VERSION, R::MANY], &[]);
+        unwrap(request.body(&json!({ (R::MANY): new })), R::MANY).await
+    }
+
+    /// Changes one.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn update(&self, id: &str, change: &R::Update) -> Result<Answer<R>, ClientError> {
+        self.update_if(id, None, change).await
+    }
+
+    /// Changes one if it still has that revision number; otherwise the refusal has status 412.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn update_if(
+        &self,
+        id: &str,
+        number: Option<u64>,
+        change: &R::Update,
+    ) -> Result<Answer<R>, ClientError> {
+        let request = self.transport.request(Method::PUT, &[R::VERSION, R::MANY, id], &[]);
+        unwrap(request.if_number(number).body(&json!({ (R::ONE): change })), R::ONE).await
+    }
+
+    /// Deletes one.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn delete(&self, id: &str) -> Result<Answer<()>, ClientError> {
+        self.transport.request(Method::DELETE, &[R::VERSION, R::MANY, id], &[]).send_for_nothing().await
+    }
+
+    /// Replaces the tags of one. Networks, subnets and ports only.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn set_tags(&self, id: &str, tags: &[String]) -> Result<Answer<Vec<String>>, ClientError> {
+        let request = self.transport.request(Method::PUT, &[R::VERSION, R::MANY, id, "tags"], &[]);
+        let body = TagList { tags: tags.to_vec() };
+        Ok(request.body(&body).send::<TagList>().await?.map(|list| list.tags))
+    }
+}
+
+/// The tokens of one tenant.
+#[derive(Debug)]
+pub struct TokenCollection<'a> {
+    transport: &'a Transport,
+    tenant: &'a str,
+}
+
+impl<'a> TokenCollection<'a> {
+    pub(crate) fn new(transport: &'a Transport, tenant: &'a str) -> Self {
+        TokenCollection { transport, tenant }
+    }
+
+    /// All of them, without their secrets.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn list(&self) -> Result<Answer<Vec<Token>>, ClientError> {
+        let request = self.transport.get(&["v1", "tenants", self.tenant, "tokens"], &[]);
+        Ok(request.send::<TokenList>().await?.map(|list| list.tokens))
+    }
+
+    /// Makes one; this answer is the only place where [`Token::token`], the secret, is ever shown.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn create(&self, new: &TokenCreate) -> Result<Answer<Token>, ClientError> {
+        let path = ["v1", "tenants", self.tenant, "tokens"];
+        self.transport.request(Method::POST, &path, &[]).body(&json!({ "token": new })).send().await
+    }
+
+    /// Revokes one.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn delete(&self, id: &str) -> Result<Answer<()>, ClientError> {
+        let path = ["v1", "tenants", self.tenant, "tokens", id];
+        self.transport.request(Method::DELETE, &path, &[]).send_for_nothing().await
+    }
+}
+
+/// Sends a request and takes one member out of the answer's envelope.
+async fn unwrap<T: DeserializeOwned>(request: Request, member: &str) -> Result<Answer<T>, ClientError> {
+    let Answer { value: mut envelope, revision } = request.send::<Map<String, Value>>().await?;
+    let inner = envelope.remove(member).unwrap_or(Value::Null);
+    let value = serde_json::from_value(inner).map_err(|e| not_ours(member, &e))?;
+    Ok(Answer { value, revision })
+}
+
+fn not_ours(member: &str, error: &serde_json::Error) -> ClientError {
+    ClientError::Refused(Refusal {
+        status: 200,
+        kind: "UnexpectedBody".into(),
+        message: format!("the controller's answer has no {member:?} that this client understands: {error}"),
+        errors: Vec::new(),
+        request_id: None,
+    })
+}
