@@ -107,10 +107,10 @@ impl Controller2 {
     pub(super) fn encode(&self, w: &mut Writer) -> u16 {
         w.zeros(6);
         if self.max_len != WHOLE_PACKET {
-            property(w, MAX_LEN, &self.max_len.to_be_bytes());
+            property(w, MAX_LEN, &padded_u16(self.max_len));
         }
         if self.controller_id != 0 {
-            property(w, CONTROLLER_ID, &self.controller_id.to_be_bytes());
+            property(w, CONTROLLER_ID, &padded_u16(self.controller_id));
         }
         if self.reason != REASON_ACTION {
             property(w, REASON, &[self.reason]);
@@ -126,6 +126,12 @@ impl Controller2 {
         }
         37
     }
+}
+
+/// A 16-bit property counts its padding as part of itself, unlike all others.
+fn padded_u16(value: u16) -> [u8; 4] {
+    let [high, low] = value.to_be_bytes();
+    [high, low, 0, 0]
 }
 
 fn property(w: &mut Writer, kind: u16, body: &[u8]) {

@@ -33,9 +33,10 @@ impl OxmField {
     }
 
     /// A field that must have this value in the bits that `mask` sets. `width` is in bytes, at most 16.
+    /// Bits of the value outside the mask are dropped: a switch refuses them.
     pub fn masked(id: FieldId, width: u8, value: u128, mask: u128) -> OxmField {
         let width = width.min(16);
-        let (value, mask) = (value & ones(width), Some(mask & ones(width)));
+        let (value, mask) = (value & mask & ones(width), Some(mask & ones(width)));
         OxmField { id, body: Body::Number { width, value, mask } }
     }
 
