@@ -1,18 +1,20 @@
 //! The pipeline, and the pure functions from a snapshot to the flows and groups of every owner.
 //!
 //! [`compile()`] turns one [`Owner`] of one snapshot into flows; [`owners`] and [`subscriptions`] say which owners
-//! exist and which switch needs them; [`impact()`] says what a change may have altered; [`diff()`] and `read_back`
-//! turn "had" and "wants" into a [`Delta`], and `encode` turns deltas into OpenFlow messages in a safe order.
+//! exist and which switch needs them; [`impact()`] says what a change may have altered; [`diff()`] and [`read_back()`]
+//! turn "had" and "wants" into a [`Delta`], and [`encode()`] turns deltas into OpenFlow messages in a safe order.
 //! Nothing here depends on history: the same snapshot gives the same bytes.
 
 pub mod compile;
 pub mod cookie;
 pub mod diff;
+pub mod encode;
 pub mod flow;
 pub mod group_id;
 pub mod impact;
 pub mod owner;
 pub mod pipeline;
+pub mod read_back;
 pub mod reasons;
 pub mod registers;
 mod sheet;
@@ -23,10 +25,12 @@ pub mod tunnels;
 pub use compile::compile;
 pub use cookie::{Cookie, Subject};
 pub use diff::{Delta, GroupDelta, diff};
+pub use encode::{Mod, encode};
 pub use flow::{Compiled, Flow, FlowKey, Group, GroupKind};
 pub use group_id::GroupUse;
 pub use impact::{Impact, impact};
 pub use owner::{Owner, Scope};
+pub use read_back::{Place, SeenFlow, SeenGroup, read_back};
 pub use reasons::Reason;
 pub use subscribe::{owners, subscriptions};
 pub use tunnels::{TunnelPort, TunnelSettings, tunnel_ofport, tunnels};

@@ -1,0 +1,131 @@
+//! Deltas as OpenFlow changes, in an order in which no packet and no message meets something that is not there yet.
+
+use bytes::Bytes;
+use weft_openflow::message::{BundleWriter, FlowCommand, FlowParts, GroupCommand, GroupParts, GroupType};
+use weft_openflow::{BucketId, Cookie, GroupId, TableId, Writer, Xid};
+
+use crate::diff::{Delta, GroupDelta, MAX_BUCKETS_PER_MESSAGE};
+use crate::flow::{Flow, FlowKey};
+
+/// One change of a flow or a group: one OpenFlow message, but for its transaction id and its bundle.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mod<'a> {
+    /// Add or replace the flow.
+    AddFlow(&'a Flow),
+    /// Delete the flow, if it still has the cookie that is named.
+    DeleteFlow(&'a FlowKey),
+    /// A change of a group.
+    Group {
+        /// What is done.
+        command: GroupCommand,
+        /// Which group.
+        group: GroupId,
+        /// Which bucket is removed, or where buckets are inserted.
+        command_bucket: BucketId,
+        /// The encoded action lists.
+        buckets: Vec<(BucketId, &'a [u8])>,
+    },
+}
+
+/// The changes of several owners as one sequence: groups and buckets that flows will use, then flows to add, then flows
+/// to delete, then buckets and groups that no flow uses any more.
+///
+/// Adding before deleting leaves no gap; a delete cannot hit what was just added, because it names the old cookie.
+pub fn encode(deltas: &[Delta]) -> Vec<Mod<'_>> {
+    let mut mods = Vec::new();
+    let groups = || deltas.iter().flat_map(|delta| &delta.groups);
+    for change in groups() {
+        match change {
+            GroupDelta::Put(group) => {
+                let buckets = group.buckets.iter().map(bucket).collect();
+                push_buckets(&mut mods, GroupCommand::AddOrModify, GroupId(group.id), buckets);
+            }
+            GroupDelta::Insert { id, buckets } => {
+                let buckets = buckets.iter().map(bucket).collect();
+                push_buckets(&mut mods, GroupCommand::InsertBucket, GroupId(*id), buckets);
+            }
+            GroupDelta::Remove { .. } | GroupDelta::Delete { .. } => {}
+        }
+    }
+    mods.extend(deltas.iter().flat_map(|delta| &delta.add).map(Mod::AddFlow));
+    mods.extend(deltas.iter().flat_map(|delta| &delta.delete).map(Mod::DeleteFlow));
+    for change in groups() {
+        match change {
+            GroupDelta::Remove { id, buckets } => {
+                let remove =
+                    |bucket: &u32| plain(GroupCommand::RemoveBucket, GroupId(*id), BucketId(*bucket));
+                mods.extend(buckets.iter().map(remove));
+            }
+            GroupDelta::Delete { id } => {
+                mods.push(plain(GroupCommand::Delete, GroupId(*id), BucketId::ALL));
+            }
+            GroupDelta::Put(_) | GroupDelta::Insert { .. } => {}
+        }
+    }
+    mods
+}
+
+fn bucket<'a>((id, actions): (&u32, &'a Bytes)) -> (BucketId, &'a [u8]) {
+    (BucketId(*id), actions)
+}
+
+/// A change with buckets, in as many messages as it takes; what follows the first inserts the rest.
+fn push_buckets<'a>(
+    mods: &mut Vec<Mod<'a>>,
+    command: GroupCommand,
+    group: GroupId,
+    buckets: Vec<(BucketId, &'a [u8])>,
+) {
+    let mut chunks = buckets.chunks(MAX_BUCKETS_PER_MESSAGE);
+    // A group without buckets is still a group.
+    let first = chunks.next().unwrap_or_default().to_vec();
+    let command_bucket = if command == GroupCommand::InsertBucket { BucketId::LAST } else { BucketId::ALL };
+    mods.push(Mod::Group { command, group, command_bucket, buckets: first });
+    for chunk in chunks {
+        let (command, command_bucket) = (GroupCommand::InsertBucket, BucketId::LAST);
+        mods.push(Mod::Group { command, group, command_bucket, buckets: chunk.to_vec() });
+    }
+}
+
+fn plain<'a>(command: GroupCommand, group: GroupId, command_bucket: BucketId) -> Mod<'a> {
+    Mod::Group { command, group, command_bucket, buckets: Vec::new() }
+}
+
+impl Mod<'_> {
+    /// Writes the change into a bundle.
+    pub fn write(&self, bundle: BundleWriter, xid: Xid, w: &mut Writer) {
+        match self {
+            Mod::AddFlow(flow) => bundle.flow_parts(&add(flow), xid, w),
+            Mod::DeleteFlow(key) => bundle.flow_parts(&delete(key), xid, w),
+            Mod::Group { command, group, command_bucket, buckets } => {
+                let (command, group, command_bucket) = (*command, *group, *command_bucket);
+                let parts = GroupParts { command, kind: GroupType::All, group, command_bucket, buckets };
+                bundle.group_parts(&parts, xid, w);
+            }
+        }
+    }
+}
+
+fn add(flow: &Flow) -> FlowParts<'_> {
+    FlowParts {
+        command: FlowCommand::Add,
+        table: TableId(flow.table),
+        priority: flow.priority,
+        cookie: Cookie(flow.cookie),
+        cookie_mask: 0,
+        match_fields: &flow.match_bytes,
+        instructions: &flow.instructions,
+    }
+}
+
+fn delete(key: &FlowKey) -> FlowParts<'_> {
+    FlowParts {
+        command: FlowCommand::DeleteStrict,
+        table: TableId(key.table),
+        priority: key.priority,
+        cookie: Cookie(key.cookie),
+        cookie_mask: u64::MAX,
+        match_fields: &key.match_bytes,
+        instructions: &[],
+    }
+}

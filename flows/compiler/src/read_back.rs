@@ -1,0 +1,140 @@
+//! What a switch has against what is wanted: the difference that repairs it.
+//!
+//! This is the one path for first contact, reconnection, drift and a controller's restart.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use weft_openflow::canonical::canonical_actions;
+use weft_openflow::message::{Bucket, GroupType};
+use weft_openflow::{Action, Cookie, GroupId, Instruction, Match, TableId, Writer, canonical_instructions};
+
+use crate::diff::{Delta, GroupDelta, diff_group, order};
+use crate::flow::{Compiled, Flow, FlowKey, Group, GroupKind};
+
+/// A flow as a switch describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenFlow {
+    key: FlowKey,
+    /// Canonical instructions; `None` when something about the flow is never ours, such as a timeout.
+    instructions: Option<Bytes>,
+}
+
+/// A group as a switch describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenGroup {
+    id: u32,
+    /// `None` when something about the group is never ours, such as another type.
+    group: Option<Group>,
+}
+
+/// The numbers by which a switch names a flow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// Its table.
+    pub table: TableId,
+    /// Its priority.
+    pub priority: u16,
+    /// Its cookie.
+    pub cookie: Cookie,
+}
+
+impl SeenFlow {
+    /// A permanent flow without flags, as it was decoded. The instructions count, not only the cookie: a flow whose
+    /// actions were modified by hand keeps its cookie.
+    pub fn new(place: Place, matching: &Match, instructions: &[Instruction]) -> SeenFlow {
+        let mut writer = Writer::new();
+        Instruction::encode_list(&canonical_instructions(instructions), &mut writer);
+        SeenFlow { key: key(place, matching), instructions: Some(writer.into_bytes()) }
+    }
+
+    /// A flow that is not ours whatever it does: one with a timeout, flags or an importance.
+    pub fn foreign(place: Place, matching: &Match) -> SeenFlow {
+        SeenFlow { key: key(place, matching), instructions: None }
+    }
+
+    fn place(&self) -> (u8, u16, &[u8]) {
+        (self.key.table, self.key.priority, &self.key.match_bytes)
+    }
+
+    fn is(&self, wanted: &Flow) -> bool {
+        self.key.cookie == wanted.cookie && self.instructions.as_ref() == Some(&wanted.instructions)
+    }
+}
+
+fn key(place: Place, matching: &Match) -> FlowKey {
+    let Place { table, priority, cookie } = place;
+    FlowKey { table: table.0, priority, match_bytes: matching.canonical_bytes(), cookie: cookie.0 }
+}
+
+impl SeenGroup {
+    /// A group without properties of its own, as it was decoded.
+    pub fn new(id: GroupId, kind: GroupType, buckets: &[Bucket]) -> SeenGroup {
+        let ours = kind == GroupType::All && buckets.iter().all(|bucket| bucket.properties.is_empty());
+        let actions = buckets.iter().map(|bucket| (bucket.id.0, encoded(&bucket.actions)));
+        let group = ours.then(|| Group { id: id.0, kind: GroupKind::All, buckets: actions.collect() });
+        SeenGroup { id: id.0, group }
+    }
+
+    /// A group that is not ours whatever it does: one with properties.
+    pub fn foreign(id: GroupId) -> SeenGroup {
+        SeenGroup { id: id.0, group: None }
+    }
+}
+
+fn encoded(actions: &[Action]) -> Bytes {
+    let mut writer = Writer::new();
+    Action::encode_list(&canonical_actions(actions), &mut writer);
+    writer.into_bytes()
+}
+
+/// What turns a switch that has `flows` and `groups` into one that has exactly what the owners in `wanted` have: what
+/// is missing is added, what is different is replaced, everything else is deleted. Empty when nothing differs.
+pub fn read_back<'a>(
+    wanted: impl IntoIterator<Item = &'a Compiled>,
+    mut flows: Vec<SeenFlow>,
+    groups: Vec<SeenGroup>,
+) -> Delta {
+    let mut wanted_flows: Vec<&Flow> = Vec::new();
+    let mut wanted_groups: BTreeMap<u32, &Group> = BTreeMap::new();
+    for compiled in wanted {
+        wanted_flows.extend(&compiled.flows);
+        wanted_groups.extend(compiled.groups.iter().map(|group| (group.id, group)));
+    }
+    wanted_flows.sort_by(|a, b| a.place().cmp(&b.place()));
+    flows.sort_by(|a, b| a.place().cmp(&b.place()));
+    let mut delta = Delta::default();
+    compare_flows(&wanted_flows, &flows, &mut delta);
+    compare_groups(wanted_groups, groups, &mut delta);
+    delta
+}
+
+fn compare_flows(wanted: &[&Flow], seen: &[SeenFlow], delta: &mut Delta) {
+    let (mut new, mut old) = (wanted.iter().peekable(), seen.iter().peekable());
+    loop {
+        match order(old.peek().map(|flow| flow.place()), new.peek().map(|flow| flow.place())) {
+            None => return,
+            Some(Ordering::Less) => delta.delete.extend(old.next().map(|flow| flow.key.clone())),
+            Some(Ordering::Greater) => delta.add.extend(new.next().map(|flow| (*flow).clone())),
+            Some(Ordering::Equal) => {
+                if let (Some(seen), Some(wanted)) = (old.next(), new.next())
+                    && !seen.is(wanted)
+                {
+                    delta.add.push((*wanted).clone());
+                }
+            }
+        }
+    }
+}
+
+fn compare_groups(mut wanted: BTreeMap<u32, &Group>, seen: Vec<SeenGroup>, delta: &mut Delta) {
+    for seen in seen {
+        match (wanted.remove(&seen.id), seen.group) {
+            (None, _) => delta.groups.push(GroupDelta::Delete { id: seen.id }),
+            (Some(wanted), None) => delta.groups.push(GroupDelta::Put(wanted.clone())),
+            (Some(wanted), Some(had)) => diff_group(&had, wanted, &mut delta.groups),
+        }
+    }
+    delta.groups.extend(wanted.into_values().cloned().map(GroupDelta::Put));
+}

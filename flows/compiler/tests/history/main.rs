@@ -1,0 +1,155 @@
+//! Random histories: after every step, what was kept up by impact equals what is compiled from scratch.
+
+mod switch;
+mod world;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+use weft_compiler::{
+    Compiled, Owner, Scope, TunnelPort, TunnelSettings, compile, diff, impact, owners, pipeline,
+    subscriptions, tunnel_ofport, tunnels,
+};
+use weft_model::{HostIndex, Key, Revision, Snapshot};
+
+use switch::Switch;
+use world::{Op, commit, op};
+
+/// Everything that a controller would hold, kept up by impact alone.
+#[derive(Default)]
+struct Held {
+    compiled: BTreeMap<Owner, Compiled>,
+    subscriptions: BTreeMap<HostIndex, BTreeSet<Scope>>,
+    tunnels: BTreeMap<HostIndex, BTreeMap<String, TunnelPort>>,
+}
+
+impl Held {
+    /// Brings everything that the change may have altered up to date, and nothing else.
+    fn follow(&mut self, before: &Snapshot, after: &Snapshot, touched: &BTreeSet<Key>) {
+        let impact = impact(before, after, touched);
+        for owner in impact.owners {
+            let now = compile(owner, after);
+            let had = self.compiled.remove(&owner).unwrap_or_default();
+            let delta = diff(&had, &now);
+            assert_eq!(switch::patched(&had, &delta), now, "the difference of {owner} does not lead there");
+            assert_eq!(delta.is_empty(), had == now);
+            if !now.is_empty() {
+                self.compiled.insert(owner, now);
+            }
+        }
+        for host in impact.hosts {
+            self.subscriptions.remove(&host);
+            self.tunnels.remove(&host);
+            self.look_at(host, after);
+        }
+    }
+
+    fn look_at(&mut self, host: HostIndex, snapshot: &Snapshot) {
+        let Some(record) = snapshot.host_by_index(host) else { return };
+        self.subscriptions.insert(host, subscriptions(host, snapshot));
+        self.tunnels.insert(host, tunnels(&record.id, snapshot, &TunnelSettings::default()));
+    }
+
+    fn from_scratch(snapshot: &Snapshot) -> Held {
+        let mut held = Held::default();
+        let networks = snapshot.networks().map(|network| Scope::Network(network.vni));
+        let hosts = snapshot.hosts().map(|host| Scope::Host(host.index));
+        for owner in networks.chain(hosts).flat_map(|scope| owners(scope, snapshot)) {
+            let compiled = compile(owner, snapshot);
+            assert!(!compiled.is_empty(), "{owner} is said to exist");
+            assert_eq!(compiled, compile(owner, snapshot), "compiling {owner} twice");
+            held.compiled.insert(owner, compiled);
+        }
+        for host in snapshot.hosts() {
+            held.look_at(host.index, snapshot);
+        }
+        held
+    }
+
+    /// What one host's switch must have.
+    fn wanted_by(&self, host: HostIndex) -> BTreeMap<Owner, &Compiled> {
+        let scopes = &self.subscriptions[&host];
+        self.compiled.iter().filter(|(o, _)| scopes.contains(&o.scope())).map(|(o, c)| (*o, c)).collect()
+    }
+}
+
+fn check_same(held: &Held, scratch: &Held) {
+    let names = |held: &Held| held.compiled.keys().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(names(held), names(scratch), "owners");
+    for (owner, compiled) in &scratch.compiled {
+        assert_eq!(&held.compiled[owner], compiled, "flows of {owner}");
+    }
+    assert_eq!(held.subscriptions, scratch.subscriptions);
+    assert_eq!(held.tunnels, scratch.tunnels);
+}
+
+/// What must hold for the flows of any one switch.
+fn check_hosts(held: &Held) {
+    for host in held.subscriptions.keys() {
+        let mut places = BTreeSet::new();
+        let mut groups = BTreeSet::new();
+        for (owner, compiled) in held.wanted_by(*host) {
+            pipeline::check_compiled(owner, compiled).unwrap_or_else(|e| panic!("{owner}: {e}"));
+            for flow in &compiled.flows {
+                let (table, priority, matching) = flow.place();
+                assert!(places.insert((table, priority, matching)), "{owner}: place taken in table {table}");
+            }
+            for group in &compiled.groups {
+                assert!(groups.insert(group.id), "{owner}: group {:#x} taken", group.id);
+            }
+        }
+    }
+}
+
+/// Every bound port that is up is reached through its own host's tunnel, and that tunnel exists on every other member.
+fn check_ways(held: &Held, snapshot: &Snapshot) {
+    for port in snapshot.ports() {
+        let (Some(network), Some(host)) = (snapshot.network(&port.network), snapshot.bound_host(port.id))
+        else {
+            continue;
+        };
+        if !network.admin_up || !port.admin_up {
+            continue;
+        }
+        let compiled = &held.compiled[&Owner::Port(network.vni, port.key)];
+        let way = compiled.flows.iter().find(|flow| flow.table == pipeline::L2_REMOTE.number);
+        let ofport = tunnel_ofport(network.encap, host.index);
+        assert_eq!(switch::output_of(way.expect("a bound port has a way")), Some(u32::from(ofport)));
+        for member in snapshot.member_hosts(network.id).filter(|member| member.index != host.index) {
+            if member.encap_ips.towards(&host.encap_ips).is_some() {
+                let known = held.tunnels[&member.index].values().any(|tunnel| tunnel.ofport == ofport);
+                assert!(known, "host {} has no tunnel to {}", member.index, host.index);
+            }
+        }
+    }
+}
+
+fn run(history: Vec<Vec<Op>>) {
+    let mut snapshot = Snapshot::new();
+    let mut held = Held::default();
+    let mut switches: BTreeMap<HostIndex, Switch> = BTreeMap::new();
+    for (step, ops) in history.iter().enumerate() {
+        let before = snapshot.clone();
+        let changes = commit(&before, ops);
+        let touched: BTreeSet<Key> = changes.iter().map(|change| change.key()).collect();
+        snapshot.apply(Revision(step as u64 + 1), &changes);
+        held.follow(&before, &snapshot, &touched);
+        check_same(&held, &Held::from_scratch(&snapshot));
+        check_hosts(&held);
+        check_ways(&held, &snapshot);
+        // A host that goes and comes back under another index is another switch to us.
+        switches.retain(|host, _| held.subscriptions.contains_key(host));
+        for host in held.subscriptions.keys() {
+            switches.entry(*host).or_default().bring_to(&held.wanted_by(*host));
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+
+    #[test]
+    fn incremental_is_from_scratch(history in prop::collection::vec(prop::collection::vec(op(), 1..4), 1..60)) {
+        run(history);
+    }
+}

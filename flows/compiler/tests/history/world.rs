@@ -1,0 +1,195 @@
+//! A small world of hosts, networks and ports, and random changes of it that a store would accept.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use uuid::Uuid;
+use weft_model::{
+    Binding, Change, Encap, EncapIps, FixedIp, Host, HostId, HostIndex, Key, MacAddr, Mtu, Network,
+    NetworkId, OfPort, Port, PortId, PortKey, PortSecurity, Record, Revision, Snapshot, Stamp, SubnetId,
+    TenantId, Timestamp, Vni,
+};
+
+/// One random change; what the world does not allow (a taken MAC, say) is left out.
+#[derive(Debug, Clone)]
+pub enum Op {
+    PutHost { host: u8, index: u16, ips: u8 },
+    DeleteHost(u8),
+    PutNetwork { network: u8, vni: u32, encap: u8, up: bool },
+    DeleteNetwork(u8),
+    PutPort { port: u8, network: u8, mac: u8, addresses: u8, up: bool, secure: bool },
+    DeletePort(u8),
+    Bind { port: u8, host: u8, ofport: u8 },
+    Unbind { port: u8, host: u8 },
+    Tweak { port: u8, what: u8 },
+}
+
+const HOSTS: u8 = 5;
+const NETWORKS: u8 = 3;
+const PORTS: u8 = 9;
+
+pub fn op() -> impl Strategy<Value = Op> {
+    let index = prop_oneof![4 => 1..6u16, 1 => 300..302u16];
+    let (host, network, port) = (0..HOSTS, 0..NETWORKS, 0..PORTS);
+    prop_oneof![
+        4 => (host.clone(), index, 0..4u8).prop_map(|(host, index, ips)| Op::PutHost { host, index, ips }),
+        1 => host.clone().prop_map(Op::DeleteHost),
+        3 => (network.clone(), 1..5u32, 0..3u8, prop::bool::weighted(0.85))
+            .prop_map(|(network, vni, encap, up)| Op::PutNetwork { network, vni, encap, up }),
+        1 => network.clone().prop_map(Op::DeleteNetwork),
+        8 => (port.clone(), network, 0..12u8, 0..32u8, prop::bool::weighted(0.85), prop::bool::weighted(0.8))
+            .prop_map(|(port, network, mac, addresses, up, secure)|
+                Op::PutPort { port, network, mac, addresses, up, secure }),
+        1 => port.clone().prop_map(Op::DeletePort),
+        8 => (port.clone(), host.clone(), 1..10u8).prop_map(|(port, host, ofport)| Op::Bind { port, host, ofport }),
+        3 => (port.clone(), host).prop_map(|(port, host)| Op::Unbind { port, host }),
+        4 => (port, 0..5u8).prop_map(|(port, what)| Op::Tweak { port, what }),
+    ]
+}
+
+/// The changes that the ops make together: one per key, and none that a store would refuse.
+pub fn commit(snapshot: &Snapshot, ops: &[Op]) -> Vec<Change> {
+    let mut working = snapshot.clone();
+    let mut changes: Vec<Change> = Vec::new();
+    for op in ops {
+        let Some(change) = change(&working, op) else { continue };
+        if changes.iter().all(|other| other.key() != change.key()) {
+            working.apply(snapshot.revision(), std::slice::from_ref(&change));
+            changes.push(change);
+        }
+    }
+    changes
+}
+
+fn change(snapshot: &Snapshot, op: &Op) -> Option<Change> {
+    let put = |record| Some(Change::Put(record));
+    match *op {
+        Op::PutHost { host, index, ips } => {
+            let index = HostIndex::new(u32::from(index))?;
+            let free = snapshot.host_by_index(index).is_none_or(|other| other.id == host_id(host));
+            free.then(|| Change::Put(Record::Host(Arc::new(host_record(host, index, ips)))))
+        }
+        Op::DeleteHost(host) => Some(Change::Delete(Key::Host(host_id(host)))),
+        Op::PutNetwork { network, vni, encap, up } => {
+            let vni = if vni == 4 { Vni::MAX } else { Vni::new(vni)? };
+            let free = snapshot.network_by_vni(vni).is_none_or(|other| other.id == network_id(network));
+            free.then(|| Change::Put(Record::Network(Arc::new(network_record(network, vni, encap, up)))))
+        }
+        Op::DeleteNetwork(network) => Some(Change::Delete(Key::Network(network_id(network)))),
+        Op::PutPort { port, network, mac, addresses, up, secure } => {
+            let record = port_record(port, network, mac, addresses, up, secure)?;
+            fits(snapshot, &record).then(|| Change::Put(Record::Port(Arc::new(record))))
+        }
+        Op::DeletePort(port) => Some(Change::Delete(Key::Port(port_id(port)))),
+        Op::Bind { port, host, ofport } => {
+            let ofport = OfPort::new(i64::from(ofport))?;
+            let (port, host) = (port_id(port), host_id(host));
+            if snapshot.claims_of_host(&host).any(|claim| claim.ofport == ofport && claim.port != port) {
+                return None;
+            }
+            let since = Revision(snapshot.revision().0 + 1);
+            put(Record::Binding(Arc::new(Binding { port, host, interface: "tap".into(), ofport, since })))
+        }
+        Op::Unbind { port, host } => Some(Change::Delete(Key::Binding(port_id(port), host_id(host)))),
+        Op::Tweak { port, what } => {
+            let mut record = Port::clone(snapshot.port(&port_id(port))?);
+            tweak(&mut record, what);
+            fits(snapshot, &record).then(|| Change::Put(Record::Port(Arc::new(record))))
+        }
+    }
+}
+
+/// Changes one thing about a port and nothing else.
+fn tweak(port: &mut Port, what: u8) {
+    match what {
+        0 => port.stamp.number += 1,
+        1 => port.admin_up = !port.admin_up,
+        2 => port.mac.0[4] ^= 1,
+        3 => drop(port.fixed_ips.pop()),
+        _ if port.security == PortSecurity::Off => port.security = PortSecurity::Enforced,
+        _ => port.security = PortSecurity::Off,
+    }
+}
+
+/// What the writing side guarantees: MACs are unique in a network, addresses too, and a port keeps its network.
+fn fits(snapshot: &Snapshot, port: &Port) -> bool {
+    let same_network = snapshot.port(&port.id).is_none_or(|old| old.network == port.network);
+    let free_mac = snapshot.port_by_mac(port.network, port.mac).is_none_or(|other| other.id == port.id);
+    let free_ip = |ip: &FixedIp| {
+        snapshot.port_by_address(ip.subnet, ip.address).is_none_or(|other| other.id == port.id)
+    };
+    same_network && free_mac && port.fixed_ips.iter().all(free_ip)
+}
+
+fn host_id(host: u8) -> HostId {
+    format!("h{host}").parse().expect("a valid id")
+}
+
+fn network_id(network: u8) -> NetworkId {
+    NetworkId(Uuid::from_u128(0x1_0000 + u128::from(network)))
+}
+
+fn port_id(port: u8) -> PortId {
+    PortId(Uuid::from_u128(0x2_0000 + u128::from(port)))
+}
+
+fn tenant() -> TenantId {
+    "red".parse().expect("a valid id")
+}
+
+fn host_record(host: u8, index: HostIndex, ips: u8) -> Host {
+    let v4 = (ips & 1 == 0).then_some(Ipv4Addr::new(192, 0, 2, host + 1));
+    let v6 = (ips & 2 == 0).then_some(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, u16::from(host) + 1));
+    Host {
+        id: host_id(host),
+        index,
+        hostname: String::new(),
+        encap_ips: EncapIps { v4, v6 },
+        ovs_version: String::new(),
+        datapath_type: "netdev".into(),
+        joined: Timestamp(0),
+    }
+}
+
+fn network_record(network: u8, vni: Vni, encap: u8, admin_up: bool) -> Network {
+    Network {
+        id: network_id(network),
+        tenant: tenant(),
+        stamp: Stamp::default(),
+        vni,
+        encap: Encap::ALL[usize::from(encap)],
+        mtu: Mtu(1450),
+        admin_up,
+        port_security_default: true,
+        dns_domain: String::new(),
+    }
+}
+
+fn port_record(port: u8, network: u8, mac: u8, addresses: u8, admin_up: bool, secure: bool) -> Option<Port> {
+    let subnet = |family: u128| SubnetId(Uuid::from_u128(0x3_0000 + 2 * u128::from(network) + family));
+    let v4 = IpAddr::V4(Ipv4Addr::new(10, 0, 0, addresses % 8 + 1));
+    let v6 = IpAddr::V6(Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, u16::from(addresses % 8) + 1));
+    let mut fixed_ips = Vec::new();
+    if addresses & 8 == 0 {
+        fixed_ips.push(FixedIp { subnet: subnet(0), address: v4 });
+    }
+    if addresses & 16 == 0 {
+        fixed_ips.push(FixedIp { subnet: subnet(1), address: v6 });
+    }
+    Some(Port {
+        id: port_id(port),
+        tenant: tenant(),
+        network: network_id(network),
+        key: PortKey::new(u32::from(port) + 1)?,
+        stamp: Stamp::default(),
+        mac: MacAddr([2, 0, 0, 0, 0, mac]),
+        fixed_ips,
+        admin_up,
+        security: if secure { PortSecurity::Enforced } else { PortSecurity::Off },
+        device_id: String::new(),
+        device_owner: String::new(),
+        requested_host: None,
+        dns_name: String::new(),
+    })
+}
