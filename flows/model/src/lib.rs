@@ -11,6 +11,7 @@ pub mod ids;
 pub mod intent;
 pub mod mac;
 pub mod network;
+mod ordered;
 pub mod port;
 pub mod snapshot;
 pub mod stamp;

@@ -1,18 +1,18 @@
 //! The whole desired state at one revision: immutable to its readers, cheap to copy, indexed for compilation.
 //!
-//! Maps are persistent and ordered: cloning a snapshot copies pointers, and a change shares everything it does not touch.
+//! Maps are persistent and ordered: cloning a snapshot copies pointers, and a change shares nearly all that it does
+//! not touch.
 
 mod commit;
 mod used;
 
 use std::net::IpAddr;
-use std::ops::Bound;
 use std::sync::Arc;
 
-use rpds::RedBlackTreeMapSync;
 use uuid::Uuid;
 
 use crate::change::Counters;
+use crate::ordered::OrderedMap;
 use crate::{
     Binding, Host, HostId, HostIndex, MacAddr, Network, NetworkId, Port, PortId, PortKey, Revision, Subnet,
     SubnetId, Tenant, TenantId, Token, TokenId, Vni,
@@ -20,7 +20,7 @@ use crate::{
 
 pub(crate) use used::UsedAddresses;
 
-type Map<K, V> = RedBlackTreeMapSync<K, V>;
+type Map<K, V> = OrderedMap<K, V>;
 
 /// The whole desired state at one revision.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -142,7 +142,7 @@ impl Snapshot {
 
     /// How many ports there are.
     pub fn port_count(&self) -> usize {
-        self.ports.size()
+        self.ports.len()
     }
 }
 
@@ -175,7 +175,7 @@ impl Snapshot {
 
     /// The addresses of a subnet that ports have, in order, from `from` on.
     pub fn addresses_from(&self, subnet: SubnetId, from: IpAddr) -> impl Iterator<Item = IpAddr> {
-        let keys = self.ports_by_address.range((subnet, from)..).map(|(key, _)| *key);
+        let keys = self.ports_by_address.starting_at(&(subnet, from)).map(|(key, _)| *key);
         keys.take_while(move |(s, _)| *s == subnet).map(|(_, address)| address)
     }
 
@@ -187,14 +187,14 @@ impl Snapshot {
     /// The subnets of a network, by id.
     pub fn subnets_of(&self, network: NetworkId) -> impl Iterator<Item = &Arc<Subnet>> {
         let first = (network, SubnetId(Uuid::nil()));
-        let keys = self.subnets_by_network.range(first..).map(|(key, ())| key);
+        let keys = self.subnets_by_network.starting_at(&first).map(|(key, ())| key);
         keys.take_while(move |(n, _)| *n == network).filter_map(|(_, s)| self.subnets.get(s))
     }
 
     /// The ports of a network, by id.
     pub fn ports_of(&self, network: NetworkId) -> impl Iterator<Item = &Arc<Port>> {
         let first = (network, PortId(Uuid::nil()));
-        let keys = self.ports_by_network.range(first..).map(|(key, ())| key);
+        let keys = self.ports_by_network.starting_at(&first).map(|(key, ())| key);
         keys.take_while(move |(n, _)| *n == network).filter_map(|(_, p)| self.ports.get(p))
     }
 }
@@ -203,19 +203,19 @@ impl Snapshot {
 impl Snapshot {
     /// The networks of a tenant, by id.
     pub fn networks_of_tenant(&self, tenant: &TenantId) -> impl Iterator<Item = &Arc<Network>> {
-        let keys = self.networks_by_tenant.range((tenant.clone(), NetworkId(Uuid::nil()))..);
+        let keys = self.networks_by_tenant.starting_at(&(tenant.clone(), NetworkId(Uuid::nil())));
         owned_by(keys, tenant).filter_map(|id| self.networks.get(id))
     }
 
     /// The subnets of a tenant, by id.
     pub fn subnets_of_tenant(&self, tenant: &TenantId) -> impl Iterator<Item = &Arc<Subnet>> {
-        let keys = self.subnets_by_tenant.range((tenant.clone(), SubnetId(Uuid::nil()))..);
+        let keys = self.subnets_by_tenant.starting_at(&(tenant.clone(), SubnetId(Uuid::nil())));
         owned_by(keys, tenant).filter_map(|id| self.subnets.get(id))
     }
 
     /// The ports of a tenant, by id.
     pub fn ports_of_tenant(&self, tenant: &TenantId) -> impl Iterator<Item = &Arc<Port>> {
-        let keys = self.ports_by_tenant.range((tenant.clone(), PortId(Uuid::nil()))..);
+        let keys = self.ports_by_tenant.starting_at(&(tenant.clone(), PortId(Uuid::nil())));
         owned_by(keys, tenant).filter_map(|id| self.ports.get(id))
     }
 }
@@ -254,13 +254,16 @@ impl Snapshot {
     /// All claims to a port, by host.
     pub fn claims_of_port(&self, port: PortId) -> impl Iterator<Item = &Arc<Binding>> {
         let first = (port, HostId::first());
-        self.bindings.range(first..).take_while(move |((p, _), _)| *p == port).map(|(_, binding)| binding)
+        self.bindings
+            .starting_at(&first)
+            .take_while(move |((p, _), _)| *p == port)
+            .map(|(_, binding)| binding)
     }
 
     /// All claims of a host, by port, in force or not.
     pub fn claims_of_host<'a>(&'a self, host: &'a HostId) -> impl Iterator<Item = &'a Arc<Binding>> {
         let first = (host.clone(), PortId(Uuid::nil()));
-        let keys = self.claims_by_host.range(first..).map(|(key, ())| key);
+        let keys = self.claims_by_host.starting_at(&first).map(|(key, ())| key);
         keys.take_while(move |(h, _)| h == host).filter_map(|(h, p)| self.bindings.get(&(*p, h.clone())))
     }
 
@@ -271,20 +274,19 @@ impl Snapshot {
         host: &'a HostId,
     ) -> impl Iterator<Item = &'a Arc<Port>> {
         let first = (network, host.clone(), PortId(Uuid::nil()));
-        let keys = self.bound_by_network.range(first..).map(|(key, ())| key);
+        let keys = self.bound_by_network.starting_at(&first).map(|(key, ())| key);
         keys.take_while(move |(n, h, _)| *n == network && h == host).filter_map(|(_, _, p)| self.ports.get(p))
     }
 
     /// The hosts on which at least one port of a network is bound, by id.
     pub fn member_hosts(&self, network: NetworkId) -> impl Iterator<Item = &Arc<Host>> {
-        let mut from = Bound::Included((network, HostId::first(), PortId(Uuid::nil())));
+        let mut keys = self.bound_by_network.starting_at(&(network, HostId::first(), PortId(Uuid::nil())));
         std::iter::from_fn(move || {
-            let mut keys = self.bound_by_network.range((from.clone(), Bound::Unbounded));
             let (found, host, _) = keys.next()?.0;
             if *found != network {
                 return None;
             }
-            from = Bound::Excluded((network, host.clone(), PortId(Uuid::max())));
+            keys = self.bound_by_network.after(&(network, host.clone(), PortId(Uuid::max())));
             Some(host)
         })
         .filter_map(|host| self.hosts.get(host))
@@ -292,14 +294,14 @@ impl Snapshot {
 
     /// The networks of which at least one port is bound on a host, by id.
     pub fn networks_on(&self, host: &HostId) -> impl Iterator<Item = &Arc<Network>> {
-        let mut from = Bound::Included((host.clone(), NetworkId(Uuid::nil()), PortId(Uuid::nil())));
+        let first = (host.clone(), NetworkId(Uuid::nil()), PortId(Uuid::nil()));
+        let mut keys = self.bound_by_host.starting_at(&first);
         std::iter::from_fn(move || {
-            let mut keys = self.bound_by_host.range((from.clone(), Bound::Unbounded));
             let (found, network, _) = keys.next()?.0;
             if found != host {
                 return None;
             }
-            from = Bound::Excluded((host.clone(), *network, PortId(Uuid::max())));
+            keys = self.bound_by_host.after(&(host.clone(), *network, PortId(Uuid::max())));
             Some(network)
         })
         .filter_map(|network| self.networks.get(network))

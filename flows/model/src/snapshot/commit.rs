@@ -60,29 +60,29 @@ impl Snapshot {
 
     fn put(&mut self, record: &Record) {
         match record {
-            Record::Tenant(r) => self.tenants.insert_mut(r.id.clone(), r.clone()),
+            Record::Tenant(r) => self.tenants.insert(r.id.clone(), r.clone()),
             Record::Token(r) => {
-                self.tokens_by_digest.insert_mut(r.digest, r.id);
-                self.tokens.insert_mut(r.id, r.clone());
+                self.tokens_by_digest.insert(r.digest, r.id);
+                self.tokens.insert(r.id, r.clone());
             }
             Record::Network(r) => {
-                self.networks_by_vni.insert_mut(r.vni, r.id);
-                self.networks_by_tenant.insert_mut((r.tenant.clone(), r.id), ());
-                self.networks.insert_mut(r.id, r.clone());
+                self.networks_by_vni.insert(r.vni, r.id);
+                self.networks_by_tenant.insert((r.tenant.clone(), r.id), ());
+                self.networks.insert(r.id, r.clone());
             }
             Record::Subnet(r) => {
-                self.subnets_by_network.insert_mut((r.network, r.id), ());
-                self.subnets_by_tenant.insert_mut((r.tenant.clone(), r.id), ());
-                self.subnets.insert_mut(r.id, r.clone());
+                self.subnets_by_network.insert((r.network, r.id), ());
+                self.subnets_by_tenant.insert((r.tenant.clone(), r.id), ());
+                self.subnets.insert(r.id, r.clone());
             }
             Record::Port(r) => self.put_port(r),
             Record::Host(r) => {
-                self.hosts_by_index.insert_mut(r.index, r.id.clone());
-                self.hosts.insert_mut(r.id.clone(), r.clone());
+                self.hosts_by_index.insert(r.index, r.id.clone());
+                self.hosts.insert(r.id.clone(), r.clone());
             }
             Record::Binding(r) => {
-                self.claims_by_host.insert_mut((r.host.clone(), r.port), ());
-                self.bindings.insert_mut((r.port, r.host.clone()), r.clone());
+                self.claims_by_host.insert((r.host.clone(), r.port), ());
+                self.bindings.insert((r.port, r.host.clone()), r.clone());
                 self.elect(r.port);
             }
             Record::Counters(counters) => self.counters = *counters,
@@ -90,15 +90,15 @@ impl Snapshot {
     }
 
     fn put_port(&mut self, port: &Arc<Port>) {
-        self.ports_by_network.insert_mut((port.network, port.id), ());
-        self.ports_by_tenant.insert_mut((port.tenant.clone(), port.id), ());
-        self.ports_by_key.insert_mut(port.key, port.id);
-        self.ports_by_mac.insert_mut((port.network, port.mac), port.id);
+        self.ports_by_network.insert((port.network, port.id), ());
+        self.ports_by_tenant.insert((port.tenant.clone(), port.id), ());
+        self.ports_by_key.insert(port.key, port.id);
+        self.ports_by_mac.insert((port.network, port.mac), port.id);
         for ip in &port.fixed_ips {
-            self.ports_by_address.insert_mut((ip.subnet, ip.address), port.id);
+            self.ports_by_address.insert((ip.subnet, ip.address), port.id);
             self.used.insert(ip.subnet, ip.address);
         }
-        self.ports.insert_mut(port.id, port.clone());
+        self.ports.insert(port.id, port.clone());
         self.elect(port.id);
     }
 
@@ -106,29 +106,29 @@ impl Snapshot {
     fn remove(&mut self, key: &Key) {
         match self.record(key) {
             None | Some(Record::Counters(_)) => {}
-            Some(Record::Tenant(r)) => drop(self.tenants.remove_mut(&r.id)),
+            Some(Record::Tenant(r)) => self.tenants.remove(&r.id),
             Some(Record::Token(r)) => {
-                self.tokens_by_digest.remove_mut(&r.digest);
-                self.tokens.remove_mut(&r.id);
+                self.tokens_by_digest.remove(&r.digest);
+                self.tokens.remove(&r.id);
             }
             Some(Record::Network(r)) => {
-                self.networks_by_vni.remove_mut(&r.vni);
-                self.networks_by_tenant.remove_mut(&(r.tenant.clone(), r.id));
-                self.networks.remove_mut(&r.id);
+                self.networks_by_vni.remove(&r.vni);
+                self.networks_by_tenant.remove(&(r.tenant.clone(), r.id));
+                self.networks.remove(&r.id);
             }
             Some(Record::Subnet(r)) => {
-                self.subnets_by_network.remove_mut(&(r.network, r.id));
-                self.subnets_by_tenant.remove_mut(&(r.tenant.clone(), r.id));
-                self.subnets.remove_mut(&r.id);
+                self.subnets_by_network.remove(&(r.network, r.id));
+                self.subnets_by_tenant.remove(&(r.tenant.clone(), r.id));
+                self.subnets.remove(&r.id);
             }
             Some(Record::Port(r)) => self.remove_port(&r),
             Some(Record::Host(r)) => {
-                self.hosts_by_index.remove_mut(&r.index);
-                self.hosts.remove_mut(&r.id);
+                self.hosts_by_index.remove(&r.index);
+                self.hosts.remove(&r.id);
             }
             Some(Record::Binding(r)) => {
-                self.claims_by_host.remove_mut(&(r.host.clone(), r.port));
-                self.bindings.remove_mut(&(r.port, r.host.clone()));
+                self.claims_by_host.remove(&(r.host.clone(), r.port));
+                self.bindings.remove(&(r.port, r.host.clone()));
                 self.elect(r.port);
             }
         }
@@ -136,15 +136,15 @@ impl Snapshot {
 
     fn remove_port(&mut self, port: &Port) {
         self.unbind(port);
-        self.ports_by_network.remove_mut(&(port.network, port.id));
-        self.ports_by_tenant.remove_mut(&(port.tenant.clone(), port.id));
-        self.ports_by_key.remove_mut(&port.key);
-        self.ports_by_mac.remove_mut(&(port.network, port.mac));
+        self.ports_by_network.remove(&(port.network, port.id));
+        self.ports_by_tenant.remove(&(port.tenant.clone(), port.id));
+        self.ports_by_key.remove(&port.key);
+        self.ports_by_mac.remove(&(port.network, port.mac));
         for ip in &port.fixed_ips {
-            self.ports_by_address.remove_mut(&(ip.subnet, ip.address));
+            self.ports_by_address.remove(&(ip.subnet, ip.address));
             self.used.remove(ip.subnet, ip.address);
         }
-        self.ports.remove_mut(&port.id);
+        self.ports.remove(&port.id);
     }
 
     /// Decides anew which claim to a port is in force. Claims without a port (deleted, or not there yet) count for nothing.
@@ -153,15 +153,15 @@ impl Snapshot {
         self.unbind(&record);
         let newest = self.claims_of_port(port).max_by(|a, b| a.since.cmp(&b.since).then(b.host.cmp(&a.host)));
         let Some(host) = newest.map(|claim| claim.host.clone()) else { return };
-        self.bound_by_network.insert_mut((record.network, host.clone(), port), ());
-        self.bound_by_host.insert_mut((host.clone(), record.network, port), ());
-        self.bound.insert_mut(port, host);
+        self.bound_by_network.insert((record.network, host.clone(), port), ());
+        self.bound_by_host.insert((host.clone(), record.network, port), ());
+        self.bound.insert(port, host);
     }
 
     fn unbind(&mut self, port: &Port) {
         let Some(host) = self.bound.get(&port.id).cloned() else { return };
-        self.bound.remove_mut(&port.id);
-        self.bound_by_network.remove_mut(&(port.network, host.clone(), port.id));
-        self.bound_by_host.remove_mut(&(host, port.network, port.id));
+        self.bound.remove(&port.id);
+        self.bound_by_network.remove(&(port.network, host.clone(), port.id));
+        self.bound_by_host.remove(&(host, port.network, port.id));
     }
 }

@@ -2,14 +2,13 @@
 
 use std::net::IpAddr;
 
-use rpds::RedBlackTreeMapSync;
-
 use crate::address::{predecessor, successor};
+use crate::ordered::OrderedMap;
 use crate::{AddressRange, SubnetId};
 
 /// The taken addresses: maximal intervals, each under its subnet and first address. No two touch.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct UsedAddresses(RedBlackTreeMapSync<(SubnetId, IpAddr), IpAddr>);
+pub(crate) struct UsedAddresses(OrderedMap<(SubnetId, IpAddr), IpAddr>);
 
 impl UsedAddresses {
     /// The lowest address of `range` that is not taken.
@@ -30,26 +29,26 @@ impl UsedAddresses {
         let after = successor(address).map(|after| (subnet, after));
         let right = after.and_then(|key| self.0.get(&key).copied());
         if let (Some(key), Some(_)) = (after, right) {
-            self.0.remove_mut(&key);
+            self.0.remove(&key);
         }
-        self.0.insert_mut((subnet, left.map_or(address, |left| left.start)), right.unwrap_or(address));
+        self.0.insert((subnet, left.map_or(address, |left| left.start)), right.unwrap_or(address));
     }
 
     /// Gives an address back; nothing happens if it is free.
     pub(crate) fn remove(&mut self, subnet: SubnetId, address: IpAddr) {
         let Some(AddressRange { start, end }) = self.around(subnet, address) else { return };
-        self.0.remove_mut(&(subnet, start));
+        self.0.remove(&(subnet, start));
         if let Some(before) = predecessor(address).filter(|before| *before >= start) {
-            self.0.insert_mut((subnet, start), before);
+            self.0.insert((subnet, start), before);
         }
         if let Some(after) = successor(address).filter(|after| *after <= end) {
-            self.0.insert_mut((subnet, after), end);
+            self.0.insert((subnet, after), end);
         }
     }
 
     /// The interval that holds an address.
     fn around(&self, subnet: SubnetId, address: IpAddr) -> Option<AddressRange> {
-        let (key, end) = self.0.range(..=(subnet, address)).next_back()?;
+        let (key, end) = self.0.at_or_before(&(subnet, address))?;
         (key.0 == subnet && *end >= address).then_some(AddressRange { start: key.1, end: *end })
     }
 }
