@@ -212,7 +212,11 @@ fn complete(options: Options) -> Result<Config, ConfigError> {
             Some("json") => LogFormat::Json,
             Some(_) => return Err(wrong("log_format", "must be text or json")),
         },
-        authentication: if options.no_auth == Some(true) { Authentication::Off } else { Authentication::Required },
+        authentication: if options.no_auth == Some(true) {
+            Authentication::Off
+        } else {
+            Authentication::Required
+        },
     })
 }
 

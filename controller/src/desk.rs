@@ -67,7 +67,12 @@ impl Desk {
     ///
     /// # Errors
     /// When the operating system refuses the thread.
-    pub fn open(vault: Vault, loaded: Snapshot, settings: Settings, publish: Publish) -> std::io::Result<Desk> {
+    pub fn open(
+        vault: Vault,
+        loaded: Snapshot,
+        settings: Settings,
+        publish: Publish,
+    ) -> std::io::Result<Desk> {
         let (requests, inbox) = mpsc::channel(QUEUE);
         let (publisher, snapshots) = watch::channel(loaded.clone());
         let writer = Writer { vault, current: loaded, settings, publisher, publish };
@@ -101,7 +106,10 @@ impl Desk {
         let (reply, answer) = oneshot::channel();
         let stopping = |_| WriteError::Unavailable("the controller is stopping".into());
         let request = Request { actor, intents, reply };
-        self.requests.send(request).await.map_err(|_| WriteError::Unavailable("the controller is stopping".into()))?;
+        self.requests
+            .send(request)
+            .await
+            .map_err(|_| WriteError::Unavailable("the controller is stopping".into()))?;
         answer.await.map_err(stopping)?
     }
 }
@@ -144,7 +152,7 @@ impl Writer {
 
     /// Plans every request of a group on top of the ones before it, and makes them durable together.
     fn commit(&mut self, group: Vec<Request>) {
-        let context = Context { now: now(), settings: self.settings.clone() };
+        let context = Context { now: now(), settings: self.settings };
         let mut lot = Lot::on(&self.current);
         for Request { actor, intents, reply } in group {
             match plan(&lot.working, &actor, &intents, &context) {
@@ -185,7 +193,8 @@ impl Writer {
 
     fn answer(&self, planned: Vec<Planned>) {
         for Planned { touched, reply } in planned {
-            let committed = Committed { revision: self.current.revision(), snapshot: self.current.clone(), touched };
+            let committed =
+                Committed { revision: self.current.revision(), snapshot: self.current.clone(), touched };
             // A caller that no longer listens has given up its connection; the commit stands.
             drop(reply.send(Ok(committed)));
         }

@@ -1,9 +1,14 @@
 //! The shell: store, REST server, engine loop, southbound sessions.
 
+pub mod app;
 pub mod config;
 pub mod desk;
+pub mod engine;
 pub mod feed;
+pub mod first_token;
+pub mod metrics;
 pub mod records;
 pub mod rest;
+pub mod southbound;
 pub mod status;
 pub mod vault;

@@ -10,8 +10,9 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use weft_model::{
-    AddressRange, Binding, Counters, Encap, EncapIps, FixedIp, Host, HostIndex, HostRoute, Key, Mtu, Network, OfPort, Port,
-    PortKey, PortSecurity, Record, Revision, Stamp, Subnet, Tenant, Timestamp, Token, TokenRole, Vni,
+    AddressRange, Binding, Counters, Encap, EncapIps, FixedIp, Host, HostIndex, HostRoute, Key, Mtu, Network,
+    OfPort, Port, PortKey, PortSecurity, Record, Revision, Stamp, Subnet, Tenant, Timestamp, Token,
+    TokenRole, Vni,
 };
 
 /// A stored value that is not what this version writes.
@@ -27,7 +28,8 @@ pub struct Damaged {
 }
 
 /// The names of the tables, in the order in which they are loaded.
-pub const TABLES: [&str; 8] = ["counters", "tenants", "tokens", "hosts", "networks", "subnets", "ports", "bindings"];
+pub const TABLES: [&str; 8] =
+    ["counters", "tenants", "tokens", "hosts", "networks", "subnets", "ports", "bindings"];
 
 /// Where a record stands: its table and its key there.
 pub fn place(key: &Key) -> (&'static str, String) {
@@ -138,7 +140,11 @@ struct StoredCounters {
 
 impl From<Counters> for StoredCounters {
     fn from(c: Counters) -> Self {
-        StoredCounters { next_vni: c.next_vni, next_port_key: c.next_port_key, next_host_index: c.next_host_index }
+        StoredCounters {
+            next_vni: c.next_vni,
+            next_port_key: c.next_port_key,
+            next_host_index: c.next_host_index,
+        }
     }
 }
 

@@ -1,11 +1,13 @@
 //! What is known about switches, for everyone who asks: REST, metrics, `applied` waiters.
 //!
-//! The engine is the only writer; readers get the newest state and may wait for it to change.
+//! The engine is the only writer; readers get the newest state and may wait for it to change. Maps are persistent, so
+//! publishing after a change copies only what changed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rpds::RedBlackTreeMapSync;
 use tokio::sync::watch;
 use weft_model::{Encap, HostId, PortId, Revision, Snapshot};
 
@@ -16,7 +18,8 @@ pub struct HostStatus {
     pub ovsdb_connected: bool,
     /// Its integration bridge has a session with us.
     pub openflow_connected: bool,
-    /// Every change up to this revision that concerns the host is confirmed by its switch and its OVSDB.
+    /// Every change up to this revision that concerns the host is confirmed by its switch and its OVSDB; 0 while the
+    /// host has not been seen since the controller started.
     pub confirmed: Revision,
     /// How many flows it is meant to have.
     pub flows: usize,
@@ -61,24 +64,39 @@ pub struct AppliedReport {
 /// The state of the fleet at one moment.
 #[derive(Debug, Clone, Default)]
 pub struct Fleet {
-    /// The last revision the engine has compiled.
-    pub compiled: Revision,
-    /// Whether the engine has compiled the state it started with.
+    /// The revision that the controller started with.
+    pub start: Revision,
+    /// The last revision the engine has handed to the switches concerned.
+    pub distributed: Revision,
+    /// Whether the engine runs.
     pub started: bool,
-    /// Every known host.
-    pub hosts: Arc<BTreeMap<HostId, HostStatus>>,
+    /// Every known host. `confirmed` is filled in by [`Board`].
+    pub hosts: RedBlackTreeMapSync<HostId, HostStatus>,
     /// For each host that owes a confirmation, the oldest revision that it owes.
-    pub owed: Arc<BTreeMap<HostId, Revision>>,
+    pub owed: RedBlackTreeMapSync<HostId, Revision>,
+    /// Hosts whose switch has not been read back since the start: what they have is not known.
+    pub unseen: RedBlackTreeMapSync<HostId, ()>,
 }
 
 impl Fleet {
     /// How far `revision` has got.
     pub fn applied(&self, revision: Revision) -> AppliedReport {
-        let pending: Vec<HostId> =
-            self.owed.iter().filter(|(_, owed)| **owed <= revision).map(|(host, _)| host.clone()).collect();
-        let confirmed = self.owed.values().min().map_or(self.compiled, |owed| Revision(owed.0.saturating_sub(1)));
-        let applied = pending.is_empty() && self.compiled >= revision;
-        AppliedReport { revision: confirmed.min(self.compiled), applied, pending }
+        let behind = self.owed.iter().filter(|(_, owed)| **owed <= revision).map(|(host, _)| host);
+        let unknown = self.unseen.keys().filter(|_| revision <= self.start);
+        let pending: BTreeSet<HostId> = behind.chain(unknown).cloned().collect();
+        let before = |owed: &Revision| Revision(owed.0.saturating_sub(1));
+        let confirmed =
+            self.owed.values().map(before).min().unwrap_or(self.distributed).min(self.distributed);
+        let applied = pending.is_empty() && self.distributed >= revision;
+        AppliedReport { revision: confirmed, applied, pending: pending.into_iter().collect() }
+    }
+
+    /// Up to which revision a host has everything that concerns it.
+    pub fn confirmed(&self, host: &HostId) -> Revision {
+        if self.unseen.contains_key(host) {
+            return Revision(0);
+        }
+        self.owed.get(host).map_or(self.distributed, |owed| Revision(owed.0.saturating_sub(1)))
     }
 }
 
@@ -95,18 +113,35 @@ impl Board {
         (pen, Board { fleet })
     }
 
+    /// The fleet as it is now.
+    pub fn fleet(&self) -> Fleet {
+        self.fleet.borrow().clone()
+    }
+
     /// Every known host.
     pub fn hosts(&self) -> Arc<BTreeMap<HostId, HostStatus>> {
-        self.fleet.borrow().hosts.clone()
+        let fleet = self.fleet();
+        let complete = |(id, status): (&HostId, &HostStatus)| {
+            (id.clone(), HostStatus { confirmed: fleet.confirmed(id), ..status.clone() })
+        };
+        Arc::new(fleet.hosts.iter().map(complete).collect())
+    }
+
+    /// One host.
+    pub fn host(&self, id: &HostId) -> Option<HostStatus> {
+        let fleet = self.fleet.borrow();
+        let status = fleet.hosts.get(id)?.clone();
+        Some(HostStatus { confirmed: fleet.confirmed(id), ..status })
     }
 
     /// True when the port is bound and its host has everything that concerns the binding.
     pub fn port_active(&self, snapshot: &Snapshot, port: PortId) -> bool {
         let Some(record) = snapshot.port(&port) else { return false };
         let Some(binding) = snapshot.binding(port) else { return false };
-        let fleet = self.fleet.borrow();
-        let confirmed = fleet.hosts.get(&binding.host).is_some_and(|host| host.confirmed >= binding.since);
-        confirmed && record.admin_up && snapshot.network(&record.network).is_some_and(|network| network.admin_up)
+        let confirmed = self.fleet.borrow().confirmed(&binding.host) >= binding.since;
+        confirmed
+            && record.admin_up
+            && snapshot.network(&record.network).is_some_and(|network| network.admin_up)
     }
 
     /// Waits until `revision` is in force on every switch concerned, or until the time is up.
@@ -118,15 +153,8 @@ impl Board {
         self.fleet.borrow().applied(revision)
     }
 
-    /// True once the engine has compiled the state that it started with.
+    /// True once the engine runs.
     pub fn ready(&self) -> bool {
         self.fleet.borrow().started
-    }
-
-    /// The hosts with a session of either kind.
-    pub fn connected(&self) -> BTreeSet<HostId> {
-        let hosts = self.hosts();
-        let live = hosts.iter().filter(|(_, status)| status.ovsdb_connected || status.openflow_connected);
-        live.map(|(host, _)| host.clone()).collect()
     }
 }

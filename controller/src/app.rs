@@ -1,0 +1,253 @@
+//! Puts the controller together. The only file that spawns.
+//!
+//! ```text
+//!  hosts' ovsdb-server --TCP 6640--> host session (1 per host) --ReportHost--\
+//!                                        ^ watch Wanted   \--OvsdbSeen--\     v
+//!  REST :9696 --write(intents)--------------------------------------> desk -> writer thread -> store
+//!      ^ snapshot, board                                                |  (group commit, durable)
+//!      |                                                                v
+//!      +------------- board <--------- engine thread <---bell+feed-- publish(snapshot, touched)
+//!                                        |  ^ SwitchUp, Installed, Answered
+//!                                        v  |
+//!  hosts' br-int ------TCP 6653----> switch session (1 per host): Read, Send(parcels)
+//! ```
+//!
+//! Shutdown: the API stops taking requests, then sessions end, then the engine, then the writer. Switches keep
+//! forwarding all the while.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+use weft_compiler::TunnelSettings;
+use weft_distributor::{SessionId, Tuning};
+use weft_model::Snapshot;
+use weft_model::intent::Settings;
+
+use crate::config::{Authentication, Config};
+use crate::desk::Desk;
+use crate::engine::{self, Event};
+use crate::feed::Feed;
+use crate::first_token::{self, FirstTokenError};
+use crate::metrics::Metrics;
+use crate::rest;
+use crate::southbound::{host, listen::listen, switch};
+use crate::status::{Board, Fleet};
+use crate::vault::{Vault, VaultError};
+
+/// How many events may wait for the engine before sessions are held back.
+const EVENTS: usize = 16_384;
+
+/// Why the controller cannot start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The data directory cannot be made.
+    #[error("making the data directory {path}")]
+    DataDir {
+        /// Which one.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The store cannot be opened.
+    #[error("opening the store in {path}")]
+    OpenStore {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: weft_store::StoreError,
+    },
+    /// The state cannot be loaded.
+    #[error("loading the state")]
+    Load(#[from] VaultError),
+    /// An address cannot be listened on.
+    #[error("listening on {address} for {what}")]
+    Listen {
+        /// Which one.
+        address: std::net::SocketAddr,
+        /// What for.
+        what: &'static str,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The first token cannot be made.
+    #[error("making the first token")]
+    FirstToken(#[from] FirstTokenError),
+    /// The operating system refuses a thread.
+    #[error("starting a thread")]
+    Thread(#[source] std::io::Error),
+}
+
+/// Starts everything and runs until `stop`.
+///
+/// # Errors
+/// [`StartError`] says what the controller could not do; nothing runs then.
+pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartError> {
+    let metrics = Metrics::default();
+    let (vault, loaded) = open_state(&config)?;
+    info!(revision = %loaded.revision(), ports = loaded.port_count(), store = ?config.store, "state loaded");
+
+    let (feed, bell) = (Feed::default(), Arc::new(Notify::new()));
+    let desk = open_desk(&config, vault, loaded.clone(), (feed.clone(), bell.clone()))?;
+    if config.authentication == Authentication::Off {
+        warn!("the API answers without tokens: everyone is administrator");
+    } else if let Some(path) = first_token::ensure(&desk, &config.data_dir).await? {
+        info!(file = %path.display(), "the administrator's token was made");
+    }
+
+    let (pen, board) = Board::new();
+    let (events, inbox) = mpsc::channel(EVENTS);
+    let sessions = stop.child_token();
+    let engine_stop = CancellationToken::new();
+    let parts = engine_parts(&config, (loaded, feed, bell), (inbox, pen), metrics.clone());
+    let engine = spawn_engine(parts, engine_stop.clone(), stop.clone()).map_err(StartError::Thread)?;
+
+    let mut tasks = JoinSet::new();
+    serve_hosts(&config, &desk, &events, &sessions, &mut tasks).await?;
+    serve_switches(&config, &events, &metrics, &sessions, &mut tasks).await?;
+    serve_api(&config, (desk, board, metrics), &sessions, &mut tasks).await?;
+    drop(events);
+
+    stop.cancelled().await;
+    info!("stopping; switches keep forwarding");
+    while tasks.join_next().await.is_some() {}
+    engine_stop.cancel();
+    // Its thread ends on its own; waiting keeps the log in order.
+    drop(tokio::task::spawn_blocking(move || engine.join()).await);
+    Ok(())
+}
+
+fn open_state(config: &Config) -> Result<(Vault, Snapshot), StartError> {
+    let path = config.data_dir.clone();
+    std::fs::create_dir_all(&path).map_err(|source| StartError::DataDir { path: path.clone(), source })?;
+    let file = path.join("store");
+    let opened = weft_store::open(config.store, &file, weft_store::Options::default());
+    let store = opened.map_err(|source| StartError::OpenStore { path: file, source })?;
+    let vault = Vault::new(store);
+    let loaded = vault.load()?;
+    Ok((vault, loaded))
+}
+
+fn open_desk(
+    config: &Config,
+    vault: Vault,
+    loaded: Snapshot,
+    way: (Feed, Arc<Notify>),
+) -> Result<Desk, StartError> {
+    let settings = Settings { underlay_mtu: config.underlay_mtu, default_encap: config.encap };
+    let (feed, bell) = way;
+    let publish = Box::new(move |snapshot: &Snapshot, touched: &[weft_model::Key]| {
+        feed.publish(snapshot.clone(), touched.iter().cloned());
+        bell.notify_one();
+    });
+    Desk::open(vault, loaded, settings, publish).map_err(StartError::Thread)
+}
+
+fn engine_parts(
+    config: &Config,
+    (loaded, feed, bell): (Snapshot, Feed, Arc<Notify>),
+    (events, board): (mpsc::Receiver<Event>, watch::Sender<Fleet>),
+    metrics: Metrics,
+) -> engine::Parts {
+    let tuning = Tuning { audit_interval: config.audit_interval };
+    let tunnels = TunnelSettings { vxlan_port: config.vxlan_port, ..TunnelSettings::default() };
+    engine::Parts { loaded, feed, bell, events, board, tuning, tunnels, metrics }
+}
+
+/// The engine computes; it has a thread of its own so that it never holds up a session, nor they it. If it panics, its
+/// state may be wrong: the process ends, and the next start reads every switch back.
+fn spawn_engine(
+    parts: engine::Parts,
+    stop: CancellationToken,
+    all: CancellationToken,
+) -> std::io::Result<std::thread::JoinHandle<()>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    std::thread::Builder::new().name("engine".into()).spawn(move || {
+        let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            runtime.block_on(engine::run(parts, stop))
+        }));
+        if ended.is_err() {
+            error!("the engine panicked; ending the process so that a fresh start sets everything right");
+            all.cancel();
+            std::process::abort();
+        }
+    })
+}
+
+async fn bind(address: std::net::SocketAddr, what: &'static str) -> Result<TcpListener, StartError> {
+    let listener =
+        TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, what, source })?;
+    info!(%address, what, "listening");
+    Ok(listener)
+}
+
+/// Numbers connections over the life of the process, so that an old one's last words are never taken for a new one's.
+fn session_ids() -> impl Fn() -> SessionId + Send + 'static {
+    let next = AtomicU64::new(1);
+    move || SessionId(next.fetch_add(1, Ordering::Relaxed))
+}
+
+async fn serve_hosts(
+    config: &Config,
+    desk: &Desk,
+    events: &mpsc::Sender<Event>,
+    stop: &CancellationToken,
+    tasks: &mut JoinSet<()>,
+) -> Result<(), StartError> {
+    let listener = bind(config.ovsdb_listen, "hosts' OVSDB").await?;
+    let context = host::Context {
+        desk: desk.clone(),
+        engine: events.clone(),
+        openflow_target: config.openflow_target.clone(),
+        openflow_port: config.openflow_listen.port(),
+        stop: stop.clone(),
+    };
+    let (ids, stop) = (session_ids(), stop.clone());
+    tasks.spawn(async move {
+        listen("ovsdb", listener, stop, |stream| host::serve(stream, ids(), context.clone())).await;
+    });
+    Ok(())
+}
+
+async fn serve_switches(
+    config: &Config,
+    events: &mpsc::Sender<Event>,
+    metrics: &Metrics,
+    stop: &CancellationToken,
+    tasks: &mut JoinSet<()>,
+) -> Result<(), StartError> {
+    let listener = bind(config.openflow_listen, "integration bridges' OpenFlow").await?;
+    let context = switch::Context { engine: events.clone(), metrics: metrics.clone(), stop: stop.clone() };
+    let (ids, stop) = (session_ids(), stop.clone());
+    tasks.spawn(async move {
+        listen("openflow", listener, stop, |stream| switch::serve(stream, ids(), context.clone())).await;
+    });
+    Ok(())
+}
+
+async fn serve_api(
+    config: &Config,
+    (desk, board, metrics): (Desk, Board, Metrics),
+    stop: &CancellationToken,
+    tasks: &mut JoinSet<()>,
+) -> Result<(), StartError> {
+    let listener = bind(config.api_listen, "the REST API").await?;
+    let router = rest::router(desk, board, rest::Config { metrics, authentication: config.authentication });
+    let stop = stop.clone();
+    tasks.spawn(async move {
+        let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
+        if let Err(error) = served {
+            error!(%error, "the REST API ended");
+        }
+    });
+    Ok(())
+}

@@ -1,0 +1,131 @@
+//! Counters and gauges in Prometheus' text form.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+use weft_distributor::Work;
+
+use crate::desk::Desk;
+use crate::status::Board;
+
+/// Everything that is counted. Clones share the counts.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    registry: Arc<Registry>,
+    /// Messages that switches refused.
+    pub refused: Counter,
+    /// Connections accepted from hosts' OVSDB servers.
+    pub ovsdb_sessions: Counter,
+    /// Connections accepted from integration bridges.
+    pub openflow_sessions: Counter,
+    /// Requests answered by the API.
+    pub api_requests: Counter,
+    /// Packet-ins and other messages that nobody asked for.
+    pub unsolicited: Counter,
+    owners_compiled: Counter,
+    messages_encoded: Counter,
+    parcels_queued: Counter,
+    read_backs: Counter,
+    last: Arc<Mutex<Work>>,
+    ports: Gauge,
+    networks: Gauge,
+    hosts: Gauge,
+    hosts_connected: Gauge,
+    hosts_owing: Gauge,
+    revision: Gauge,
+    distributed: Gauge,
+    drift_repaired: Gauge,
+    flow_messages: Gauge,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("weft");
+        let registry = &mut registry;
+        let metrics = Metrics {
+            registry: Arc::default(),
+            refused: counter(registry, "switch_refusals", "Messages that switches refused"),
+            ovsdb_sessions: counter(registry, "ovsdb_sessions", "OVSDB connections accepted from hosts"),
+            openflow_sessions: counter(
+                registry,
+                "openflow_sessions",
+                "OpenFlow connections accepted from hosts",
+            ),
+            api_requests: counter(registry, "api_requests", "Requests answered by the API"),
+            unsolicited: counter(
+                registry,
+                "switch_unsolicited",
+                "Messages from switches that nobody asked for",
+            ),
+            owners_compiled: counter(registry, "owners_compiled", "Owners compiled"),
+            messages_encoded: counter(
+                registry,
+                "messages_encoded",
+                "Flow and group messages encoded, once each",
+            ),
+            parcels_queued: counter(registry, "parcels_queued", "Bundles queued for switches"),
+            read_backs: counter(registry, "read_backs", "Switch tables read back and compared"),
+            last: Arc::default(),
+            ports: gauge(registry, "ports", "Ports"),
+            networks: gauge(registry, "networks", "Networks"),
+            hosts: gauge(registry, "hosts", "Known hosts"),
+            hosts_connected: gauge(registry, "hosts_connected", "Hosts with an OpenFlow session"),
+            hosts_owing: gauge(registry, "hosts_owing", "Hosts that have not confirmed everything"),
+            revision: gauge(registry, "revision", "Last committed revision"),
+            distributed: gauge(registry, "revision_distributed", "Last revision handed to switches"),
+            drift_repaired: gauge(registry, "drift_repaired", "Flows and groups put right by audits"),
+            flow_messages: gauge(
+                registry,
+                "flow_messages_sent",
+                "Flow and group messages sent to connected hosts",
+            ),
+        };
+        Metrics { registry: Arc::new(std::mem::take(registry)), ..metrics }
+    }
+}
+
+fn counter(registry: &mut Registry, name: &str, help: &str) -> Counter {
+    let counter = Counter::default();
+    registry.register(name, help, counter.clone());
+    counter
+}
+
+fn gauge(registry: &mut Registry, name: &str, help: &str) -> Gauge {
+    let gauge = Gauge::default();
+    registry.register(name, help, gauge.clone());
+    gauge
+}
+
+impl Metrics {
+    /// Adds what the distributor has done since it was last asked.
+    pub fn take_work(&self, work: Work) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        self.owners_compiled.inc_by(work.owners_compiled - last.owners_compiled);
+        self.messages_encoded.inc_by(work.messages_encoded - last.messages_encoded);
+        self.parcels_queued.inc_by(work.parcels_queued - last.parcels_queued);
+        self.read_backs.inc_by(work.read_backs - last.read_backs);
+        *last = work;
+    }
+
+    /// The whole page, with gauges read at this moment.
+    pub fn page(&self, desk: &Desk, board: &Board) -> String {
+        let (snapshot, fleet) = (desk.snapshot(), board.fleet());
+        let whole = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+        let wide = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+        self.ports.set(whole(snapshot.port_count()));
+        self.networks.set(whole(snapshot.networks().count()));
+        self.hosts.set(whole(fleet.hosts.size()));
+        self.hosts_connected.set(whole(fleet.hosts.values().filter(|host| host.openflow_connected).count()));
+        self.hosts_owing.set(whole(fleet.owed.size()));
+        self.revision.set(wide(snapshot.revision().0));
+        self.distributed.set(wide(fleet.distributed.0));
+        self.drift_repaired.set(wide(fleet.hosts.values().map(|host| host.drift_repaired).sum()));
+        self.flow_messages.set(wide(fleet.hosts.values().map(|host| host.flow_messages_sent).sum()));
+        let mut page = String::new();
+        encode(&mut page, &self.registry).expect("writing to a String does not fail");
+        page
+    }
+}

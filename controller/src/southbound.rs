@@ -1,0 +1,9 @@
+//! The controller's southern side: hosts dial in with OVSDB and with OpenFlow; one task serves each connection.
+
+pub mod frames;
+pub mod host;
+pub mod inventory;
+pub mod listen;
+pub mod readback;
+pub mod reconcile;
+pub mod switch;

@@ -1,0 +1,90 @@
+//! A reading of a switch's tables: parts of two multipart answers become one list of flows and one of groups.
+
+use thiserror::Error;
+use weft_compiler::{Place, SeenFlow, SeenGroup};
+use weft_distributor::{Installed, ReadId};
+use weft_openflow::message::multipart::{FlowEntry, GroupDesc, MultipartReply, Reply};
+use weft_openflow::{DecodeError, FlowFlags, Xid};
+
+/// How many flows a switch may show before the reading is given up: more than Open vSwitch can hold of ours.
+const FLOWS_MAX: usize = 4_000_000;
+
+/// Why tables cannot be used.
+#[derive(Debug, Error)]
+pub enum ReadingError {
+    /// An entry is malformed.
+    #[error("an entry is malformed")]
+    Entry(#[from] DecodeError),
+    /// There is more than any of our switches may hold.
+    #[error("more than {FLOWS_MAX} flows")]
+    TooMany,
+}
+
+/// One reading under way.
+#[derive(Debug)]
+pub struct Reading {
+    id: ReadId,
+    flows: Xid,
+    groups: Xid,
+    installed: Installed,
+    flows_done: bool,
+    groups_done: bool,
+}
+
+impl Reading {
+    /// A reading whose two requests have these xids.
+    pub fn new(id: ReadId, flows: Xid, groups: Xid) -> Reading {
+        Reading { id, flows, groups, installed: Installed::default(), flows_done: false, groups_done: false }
+    }
+
+    /// Which reading it is.
+    pub fn id(&self) -> ReadId {
+        self.id
+    }
+
+    /// True if the xid is one of its requests'.
+    pub fn is_about(&self, xid: Xid) -> bool {
+        xid == self.flows || xid == self.groups
+    }
+
+    /// Takes one part; gives everything when it was the last of both answers.
+    ///
+    /// # Errors
+    /// When a part is malformed: then nothing can be concluded from the reading.
+    pub fn take(&mut self, xid: Xid, part: &MultipartReply) -> Result<Option<Installed>, ReadingError> {
+        if xid == self.flows {
+            for entry in part.flows() {
+                self.installed.flows.push(seen_flow(&entry?)?);
+            }
+            if self.installed.flows.len() > FLOWS_MAX {
+                return Err(ReadingError::TooMany);
+            }
+            self.flows_done = !part.has_more();
+        } else if let Reply::GroupDesc(groups) = part.decode()? {
+            self.installed.groups.extend(groups.iter().map(seen_group));
+            self.groups_done = !part.has_more();
+        }
+        let complete = self.flows_done && self.groups_done;
+        Ok(complete.then(|| std::mem::take(&mut self.installed)))
+    }
+}
+
+fn seen_flow(entry: &FlowEntry<'_>) -> Result<SeenFlow, DecodeError> {
+    let place = Place { table: entry.table, priority: entry.priority, cookie: entry.cookie };
+    let matching = entry.matching()?;
+    let plain = entry.idle_timeout == 0
+        && entry.hard_timeout == 0
+        && entry.importance == 0
+        && entry.flags == FlowFlags::empty();
+    Ok(match plain {
+        true => SeenFlow::new(place, &matching, &entry.instructions()?),
+        false => SeenFlow::foreign(place, &matching),
+    })
+}
+
+fn seen_group(group: &GroupDesc) -> SeenGroup {
+    match group.properties.is_empty() {
+        true => SeenGroup::new(group.group, group.kind, &group.buckets),
+        false => SeenGroup::foreign(group.group),
+    }
+}

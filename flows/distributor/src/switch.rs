@@ -1,0 +1,386 @@
+//! One switch: what it is subscribed to, what waits for it, what it has not answered yet.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use weft_compiler::{Scope, SeenFlow, SeenGroup};
+use weft_model::{HostIndex, Revision};
+use weft_openflow::Xid;
+
+use crate::parcel::Parcel;
+
+/// How many parcels a switch may owe an answer for.
+const WINDOW_PARCELS: usize = 32;
+/// How many bytes a switch may owe an answer for, beyond its first parcel.
+const WINDOW_BYTES: usize = 2 << 20;
+/// How many bytes may wait for a switch before it is read back instead: the newest state wins over the history.
+const OUTBOX_BYTES: usize = 16 << 20;
+/// How many parcels may wait for a switch, likewise.
+const OUTBOX_PARCELS: usize = 4096;
+/// After how many overtaken audits in a row the switch is read while nothing is sent.
+const OVERTAKEN_MAX: u32 = 3;
+/// The longest time between two attempts at a switch that refuses what it is sent.
+const BACKOFF_MAX: Duration = Duration::from_secs(60);
+
+/// One connection of a switch; a new connection is a new session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId(pub u64);
+
+/// One reading of a switch's tables; an answer to an older one than the newest is stale.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ReadId(pub u64);
+
+/// What a switch has, as it told us.
+#[derive(Debug, Clone, Default)]
+pub struct Installed {
+    /// All flows of the bridge.
+    pub flows: Vec<SeenFlow>,
+    /// All groups of the bridge.
+    pub groups: Vec<SeenGroup>,
+}
+
+/// What a switch said about something it was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// A bundle is committed; the xid is that of the commit.
+    Committed(Xid),
+    /// A message was refused, with the error in words.
+    Refused(Xid, String),
+}
+
+/// What a session must do next.
+#[derive(Debug, Clone)]
+pub enum Transmit {
+    /// Ask the switch for all of its flows and groups and hand the answer to `handle_installed`.
+    Read {
+        /// Whose.
+        host: HostIndex,
+        /// On which connection.
+        session: SessionId,
+        /// Which reading the answer belongs to.
+        read: ReadId,
+    },
+    /// Write these bytes, in this order.
+    Send {
+        /// To whom.
+        host: HostIndex,
+        /// On which connection.
+        session: SessionId,
+        /// What.
+        parcels: Vec<Bytes>,
+    },
+}
+
+/// Where a session stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Its tables must be read back as soon as nothing is in flight, but not before the given time.
+    MustRead(Option<Instant>),
+    /// Its tables are on their way; changes need no queueing, the comparison will be with the newest state.
+    Reading,
+    /// It has what is wanted once its outbox and window are empty.
+    Live,
+}
+
+/// Where the regular comparison with the switch's tables stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Audit {
+    /// Comes when it is due and nothing is outstanding.
+    Due(Option<Instant>),
+    /// Asked while nothing was outstanding, and nothing was queued since.
+    Clean,
+    /// Something was queued since it was asked, so the answer cannot be compared.
+    Overtaken,
+}
+
+/// A parcel that waits. One that is shared by many newcomers may have been encoded long before `revision`.
+#[derive(Debug)]
+struct Queued {
+    parcel: Arc<Parcel>,
+    revision: Revision,
+}
+
+#[derive(Debug)]
+struct InFlight {
+    parcel: Arc<Parcel>,
+    revision: Revision,
+    /// The first error among its messages.
+    refused: Option<String>,
+}
+
+#[derive(Debug)]
+struct Session {
+    id: SessionId,
+    phase: Phase,
+    audit: Audit,
+    /// Audits overtaken since the last one that could be compared.
+    overtaken: u32,
+    last_read: ReadId,
+    outbox: VecDeque<Queued>,
+    outbox_bytes: usize,
+    in_flight: VecDeque<InFlight>,
+    refusals_in_a_row: u32,
+}
+
+/// What a read-back is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadBack {
+    /// First contact or recovery: compare and send the difference; none of it is drift.
+    Resync,
+    /// A regular audit: every difference is drift.
+    Audit,
+    /// Overtaken or unasked: do not compare.
+    Useless,
+}
+
+/// One switch, connected or not.
+#[derive(Debug)]
+pub struct Switch {
+    /// Whose integration bridge it is.
+    pub host: HostIndex,
+    /// The scopes whose flows it should have.
+    pub subscriptions: BTreeSet<Scope>,
+    /// Flow and group messages sent to it.
+    pub messages_sent: u64,
+    /// Flows and groups found different by audits and put right.
+    pub drift_repaired: u64,
+    /// What it last refused, in words; cleared when it takes everything again.
+    pub refusal: Option<String>,
+    /// The oldest revision that it has not confirmed.
+    owed: Option<Revision>,
+    session: Option<Session>,
+}
+
+impl Switch {
+    /// A switch that is known but not connected, and owes everything up to `revision`.
+    pub fn unseen(host: HostIndex) -> Switch {
+        Switch {
+            host,
+            subscriptions: BTreeSet::new(),
+            messages_sent: 0,
+            drift_repaired: 0,
+            refusal: None,
+            owed: None,
+            session: None,
+        }
+    }
+
+    /// True while it has a session.
+    pub fn is_connected(&self) -> bool {
+        self.session.is_some()
+    }
+
+    /// True if `session` is its present one.
+    pub fn is_session(&self, session: SessionId) -> bool {
+        self.session.as_ref().is_some_and(|s| s.id == session)
+    }
+
+    /// The oldest revision that it has not confirmed.
+    pub fn owed(&self) -> Option<Revision> {
+        self.owed
+    }
+
+    /// A new connection: nothing is known about its tables.
+    pub fn connect(&mut self, session: SessionId, revision: Revision) {
+        self.owe(revision);
+        self.session = Some(Session {
+            id: session,
+            phase: Phase::MustRead(None),
+            audit: Audit::Due(None),
+            overtaken: 0,
+            last_read: ReadId(0),
+            outbox: VecDeque::new(),
+            outbox_bytes: 0,
+            in_flight: VecDeque::new(),
+            refusals_in_a_row: 0,
+        });
+    }
+
+    /// The connection is gone; what was outstanding stays owed.
+    pub fn disconnect(&mut self) {
+        self.session = None;
+    }
+
+    /// Notes that a change of `revision` concerns the switch.
+    pub fn owe(&mut self, revision: Revision) {
+        let oldest = self.owed.map_or(revision, |owed| owed.min(revision));
+        self.owed = Some(oldest);
+    }
+
+    /// Queues parcels that bring the switch to `revision`. A switch that is being read needs none, and one whose outbox
+    /// is full is read back later instead.
+    pub fn enqueue(&mut self, parcels: &[Arc<Parcel>], revision: Revision) {
+        if parcels.is_empty() {
+            return;
+        }
+        self.owe(revision);
+        let Some(session) = &mut self.session else { return };
+        if session.phase != Phase::Live {
+            return;
+        }
+        if session.audit == Audit::Clean {
+            session.audit = Audit::Overtaken;
+        }
+        session.outbox.extend(parcels.iter().map(|parcel| Queued { parcel: parcel.clone(), revision }));
+        session.outbox_bytes += parcels.iter().map(|p| p.bytes.len()).sum::<usize>();
+        if session.outbox_bytes > OUTBOX_BYTES || session.outbox.len() > OUTBOX_PARCELS {
+            session.read_again(None);
+        }
+    }
+
+    /// What the session must do now, if anything.
+    pub fn poll(&mut self, now: Instant) -> Option<Transmit> {
+        let (host, session) = (self.host, self.session.as_mut()?);
+        match session.phase {
+            Phase::Reading => None,
+            Phase::MustRead(not_before) => {
+                if !session.in_flight.is_empty() || not_before.is_some_and(|time| now < time) {
+                    return None;
+                }
+                session.phase = Phase::Reading;
+                Some(session.read(host))
+            }
+            Phase::Live => {
+                let parcels = session.fill_window(&mut self.messages_sent);
+                if !parcels.is_empty() {
+                    return Some(Transmit::Send { host, session: session.id, parcels });
+                }
+                let due = matches!(session.audit, Audit::Due(Some(time)) if time <= now);
+                if !due || !session.in_flight.is_empty() {
+                    return None;
+                }
+                session.audit = Audit::Clean;
+                Some(session.read(host))
+            }
+        }
+    }
+
+    /// When [`Switch::poll`] will have something to do that it cannot do yet.
+    pub fn poll_timeout(&self, now: Instant) -> Option<Instant> {
+        let session = self.session.as_ref()?;
+        let time = match (session.phase, session.audit) {
+            (Phase::MustRead(not_before), _) => not_before,
+            (Phase::Live, Audit::Due(time)) => time,
+            _ => None,
+        };
+        // What is overdue waits for an answer of the switch, not for the clock.
+        time.filter(|time| *time > now)
+    }
+
+    /// A read-back has come; says what it is good for, readies the session to take the difference, and sets the time of
+    /// the next audit.
+    pub fn read_back(&mut self, read: ReadId, next_audit: Instant) -> ReadBack {
+        let Some(session) = self.session.as_mut().filter(|s| s.last_read == read) else {
+            return ReadBack::Useless;
+        };
+        let audit = std::mem::replace(&mut session.audit, Audit::Due(Some(next_audit)));
+        match (session.phase, audit) {
+            (Phase::Reading, _) => {
+                session.phase = Phase::Live;
+                session.overtaken = 0;
+                ReadBack::Resync
+            }
+            (Phase::Live, Audit::Clean) => {
+                session.overtaken = 0;
+                ReadBack::Audit
+            }
+            (Phase::Live, Audit::Overtaken) => {
+                session.overtaken += 1;
+                // On a switch that never rests, stop sending for the time of one reading.
+                if session.overtaken >= OVERTAKEN_MAX {
+                    session.read_again(None);
+                }
+                ReadBack::Useless
+            }
+            _ => ReadBack::Useless,
+        }
+    }
+
+    /// Takes a switch's answer to one of its messages.
+    pub fn answer(&mut self, answer: Answer, now: Instant) {
+        let Some(session) = &mut self.session else { return };
+        match answer {
+            Answer::Committed(xid) => {
+                let Some(at) = session.in_flight.iter().position(|f| f.parcel.commit == xid.0) else {
+                    return;
+                };
+                let settled = session.in_flight.remove(at);
+                self.settle(settled.and_then(|f| f.refused), now);
+            }
+            Answer::Refused(xid, error) => {
+                let Some(at) = session.in_flight.iter().position(|f| f.parcel.carries(xid)) else { return };
+                if session.in_flight[at].parcel.commit == xid.0 {
+                    let settled = session.in_flight.remove(at);
+                    let first = settled.and_then(|f| f.refused).unwrap_or(error);
+                    self.settle(Some(first), now);
+                } else if let Some(flight) = session.in_flight.get_mut(at) {
+                    flight.refused.get_or_insert(error);
+                }
+            }
+        }
+    }
+
+    /// Forgets what is owed when nothing is outstanding any more; else owes what the oldest outstanding parcel brings.
+    pub fn update_owed(&mut self) {
+        let Some(session) = &self.session else { return };
+        if session.phase != Phase::Live {
+            return;
+        }
+        let flying = session.in_flight.iter().map(|f| f.revision);
+        self.owed = flying.chain(session.outbox.iter().map(|queued| queued.revision)).min();
+    }
+
+    fn settle(&mut self, refused: Option<String>, now: Instant) {
+        let Some(session) = &mut self.session else { return };
+        match refused {
+            None => session.refusals_in_a_row = 0,
+            Some(error) => {
+                // One full read-back at once; if that is refused as well, ever more rarely.
+                let pause = match session.refusals_in_a_row {
+                    0 => None,
+                    n => Some(now + Duration::from_secs(1 << n.min(6)).min(BACKOFF_MAX)),
+                };
+                session.refusals_in_a_row = session.refusals_in_a_row.saturating_add(1);
+                session.read_again(pause);
+                self.refusal = Some(error);
+                return;
+            }
+        }
+        self.update_owed();
+        if self.owed.is_none() {
+            self.refusal = None;
+        }
+    }
+}
+
+impl Session {
+    fn read(&mut self, host: HostIndex) -> Transmit {
+        self.last_read = ReadId(self.last_read.0 + 1);
+        Transmit::Read { host, session: self.id, read: self.last_read }
+    }
+
+    /// Moves parcels from the outbox into the window, as far as there is room.
+    fn fill_window(&mut self, messages_sent: &mut u64) -> Vec<Bytes> {
+        let mut parcels = Vec::new();
+        let mut bytes: usize = self.in_flight.iter().map(|f| f.parcel.bytes.len()).sum();
+        while self.in_flight.len() < WINDOW_PARCELS && (bytes < WINDOW_BYTES || self.in_flight.is_empty()) {
+            let Some(Queued { parcel, revision }) = self.outbox.pop_front() else { break };
+            bytes += parcel.bytes.len();
+            self.outbox_bytes -= parcel.bytes.len();
+            *messages_sent += parcel.messages as u64;
+            parcels.push(parcel.bytes.clone());
+            self.in_flight.push_back(InFlight { parcel, revision, refused: None });
+        }
+        parcels
+    }
+
+    fn read_again(&mut self, not_before: Option<Instant>) {
+        self.phase = Phase::MustRead(not_before);
+        self.audit = Audit::Due(None);
+        self.overtaken = 0;
+        self.outbox.clear();
+        self.outbox_bytes = 0;
+    }
+}
