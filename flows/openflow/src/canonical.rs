@@ -1,8 +1,9 @@
 //! The normal form of instructions, in which what was sent equals what a switch reads back.
 
-use crate::action::Action;
+use crate::action::{Action, CopyField, Resubmit};
+use crate::ids::{PortNo, TableId};
 use crate::instruction::Instruction;
-use crate::oxm::OxmField;
+use crate::oxm::{FieldHeader, OxmField, table};
 
 /// The normal form of a flow's instructions, in which what was sent to Open vSwitch equals what it dumps.
 pub fn canonical_instructions(instructions: &[Instruction]) -> Vec<Instruction> {
@@ -49,11 +50,29 @@ pub fn canonical_actions(actions: &[Action]) -> Vec<Action> {
                 ct.actions = canonical_actions(&ct.actions);
                 out.push(Action::Ct(ct));
             }
+            // How much of a packet to send only matters to the controller.
+            Action::Output { port, .. } if *port != PortNo::CONTROLLER => out.push(Action::output(*port)),
             Action::Note(text) => out.push(Action::note(text)),
+            Action::Resubmit(resubmit) => {
+                let table = resubmit.table.filter(|&table| table != TableId::ALL);
+                out.push(Action::Resubmit(Resubmit { table, ..*resubmit }));
+            }
+            Action::CopyField(copy) => {
+                out.push(Action::CopyField(CopyField {
+                    src: standard(copy.src),
+                    dst: standard(copy.dst),
+                    ..*copy
+                }));
+            }
             other => out.push(other.clone()),
         }
     }
     out
+}
+
+/// A field by its standard name, which is the one that Open vSwitch sends in OpenFlow 1.5.
+fn standard(field: FieldHeader) -> FieldHeader {
+    FieldHeader { id: table::twin(field.id).unwrap_or(field.id), ..field }
 }
 
 fn set_field(field: OxmField) -> Action {

@@ -20,7 +20,7 @@ pub struct Sample {
     pub domain: SampleId,
     /// The observation point.
     pub point: SampleId,
-    /// The port at which packets are sampled; from [`SampleForm::Port`] on.
+    /// The port at which packets are sampled, from [`SampleForm::Port`] on; else `ANY`.
     pub port: PortNo,
     /// 0 default, 1 ingress, 2 egress; from [`SampleForm::Direction`] on.
     pub direction: u8,
@@ -96,7 +96,7 @@ impl Sample {
             SampleForm::Fields => (SampleId::decode(r)?, SampleId::decode(r)?),
             _ => (SampleId::Value(r.u32()?), SampleId::Value(r.u32()?)),
         };
-        let port = if form >= SampleForm::Port { PortNo::from_u16(r.u16()?) } else { PortNo(0) };
+        let port = if form >= SampleForm::Port { PortNo::from_u16(r.u16()?) } else { PortNo::ANY };
         let direction = if form >= SampleForm::Direction { r.u8()? } else { 0 };
         Ok(Sample { form, probability, collector_set, domain, point, port, direction })
     }

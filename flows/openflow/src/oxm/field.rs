@@ -123,7 +123,9 @@ impl OxmField {
         match &self.body {
             Body::Number { mask: None, .. } | Body::Bytes { mask: None, .. } => Some(self.clone()),
             Body::Number { width, value, mask: Some(mask) } => {
-                let all = table::spec(id).map_or(ones(*width), |spec| spec.ones());
+                let all = table::spec(id)
+                    .filter(|spec| spec.bytes() == *width)
+                    .map_or(ones(*width), |spec| spec.ones());
                 match mask & all {
                     0 => None,
                     whole if whole == all => Some(OxmField::exact(id, *width, value & all)),

@@ -187,13 +187,9 @@ impl Row {
         self
     }
 
-    const fn three_bytes(mut self) -> Row {
-        self.bytes = 3;
-        self
-    }
-
-    const fn two_bytes(mut self) -> Row {
-        self.bytes = 2;
+    /// For a field whose size is not the least that its bits need.
+    const fn sized(mut self, bytes: u8) -> Row {
+        self.bytes = bytes;
         self
     }
 
@@ -278,7 +274,7 @@ static BASIC: &[Row] = &[
     row(b(34), 20, Decimal, Mpls, &["mpls_label"]).exact().wire("OXM_OF_MPLS_LABEL"),
     row(b(35), 3, Decimal, Mpls, &["mpls_tc"]).exact().wire("OXM_OF_MPLS_TC"),
     row(b(36), 1, Decimal, Mpls, &["mpls_bos"]).exact().read_only().wire("OXM_OF_MPLS_BOS"),
-    row(b(37), 24, Hex, Prereq::Ethernet, &["pbb_isid"]).three_bytes().wire("OXM_OF_PBB_ISID"),
+    row(b(37), 24, Hex, Prereq::Ethernet, &["pbb_isid"]).sized(3).wire("OXM_OF_PBB_ISID"),
     row(b(38), 64, Hex, Any, &["tun_id", "tunnel_id"]).wire("OXM_OF_TUNNEL_ID"),
     row(b(39), 9, Hex, Ip6, &["ipv6_exthdr"]).read_only().wire("OXM_OF_IPV6_EXTHDR"),
     row(b(41), 1, Decimal, Prereq::Ethernet, &["pbb_uca"]).exact().wire("OXM_OF_PBB_UCA"),
@@ -343,8 +339,8 @@ static NXM1: &[Row] = &[
     row(n1(38), 16, Decimal, Any, &["tun_gbp_id"]).wire("NXM_NX_TUN_GBP_ID"),
     row(n1(39), 8, Hex, Any, &["tun_gbp_flags"]).wire("NXM_NX_TUN_GBP_FLAGS"),
     row(n1(40), 992, Hex, Any, &["tun_metadata"]).times(64, 0).wire("NXM_NX_TUN_METADATA"),
-    row(n1(104), 1, TunFlags, Any, &["tun_flags"]).two_bytes().wire("NXM_NX_TUN_FLAGS"),
-    row(n1(105), 32, CtState, Any, &["ct_state"]).read_only().wire("NXM_NX_CT_STATE"),
+    row(n1(104), 1, TunFlags, Any, &["tun_flags"]).sized(2).wire("NXM_NX_TUN_FLAGS"),
+    row(n1(105), 8, CtState, Any, &["ct_state"]).sized(4).read_only().wire("NXM_NX_CT_STATE"),
     row(n1(106), 16, Hex, Any, &["ct_zone"]).exact().read_only().wire("NXM_NX_CT_ZONE"),
     row(n1(107), 32, Hex, Any, &["ct_mark"]).wire("NXM_NX_CT_MARK"),
     row(n1(108), 128, Hex, Any, &["ct_label"]).wire("NXM_NX_CT_LABEL"),

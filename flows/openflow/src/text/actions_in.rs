@@ -8,6 +8,7 @@ use super::split::{Arg, args};
 use super::subfields::{parse_field, parse_subfield};
 use super::values::{parse_int, parse_number, parse_port};
 use crate::action::{Action, CopyField, Resubmit, Tuple, WHOLE_PACKET};
+use crate::canonical::canonical_actions;
 use crate::ids::{GroupId, MeterId, PortNo, TableId};
 use crate::instruction::Instruction;
 use crate::oxm::{self, OxmField, table};
@@ -273,7 +274,8 @@ fn parse_move(arg: Arg<'_>) -> Result<Action, ParseError> {
     if src.n_bits != dst.n_bits {
         return Err(ParseErrorKind::OutOfRange.of(arg.text));
     }
-    Ok(Action::CopyField(CopyField::between(src, dst)))
+    // This action, unlike Nicira's own, names fields in the standard way where there is one.
+    Ok(canonical_actions(&[Action::CopyField(CopyField::between(src, dst))]).remove(0))
 }
 
 fn parse_conjunction(arg: Arg<'_>) -> Result<Action, ParseError> {

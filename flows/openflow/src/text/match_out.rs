@@ -27,14 +27,12 @@ enum Style {
     Masked16,
     /// Hexadecimal.
     Hex,
-    /// The value only.
-    NoMask,
     /// Both with five hexadecimal digits.
     Label,
     /// A value to be multiplied by four.
     Tos,
 }
-use Style::{Label, Masked16, NoMask, Own, Tos};
+use Style::{Label, Masked16, Own, Tos};
 
 /// Fields in front of the protocol's name.
 const BEFORE: &[(FieldId, &str, Style)] = &[
@@ -65,13 +63,13 @@ const MIDDLE: &[(FieldId, &str, Style)] = &[
     (FieldId::nxm1(109), "tun_ipv6_src", Own),
     (FieldId::nxm1(110), "tun_ipv6_dst", Own),
     (FieldId::nxm1(38), "tun_gbp_id", Masked16),
-    (FieldId::nxm1(39), "tun_gbp_flags", NoMask),
-    (FieldId::experimenter(FieldId::NICIRA, 12), "tun_erspan_ver", NoMask),
-    (FieldId::experimenter(FieldId::NICIRA, 11), "tun_erspan_idx", NoMask),
-    (FieldId::experimenter(FieldId::NICIRA, 13), "tun_erspan_dir", NoMask),
-    (FieldId::experimenter(FieldId::NICIRA, 14), "tun_erspan_hwid", NoMask),
-    (FieldId::experimenter(FieldId::NICIRA, 15), "gtpu_flags", NoMask),
-    (FieldId::experimenter(FieldId::NICIRA, 16), "gtpu_msgtype", NoMask),
+    (FieldId::nxm1(39), "tun_gbp_flags", Own),
+    (FieldId::experimenter(FieldId::NICIRA, 12), "tun_erspan_ver", Own),
+    (FieldId::experimenter(FieldId::NICIRA, 11), "tun_erspan_idx", Own),
+    (FieldId::experimenter(FieldId::NICIRA, 13), "tun_erspan_dir", Own),
+    (FieldId::experimenter(FieldId::NICIRA, 14), "tun_erspan_hwid", Own),
+    (FieldId::experimenter(FieldId::NICIRA, 15), "gtpu_flags", Own),
+    (FieldId::experimenter(FieldId::NICIRA, 16), "gtpu_msgtype", Own),
     (FieldId::nxm1(104), "tun_flags", Own),
 ];
 
@@ -270,7 +268,6 @@ impl Display for Styled<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let Styled(field, style) = self;
         let (Some(value), mask) = (field.value(), field.mask()) else { return write!(f, "{}", Plain(field)) };
-        let spec = table::spec(field.id());
         match (style, mask) {
             (Style::Hex, _) => write!(f, "{}", Hex(value)),
             (Masked16, None) => write!(f, "{value}"),
@@ -278,7 +275,6 @@ impl Display for Styled<'_> {
             (Label, None) => write!(f, "0x{value:05x}"),
             (Label, Some(mask)) => write!(f, "0x{value:05x}/0x{mask:05x}"),
             (Tos, _) => write!(f, "{}", value << 2),
-            (NoMask, _) => write_value(f, spec.map_or(Format::Hex, |spec| spec.format()), value, None),
             (Own, _) if field.id() == ETH_TYPE => write!(f, "0x{value:04x}"),
             (Own, _) => write!(f, "{}", Plain(field)),
         }
