@@ -24,7 +24,7 @@ import urllib.error
 import urllib.request
 
 from mininet.cli import CLI
-from mininet.log import error, info, output, setLogLevel
+from mininet.log import info, setLogLevel
 from mininet.net import Mininet
 from mininet.node import Controller, Node, Switch
 
@@ -397,11 +397,11 @@ def check(net):
             got = workload.reaches(ip)
             if got == wanted:
                 passed += 1
-                output("  ok    %-7s -> %-11s %s\n" % (workload.name, ip, "answered by " + got if got else "no answer"))
+                print("  ok    %-7s -> %-11s %s" % (workload.name, ip, "answered by " + got if got else "no answer"))
             else:
                 failed += 1
-                error("  WRONG %-7s -> %-11s answered by %s, expected %s\n" % (workload.name, ip, got, wanted))
-    output("%d passed, %d failed\n" % (passed, failed))
+                print("  WRONG %-7s -> %-11s answered by %s, expected %s" % (workload.name, ip, got, wanted))
+    print("%d passed, %d failed" % (passed, failed), flush=True)
     return failed
 
 
@@ -438,7 +438,8 @@ def main():
         if options.test:
             return 1 if check(net) else 0
         info("*** Workloads: %s\n" % " ".join("%s=%s" % (w.name, w.IP()) for w in net.hosts))
-        info("*** Try: h1 ovs-vsctl show; %s ping -c2 10.0.0.12; check\n" % net.hosts[0].name)
+        info("*** Try: h1 ovs-vsctl show; %s ping -c2 %s; check\n"
+             % (net.hosts[0].name, net.hosts[-len(net.tenants)].IP()))
         Prompt(net)
         return 0
     finally:

@@ -3,18 +3,19 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use tempfile::TempDir;
 
 use crate::frame;
 use crate::netns::Netns;
 use crate::process::Process;
-use crate::wait::wait_until;
 
 /// How long the capture may take to begin, and a marker to be seen.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// EtherType for local experiments (IEEE 802): no scenario sends it, so it can mark a moment in a capture.
 const MARKER_TYPE: [u8; 2] = [0x88, 0xb5];
+/// The capture's name in its folder.
+const FILE: &str = "frames.pcap";
 /// pcap: length of the file header and of the header before each frame.
 const FILE_HEADER_LEN: usize = 24;
 const RECORD_HEADER_LEN: usize = 16;
@@ -35,7 +36,7 @@ impl Capture {
     /// `filter` is in the syntax of pcap-filter(7); empty captures everything.
     pub fn start(netns: &Netns, interface: &str, filter: &str) -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        let file = folder.path().join("frames.pcap");
+        let file = folder.path().join(FILE);
         let file = file.to_str().context("a temporary folder whose name is no text")?;
         let marked = match filter {
             "" => String::new(),
@@ -47,11 +48,7 @@ impl Capture {
         argv.extend(options);
         argv.push(&marked);
         let mut process = netns.spawn(&argv)?;
-        wait_until("tcpdump to listen", PATIENCE, || {
-            let log = process.log()?;
-            ensure!(process.is_running()?, "tcpdump ended: {log}");
-            Ok(log.contains("listening on"))
-        })?;
+        process.wait_for("tcpdump to listen", PATIENCE, |p| Ok(p.log()?.contains("listening on")))?;
         Ok(Capture { process, folder, netns: netns.clone(), interface: interface.to_owned(), markers: 0 })
     }
 
@@ -62,9 +59,12 @@ impl Capture {
         self.markers += 1;
         frame::send(&self.netns, &self.interface, &marker(self.markers))?;
         let expected = self.markers;
-        wait_until("the marker in the capture", PATIENCE, || {
-            ensure!(self.process.is_running()?, "tcpdump ended: {}", self.process.log()?);
-            Ok(self.records()?.iter().filter(|f| is_marker(f)).any(|f| f[18..22] == expected.to_be_bytes()))
+        let file = self.file();
+        self.process.wait_for("the marker in the capture", PATIENCE, |_| {
+            Ok(split(&fs::read(&file)?)
+                .iter()
+                .filter(|f| is_marker(f))
+                .any(|f| f[18..22] == expected.to_be_bytes()))
         })
     }
 
@@ -80,8 +80,11 @@ impl Capture {
     }
 
     fn records(&self) -> Result<Vec<Vec<u8>>> {
-        let path: PathBuf = self.folder.path().join("frames.pcap");
-        Ok(split(&fs::read(path)?))
+        Ok(split(&fs::read(self.file())?))
+    }
+
+    fn file(&self) -> PathBuf {
+        self.folder.path().join(FILE)
     }
 }
 

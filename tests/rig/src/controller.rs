@@ -10,12 +10,8 @@ use anyhow::{Context, Result, ensure};
 use crate::command::Cmd;
 use crate::http::http_get;
 use crate::netns::Netns;
-use crate::process::Process;
+use crate::process::{Process, tail};
 use crate::rig::Rig;
-use crate::wait::wait_until;
-
-/// How many lines of its log are shown when a test fails.
-const TAIL_LINES: usize = 60;
 
 /// What to start and how to know that it is ready.
 #[derive(Debug, Clone)]
@@ -99,19 +95,12 @@ impl ControllerProc {
     /// Waits until it answers 200 at its ready path; an error at once if it ends before.
     pub fn wait_ready(&mut self, limit: Duration) -> Result<()> {
         let process = self.process.as_mut().context("the controller does not run")?;
-        let mut ended = false;
         let (api, path) = (self.api, &self.spec.ready_path);
-        let outcome = wait_until("the controller to be ready", limit, || {
-            ended = !process.is_running()?;
-            if ended {
-                return Ok(true);
-            }
+        process.wait_for("the controller to be ready", limit, |_| {
             let answer = http_get(api, path)?;
             ensure!(answer.status == 200, "{path} answers {}: {}", answer.status, answer.body);
             Ok(true)
-        });
-        ensure!(!ended, "the controller ended:\n{}", tail(&process.log()?));
-        outcome.with_context(|| format!("its log ends:\n{}", tail(&process.log().unwrap_or_default())))
+        })
     }
 
     /// Where the test reaches its HTTP port.
@@ -159,9 +148,4 @@ impl Drop for ControllerProc {
             eprintln!("---- {} ends ----\n{}", self.log.display(), tail(&log));
         }
     }
-}
-
-fn tail(log: &str) -> String {
-    let lines: Vec<&str> = log.lines().collect();
-    lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
 }

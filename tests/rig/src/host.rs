@@ -1,22 +1,16 @@
 //! One host: an `ovsdb-server` and an `ovs-vswitchd` of its own, and the ways to use, stop and break them.
 use std::fs;
 use std::net::IpAddr;
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
 use crate::command::{Cmd, Finished};
+use crate::daemons::Daemons;
 use crate::netns::Netns;
+use crate::openflow_log::OpenFlowLog;
 use crate::plan::{self, UNDERLAY_MTU, Underlay};
-use crate::process::Process;
-use crate::tools::SCHEMA;
-use crate::wait::wait_until;
-
-/// How long a daemon may take to be ready.
-const STARTING: Duration = Duration::from_secs(20);
 
 /// What moves a host's packets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,12 +69,6 @@ struct Inner {
     daemons: Mutex<Daemons>,
 }
 
-#[derive(Debug, Default)]
-struct Daemons {
-    ovsdb: Option<Process>,
-    vswitchd: Option<Process>,
-}
-
 impl Host {
     pub(crate) fn start(
         spec: HostSpec,
@@ -95,7 +83,7 @@ impl Host {
         let vtep = plan::vtep(family, number);
         let daemons = Mutex::default();
         let host = Host { inner: Arc::new(Inner { spec, number, vtep, run_dir, netns, underlay, daemons }) };
-        host.tool("ovsdb-tool", &["create", &host.database().to_string_lossy(), SCHEMA])?;
+        Daemons::create_database(&host)?;
         host.start_ovsdb()?;
         let name = host.name();
         host.vsctl(&[
@@ -238,30 +226,12 @@ impl Host {
 
     /// Starts `ovsdb-server` and waits until it listens.
     pub fn start_ovsdb(&self) -> Result<()> {
-        let mut daemons = self.daemons();
-        ensure!(daemons.ovsdb.is_none(), "the ovsdb-server of {} runs already", self.name());
-        let socket = self.db_socket();
-        let cmd = self.command("ovsdb-server").args([
-            self.database().display().to_string(),
-            format!("--remote=punix:{}", socket.display()),
-            "--remote=db:Open_vSwitch,Open_vSwitch,manager_options".to_owned(),
-            "--private-key=db:Open_vSwitch,SSL,private_key".to_owned(),
-            "--certificate=db:Open_vSwitch,SSL,certificate".to_owned(),
-            "--bootstrap-ca-cert=db:Open_vSwitch,SSL,ca_cert".to_owned(),
-        ]);
-        let mut process = self.start_daemon(cmd, "ovsdb-server")?;
-        wait_until("ovsdb-server to listen", STARTING, || {
-            ensure!(process.is_running()?, "ovsdb-server ended: {}", process.log()?);
-            Ok(UnixStream::connect(&socket).is_ok())
-        })?;
-        daemons.ovsdb = Some(process);
-        Ok(())
+        self.daemons().start_ovsdb(self)
     }
 
     /// Ends `ovsdb-server` with SIGTERM. Its database stays.
     pub fn stop_ovsdb(&self) -> Result<()> {
-        let mut process = self.daemons().ovsdb.take().context("ovsdb-server does not run")?;
-        process.terminate().map(drop)
+        self.daemons().stop_ovsdb()
     }
 
     /// Ends and starts `ovsdb-server`; every OVSDB connection breaks and can be made again.
@@ -272,38 +242,17 @@ impl Host {
 
     /// Starts `ovs-vswitchd` and waits until every bridge of the database exists.
     pub fn start_vswitchd(&self) -> Result<()> {
-        let mut daemons = self.daemons();
-        ensure!(daemons.vswitchd.is_none(), "the ovs-vswitchd of {} runs already", self.name());
-        let remote = format!("unix:{}", self.db_socket().display());
-        let cmd = self.command("ovs-vswitchd").args([remote.as_str(), "--disable-system"]);
-        let cmd = match self.datapath() {
-            Datapath::Netdev => cmd,
-            Datapath::Dummy => cmd.args(["--enable-dummy=override", "--disable-system-route"]),
-        };
-        let mut process = self.start_daemon(cmd, "ovs-vswitchd")?;
-        let wanted = self.vsctl(&["list-br"])?;
-        let pid_file = self.inner.run_dir.join("ovs-vswitchd.pid");
-        wait_until("ovs-vswitchd to have its bridges", STARTING, || {
-            ensure!(process.is_running()?, "ovs-vswitchd ended: {}", process.log()?);
-            // A killed one leaves its pidfile, which would send ovs-appctl to a dead socket.
-            ensure!(fs::read_to_string(&pid_file)?.trim() == process.pid().to_string(), "an old pidfile");
-            let have = self.appctl(&["ofproto/list"])?;
-            Ok(wanted.lines().all(|bridge| have.lines().any(|h| h == bridge)))
-        })?;
-        daemons.vswitchd = Some(process);
-        Ok(())
+        self.daemons().start_vswitchd(self)
     }
 
     /// Ends `ovs-vswitchd` with SIGTERM: flows, groups and meters are gone, the database stays.
     pub fn stop_vswitchd(&self) -> Result<()> {
-        let mut process = self.daemons().vswitchd.take().context("ovs-vswitchd does not run")?;
-        process.terminate().map(drop)
+        self.daemons().stop_vswitchd()
     }
 
     /// Kills `ovs-vswitchd` with SIGKILL.
     pub fn kill9_vswitchd(&self) -> Result<()> {
-        let mut process = self.daemons().vswitchd.take().context("ovs-vswitchd does not run")?;
-        process.kill9()
+        self.daemons().kill9_vswitchd()
     }
 
     /// Ends and starts `ovs-vswitchd`.
@@ -314,7 +263,12 @@ impl Host {
 
     /// The process id of its `ovs-vswitchd`, if it runs.
     pub fn vswitchd_pid(&self) -> Option<i32> {
-        self.daemons().vswitchd.as_ref().map(Process::pid)
+        self.daemons().vswitchd_pid()
+    }
+
+    /// From now on, what its bridges hear over OpenFlow is written down and can be counted.
+    pub fn watch_openflow(&self) -> Result<OpenFlowLog> {
+        OpenFlowLog::start(self)
     }
 
     /// Plugs or cuts the cable to the underlay: tunnels stop, the controller stays reachable.
@@ -375,18 +329,6 @@ impl Host {
             lines += &format!("addr add {}/64 dev br-phy nodad\n", plan::vtep6(self.number()));
         }
         self.netns().ip(&lines)
-    }
-
-    fn database(&self) -> PathBuf {
-        self.inner.run_dir.join("conf.db")
-    }
-
-    fn start_daemon(&self, cmd: Cmd, name: &str) -> Result<Process> {
-        let log = self.inner.run_dir.join(format!("{name}.log"));
-        let cmd = cmd
-            .args(["--pidfile", "-vconsole:off", "--no-chdir"])
-            .args([format!("--log-file={}", log.display())]);
-        Process::start_logged(&cmd, &self.inner.run_dir.join(format!("{name}.out.log")))
     }
 
     fn daemons(&self) -> MutexGuard<'_, Daemons> {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
@@ -14,6 +14,8 @@ use crate::wait::wait_until;
 
 /// How long a process may take to obey SIGTERM.
 const OBEDIENCE: Duration = Duration::from_secs(20);
+/// How many lines of a log are shown.
+const TAIL_LINES: usize = 60;
 
 /// A running background process with its output in a file. Dropping it kills the process and its children.
 #[derive(Debug)]
@@ -77,6 +79,24 @@ impl Process {
             .with_context(|| format!("sending {signal} to `{}`", self.line))
     }
 
+    /// Waits for a condition that this process is to bring about; an error at once, with its output, if it ends before.
+    pub fn wait_for(
+        &mut self,
+        what: &str,
+        limit: Duration,
+        mut condition: impl FnMut(&Self) -> Result<bool>,
+    ) -> Result<()> {
+        let mut ended = false;
+        let outcome = wait_until(what, limit, || {
+            ended = !self.is_running()?;
+            Ok(ended || condition(self)?)
+        });
+        ensure!(!ended, "`{}` ended:\n{}", self.line, tail(&self.log()?));
+        outcome.with_context(|| {
+            format!("`{}` printed at last:\n{}", self.line, tail(&self.log().unwrap_or_default()))
+        })
+    }
+
     /// Waits until it has ended by itself.
     pub fn wait(&mut self, limit: Duration) -> Result<ExitStatus> {
         let what = format!("the end of `{}`", self.line);
@@ -108,6 +128,12 @@ impl Process {
         self.child.wait()?;
         Ok(())
     }
+}
+
+/// The last lines of a log: what a failing test shows of it.
+pub(crate) fn tail(log: &str) -> String {
+    let lines: Vec<&str> = log.lines().collect();
+    lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
 }
 
 impl Drop for Process {

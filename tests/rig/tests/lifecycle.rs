@@ -162,6 +162,8 @@ fn a_controller_is_started_reached_killed_and_started_again() -> Result<()> {
     }
     assert!(controller.log()?.contains("GET /readyz"));
 
+    // Its port must be free: else it would answer for the next one.
+    drop(controller);
     let failing = ControllerSpec::new("sh").args(["-c", "echo no such option; exit 2"]);
     let error = ControllerProc::start(&rig, failing, SOON).expect_err("it ended");
     assert!(format!("{error:#}").contains("no such option"), "{error:#}");
