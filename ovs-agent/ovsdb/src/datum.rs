@@ -1,0 +1,286 @@
+//! The values of a database: atoms, and the sets and maps made of them, to and from their JSON notation.
+
+use std::fmt;
+
+use serde::de::{self, SeqAccess, Visitor};
+use serde::ser::SerializeTuple;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use uuid::Uuid;
+
+/// One indivisible value.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Atom {
+    /// A 64-bit integer.
+    Integer(i64),
+    /// A floating-point number.
+    Real(Real),
+    /// A truth value.
+    Boolean(bool),
+    /// A text.
+    Text(Box<str>),
+    /// The identity of a row.
+    Uuid(Uuid),
+    /// A row that the same transaction inserts, by the name given there. Only ever sent, never received.
+    Fresh(Box<str>),
+}
+
+/// A float with a total order, so that it can be kept in sorted sets.
+#[derive(Debug, Clone, Copy)]
+pub struct Real(pub f64);
+
+impl PartialEq for Real {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Real {}
+
+impl PartialOrd for Real {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Real {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.0.total_cmp(&other.0)
+    }
+}
+
+/// What one column of one row holds. A scalar is a set of one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Datum {
+    /// Distinct atoms in order.
+    Set(Vec<Atom>),
+    /// Pairs with distinct keys, in the order of the keys.
+    Map(Vec<(Atom, Atom)>),
+}
+
+impl Datum {
+    /// A set of one.
+    pub fn scalar(atom: Atom) -> Self {
+        Datum::Set(vec![atom])
+    }
+
+    /// A set of these, in any order and with repetitions.
+    pub fn set(atoms: impl IntoIterator<Item = Atom>) -> Self {
+        let mut atoms: Vec<Atom> = atoms.into_iter().collect();
+        atoms.sort_unstable();
+        atoms.dedup();
+        Datum::Set(atoms)
+    }
+
+    /// A map of these; of two pairs with the same key the first one stays.
+    pub fn map(pairs: impl IntoIterator<Item = (Atom, Atom)>) -> Self {
+        let mut pairs: Vec<(Atom, Atom)> = pairs.into_iter().collect();
+        pairs.sort_by(|a, b| a.0.cmp(&b.0));
+        pairs.dedup_by(|later, first| later.0 == first.0);
+        Datum::Map(pairs)
+    }
+
+    /// The only atom of a set of one.
+    pub fn single(&self) -> Option<&Atom> {
+        match self {
+            Datum::Set(atoms) if atoms.len() == 1 => atoms.first(),
+            _ => None,
+        }
+    }
+
+    /// How many elements there are.
+    pub fn len(&self) -> usize {
+        match self {
+            Datum::Set(atoms) => atoms.len(),
+            Datum::Map(pairs) => pairs.len(),
+        }
+    }
+
+    /// Whether there is no element.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Applies the difference that an update of the second and third kind carries for columns of many elements:
+    /// an element of both is dropped, one of the difference alone is added, a key with another value gets that value.
+    pub fn apply_difference(&mut self, difference: Datum) {
+        match (self, difference) {
+            (Datum::Set(atoms), Datum::Set(changed)) => toggle_atoms(atoms, changed),
+            (Datum::Map(pairs), Datum::Map(changed)) => toggle_pairs(pairs, changed),
+            // A set against a map can't pass the check against the schema; taking the new value is the safe reading.
+            (mine, difference) => *mine = difference,
+        }
+    }
+}
+
+fn toggle_atoms(atoms: &mut Vec<Atom>, changed: Vec<Atom>) {
+    for atom in changed {
+        match atoms.binary_search(&atom) {
+            Ok(at) => drop(atoms.remove(at)),
+            Err(at) => atoms.insert(at, atom),
+        }
+    }
+}
+
+fn toggle_pairs(pairs: &mut Vec<(Atom, Atom)>, changed: Vec<(Atom, Atom)>) {
+    for pair in changed {
+        match pairs.binary_search_by(|mine| mine.0.cmp(&pair.0)) {
+            Ok(at) if pairs[at].1 == pair.1 => drop(pairs.remove(at)),
+            Ok(at) => pairs[at].1 = pair.1,
+            Err(at) => pairs.insert(at, pair),
+        }
+    }
+}
+
+impl Serialize for Atom {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Atom::Integer(value) => serializer.serialize_i64(*value),
+            // JSON has no word for these, and null would be taken for something else.
+            Atom::Real(Real(value)) if !value.is_finite() => {
+                Err(serde::ser::Error::custom("a real must be finite"))
+            }
+            Atom::Real(Real(value)) => serializer.serialize_f64(*value),
+            Atom::Boolean(value) => serializer.serialize_bool(*value),
+            Atom::Text(value) => serializer.serialize_str(value),
+            Atom::Uuid(value) => ("uuid", value).serialize(serializer),
+            Atom::Fresh(name) => ("named-uuid", name).serialize(serializer),
+        }
+    }
+}
+
+impl Serialize for Datum {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Datum::Set(atoms) if atoms.len() == 1 => atoms[0].serialize(serializer),
+            Datum::Set(atoms) => tagged(serializer, "set", atoms),
+            Datum::Map(pairs) => tagged(serializer, "map", pairs),
+        }
+    }
+}
+
+fn tagged<S: Serializer>(serializer: S, tag: &str, content: impl Serialize) -> Result<S::Ok, S::Error> {
+    let mut pair = serializer.serialize_tuple(2)?;
+    pair.serialize_element(tag)?;
+    pair.serialize_element(&content)?;
+    pair.end()
+}
+
+impl<'de> Deserialize<'de> for Datum {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(DatumNotation)
+    }
+}
+
+impl<'de> Deserialize<'de> for Atom {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AtomNotation)
+    }
+}
+
+/// Reads any value; what its column allows is checked against the schema afterwards.
+struct DatumNotation;
+
+/// The first element of a JSON array that stands for a value.
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum DatumTag {
+    Uuid,
+    Set,
+    Map,
+}
+
+impl<'de> Visitor<'de> for DatumNotation {
+    type Value = Datum;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an OVSDB value")
+    }
+
+    fn visit_bool<E: de::Error>(self, value: bool) -> Result<Datum, E> {
+        AtomNotation.visit_bool(value).map(Datum::scalar)
+    }
+
+    fn visit_i64<E: de::Error>(self, value: i64) -> Result<Datum, E> {
+        AtomNotation.visit_i64(value).map(Datum::scalar)
+    }
+
+    fn visit_u64<E: de::Error>(self, value: u64) -> Result<Datum, E> {
+        AtomNotation.visit_u64(value).map(Datum::scalar)
+    }
+
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Datum, E> {
+        AtomNotation.visit_f64(value).map(Datum::scalar)
+    }
+
+    fn visit_str<E: de::Error>(self, value: &str) -> Result<Datum, E> {
+        AtomNotation.visit_str(value).map(Datum::scalar)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Datum, A::Error> {
+        let datum = match element::<DatumTag, A>(&mut seq)? {
+            DatumTag::Uuid => Datum::scalar(Atom::Uuid(element(&mut seq)?)),
+            DatumTag::Set => Datum::set(element::<Vec<Atom>, A>(&mut seq)?),
+            DatumTag::Map => Datum::map(element::<Vec<(Atom, Atom)>, A>(&mut seq)?),
+        };
+        end(seq).map(|()| datum)
+    }
+}
+
+/// Reads one atom.
+struct AtomNotation;
+
+/// The only atom that is written as an array, among those that are received.
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum AtomTag {
+    Uuid,
+}
+
+impl<'de> Visitor<'de> for AtomNotation {
+    type Value = Atom;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an OVSDB atom")
+    }
+
+    fn visit_bool<E: de::Error>(self, value: bool) -> Result<Atom, E> {
+        Ok(Atom::Boolean(value))
+    }
+
+    fn visit_i64<E: de::Error>(self, value: i64) -> Result<Atom, E> {
+        Ok(Atom::Integer(value))
+    }
+
+    fn visit_u64<E: de::Error>(self, value: u64) -> Result<Atom, E> {
+        i64::try_from(value).map(Atom::Integer).map_err(|_| E::custom("an integer is out of range"))
+    }
+
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Atom, E> {
+        Ok(Atom::Real(Real(value)))
+    }
+
+    fn visit_str<E: de::Error>(self, value: &str) -> Result<Atom, E> {
+        Ok(Atom::Text(value.into()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Atom, A::Error> {
+        let AtomTag::Uuid = element(&mut seq)?;
+        let id = element(&mut seq)?;
+        end(seq).map(|()| Atom::Uuid(id))
+    }
+}
+
+fn element<'de, T: Deserialize<'de>, A: SeqAccess<'de>>(seq: &mut A) -> Result<T, A::Error> {
+    seq.next_element()?
+        .ok_or_else(|| de::Error::custom("an OVSDB value has two elements, this one has fewer"))
+}
+
+fn end<'de, A: SeqAccess<'de>>(mut seq: A) -> Result<(), A::Error> {
+    match seq.next_element::<de::IgnoredAny>()? {
+        None => Ok(()),
+        Some(_) => Err(de::Error::custom("an OVSDB value has two elements, this one has more")),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,8 @@
+//! The client against a real `ovsdb-server`: unprivileged, on a private socket in a directory that vanishes.
+
+mod guards;
+mod locks;
+mod monitoring;
+mod requests;
+mod server;
+mod wire;
