@@ -124,6 +124,30 @@ fn check_references(snapshot: &Snapshot) {
     assert!(snapshot.bindings().all(|claim| snapshot.host(&claim.host).is_some()));
 }
 
+/// Every list that an index gives equals the one that a look at everything gives.
+fn check_lists(snapshot: &Snapshot) {
+    let is_on = |port: &Port, host: &HostId| snapshot.bound_host(port.id).is_some_and(|on| on.id == *host);
+    for id in snapshot.networks().map(|network| network.id) {
+        let ports = || snapshot.ports().filter(move |port| port.network == id);
+        let subnets = snapshot.subnets().filter(|subnet| subnet.network == id);
+        assert!(snapshot.ports_of(id).eq(ports()) && snapshot.subnets_of(id).eq(subnets));
+        let hosts = snapshot.hosts().filter(|host| ports().any(|port| is_on(port, &host.id)));
+        assert!(snapshot.member_hosts(id).eq(hosts));
+    }
+    for host in snapshot.hosts() {
+        let claims = snapshot.bindings().filter(|claim| claim.host == host.id);
+        assert!(snapshot.claims_of_host(&host.id).eq(claims));
+        let has_port = |id| snapshot.ports_of(id).any(|port| is_on(port, &host.id));
+        let networks = snapshot.networks().filter(|network| has_port(network.id));
+        assert!(snapshot.networks_on(&host.id).eq(networks));
+    }
+    for owner in snapshot.tenants().map(|tenant| &tenant.id) {
+        assert!(snapshot.networks_of_tenant(owner).eq(snapshot.networks().filter(|r| r.tenant == *owner)));
+        assert!(snapshot.subnets_of_tenant(owner).eq(snapshot.subnets().filter(|r| r.tenant == *owner)));
+        assert!(snapshot.ports_of_tenant(owner).eq(snapshot.ports().filter(|r| r.tenant == *owner)));
+    }
+}
+
 /// The rule for automatic addresses, said the slow way: per family, the lowest free pool address of the oldest subnet
 /// that has one.
 fn lowest_free(before: &Snapshot, new: &NewPort) -> Vec<IpAddr> {
@@ -186,6 +210,7 @@ proptest! {
             check_rebuilt(&snapshot);
             check_unique(&snapshot);
             check_references(&snapshot);
+            check_lists(&snapshot);
         }
     }
 
