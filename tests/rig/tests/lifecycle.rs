@@ -109,7 +109,7 @@ fn leftovers_of_a_killed_process_are_swept() -> Result<()> {
 
     child.kill()?;
     child.wait()?;
-    assert!(traces(&id).len() >= 4, "there is something to sweep: {:?}", traces(&id));
+    // Any rig that starts from here on sweeps, those of the tests beside this one too.
     let _second = Rig::new("sweep")?;
     wait_until("the sweep", SOON, || {
         anyhow::ensure!(traces(&id).is_empty(), "{:?}", traces(&id));
