@@ -7,8 +7,11 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use weft_openflow::canonical::canonical_actions;
+use weft_openflow::message::multipart::{FlowEntry, GroupDesc};
 use weft_openflow::message::{Bucket, GroupType};
-use weft_openflow::{Action, Cookie, GroupId, Instruction, Match, TableId, Writer, canonical_instructions};
+use weft_openflow::{
+    Action, Cookie, DecodeError, GroupId, Instruction, Match, TableId, Writer, canonical_instructions,
+};
 
 use crate::diff::{Delta, GroupDelta, diff_group, order};
 use crate::flow::{Compiled, Flow, FlowKey, Group, GroupKind};
@@ -54,6 +57,20 @@ impl SeenFlow {
         SeenFlow { key: key(place, matching), instructions: None }
     }
 
+    /// A flow as it stands in a switch's answer to a flow description request.
+    ///
+    /// # Errors
+    /// When its match or its instructions do not decode.
+    pub fn from_entry(entry: &FlowEntry<'_>) -> Result<SeenFlow, DecodeError> {
+        let place = Place { table: entry.table, priority: entry.priority, cookie: entry.cookie };
+        let matching = entry.matching()?;
+        let expires = entry.idle_timeout != 0 || entry.hard_timeout != 0;
+        if expires || !entry.flags.is_empty() || entry.importance != 0 {
+            return Ok(SeenFlow::foreign(place, &matching));
+        }
+        Ok(SeenFlow::new(place, &matching, &entry.instructions()?))
+    }
+
     fn place(&self) -> (u8, u16, &[u8]) {
         (self.key.table, self.key.priority, &self.key.match_bytes)
     }
@@ -75,6 +92,15 @@ impl SeenGroup {
         let actions = buckets.iter().map(|bucket| (bucket.id.0, encoded(&bucket.actions)));
         let group = ours.then(|| Group { id: id.0, kind: GroupKind::All, buckets: actions.collect() });
         SeenGroup { id: id.0, group }
+    }
+
+    /// A group as it stands in a switch's answer to a group description request.
+    pub fn from_desc(desc: &GroupDesc) -> SeenGroup {
+        if desc.properties.is_empty() {
+            SeenGroup::new(desc.group, desc.kind, &desc.buckets)
+        } else {
+            SeenGroup::foreign(desc.group)
+        }
     }
 
     /// A group that is not ours whatever it does: one with properties.

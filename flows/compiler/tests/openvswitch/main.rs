@@ -1,0 +1,135 @@
+//! The compiled flows on a real Open vSwitch: it takes them, shows them again as they were sent, and does with packets
+//! what the pipeline says.
+
+mod channel;
+mod daemons;
+mod packets;
+#[path = "../state/mod.rs"]
+mod state;
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context, Result};
+use weft_compiler::{Compiled, Delta, compile, diff, owners, read_back, subscriptions, tunnel_ofport};
+use weft_model::{Encap, HostIndex, Snapshot};
+
+use channel::Channel;
+use daemons::Daemons;
+
+const STATE: &str = "
+    host h1 index=1 ip=192.0.2.1
+    host h2 index=2 ip=192.0.2.2
+    host h3 index=300 ip=192.0.2.3
+    network red vni=5001
+    network blue vni=16777215 encap=geneve
+    network dark vni=7 down
+    port a network=red key=1 mac=02:00:00:00:00:01 ip=10.0.0.1,fd00::1
+    port b network=red key=2 mac=02:00:00:00:00:02 ip=10.0.0.2,fd00::2
+    port c network=red key=3 mac=02:00:00:00:00:03 ip=10.0.0.3,fd00::3
+    port d network=red key=4 mac=02:00:00:00:00:04 ip=10.0.0.4 down
+    port z network=red key=5 mac=02:00:00:00:00:05 ip=10.0.0.5 unsecured
+    port far network=red key=6 mac=02:00:00:00:00:06 ip=10.0.0.6
+    port x network=blue key=11 mac=02:00:00:00:00:01 ip=10.0.0.1,fd00::1
+    port y network=blue key=13 mac=02:00:00:00:00:03 ip=10.0.0.3,fd00::3
+    port n network=dark key=21 mac=02:00:00:00:00:07 ip=10.0.0.7
+    bind a h1 of=1
+    bind b h1 of=2
+    bind x h1 of=3
+    bind z h1 of=4
+    bind d h1 of=5
+    bind n h1 of=7
+    bind c h2 of=1
+    bind y h2 of=2
+    bind far h3 of=1
+";
+
+/// Host 1 of the state above, with interfaces for its ports, one that nobody owns (6) and its tunnels.
+struct Host1 {
+    daemons: Daemons,
+    channel: Channel,
+    snapshot: Snapshot,
+}
+
+impl Host1 {
+    fn start() -> Result<Host1> {
+        let snapshot = state::parse(STATE)?;
+        let daemons = Daemons::start()?;
+        let peers = [(Encap::Vxlan, 2), (Encap::Vxlan, 300), (Encap::Geneve, 2)];
+        let tunnels =
+            peers.map(|(encap, peer)| tunnel_ofport(encap, HostIndex::new(peer).expect("in range")));
+        let socket = daemons.bridge("br1", (1..=7).chain(tunnels))?;
+        let mut channel = Channel::open(&socket)?;
+        let deltas: Vec<Delta> =
+            wanted(&snapshot, 1).iter().map(|compiled| diff(&Compiled::default(), compiled)).collect();
+        channel.apply(&deltas)?;
+        Ok(Host1 { daemons, channel, snapshot })
+    }
+}
+
+/// Everything that a host's switch must have.
+fn wanted(snapshot: &Snapshot, host: u32) -> Vec<Compiled> {
+    let scopes = subscriptions(HostIndex::new(host).expect("in range"), snapshot);
+    let owners: BTreeSet<_> = scopes.into_iter().flat_map(|scope| owners(scope, snapshot)).collect();
+    owners.into_iter().map(|owner| compile(owner, snapshot)).collect()
+}
+
+#[test]
+fn what_is_sent_is_what_is_read_back() -> Result<()> {
+    if !Daemons::are_installed() {
+        eprintln!("Open vSwitch is not installed here: nothing was tested");
+        return Ok(());
+    }
+    let mut host = Host1::start()?;
+    let wanted = wanted(&host.snapshot, 1);
+    let (flows, groups) = host.channel.read_back()?;
+    assert_eq!(flows.len(), wanted.iter().map(|compiled| compiled.flows.len()).sum::<usize>());
+    assert_eq!(read_back(&wanted, flows, groups), Delta::default());
+
+    // All kinds of drift, each by a hand other than ours.
+    let ofctl = |args: &[&str]| host.daemons.run("ovs-ofctl", &[&["-O", "OpenFlow15"], args].concat());
+    ofctl(&["del-flows", "br1", "table=60"])?;
+    ofctl(&["add-flow", "br1", "table=0,priority=7,ip,actions=drop"])?;
+    ofctl(&["mod-flows", "br1", "table=80,actions=drop"])?;
+    ofctl(&["add-flow", "br1", "table=90,idle_timeout=60,priority=100,reg6=1,actions=drop"])?;
+    ofctl(&["add-group", "br1", "group_id=77,type=all,bucket=output:1"])?;
+    ofctl(&["remove-buckets", "br1", "group_id=0x40001389,command_bucket_id=1"])?;
+    let (flows, groups) = host.channel.read_back()?;
+    let repair = read_back(&wanted, flows, groups);
+    assert_eq!(repair.delete.len(), 1, "the foreign flow");
+    assert_eq!(repair.groups.len(), 2, "the foreign group, and the one that lost a bucket");
+    host.channel.apply(&[repair])?;
+    let (flows, groups) = host.channel.read_back()?;
+    assert_eq!(read_back(&wanted, flows, groups), Delta::default());
+
+    // Another state, from whatever is there; and back to nothing.
+    let moved = state::parse(&STATE.replace("bind b h1 of=2", "bind b h2 of=3"))?;
+    let (flows, groups) = host.channel.read_back()?;
+    let wanted = self::wanted(&moved, 1);
+    host.channel.apply(&[read_back(&wanted, flows, groups)])?;
+    let (flows, groups) = host.channel.read_back()?;
+    assert_eq!(read_back(&wanted, flows, groups), Delta::default());
+    host.channel.apply(&wanted.iter().map(|had| diff(had, &Compiled::default())).collect::<Vec<_>>())?;
+    let (flows, groups) = host.channel.read_back()?;
+    assert!(flows.is_empty() && groups.is_empty());
+    Ok(())
+}
+
+#[test]
+fn packets_go_where_the_pipeline_says() -> Result<()> {
+    if !Daemons::are_installed() {
+        eprintln!("Open vSwitch is not installed here: nothing was tested");
+        return Ok(());
+    }
+    let host = Host1::start()?;
+    let faults: Vec<String> = packets::cases()
+        .iter()
+        .map(|case| Ok((case, packets::outcome(&host.daemons, "br1", case.packet)?)))
+        .collect::<Result<Vec<_>>>()
+        .context("trace")?
+        .into_iter()
+        .filter(|(case, outcome)| *outcome != case.expected())
+        .map(|(case, outcome)| format!("{}: {outcome:?}\n  {}", case.name, case.packet))
+        .collect();
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    Ok(())
+}

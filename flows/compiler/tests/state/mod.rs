@@ -1,0 +1,155 @@
+//! A tiny language in which test cases say what the desired state is, one object a line.
+//!
+//! ```text
+//! host h1 index=1 ip=192.0.2.1
+//! network red vni=5001 encap=vxlan [down]
+//! port a network=red key=1 mac=02:00:00:00:00:01 ip=10.0.0.1,fd00::1 [down] [unsecured]
+//! bind a h1 of=3
+//! ```
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use uuid::Uuid;
+use weft_model::{
+    Binding, Change, Encap, EncapIps, FixedIp, Host, HostIndex, Mtu, Network, NetworkId, OfPort, Port,
+    PortId, PortKey, PortSecurity, Record, Revision, Snapshot, Stamp, SubnetId, Timestamp, Vni,
+};
+
+/// The snapshot that a text describes.
+pub fn parse(text: &str) -> Result<Snapshot> {
+    let mut snapshot = Snapshot::new();
+    for (number, line) in text.lines().enumerate() {
+        let line = line.split('#').next().unwrap_or_default().trim();
+        if line.is_empty() {
+            continue;
+        }
+        let revision = Revision(number as u64 + 1);
+        let record = record(line, revision).with_context(|| format!("line {}: {line}", number + 1))?;
+        snapshot.apply(revision, &[Change::Put(record)]);
+    }
+    Ok(snapshot)
+}
+
+/// The words of a line: what is it, its name, what follows by key, and lone words.
+struct Line<'a> {
+    kind: &'a str,
+    name: &'a str,
+    values: BTreeMap<&'a str, &'a str>,
+    words: Vec<&'a str>,
+}
+
+impl<'a> Line<'a> {
+    fn read(text: &'a str) -> Result<Line<'a>> {
+        let mut parts = text.split_whitespace();
+        let (kind, name) = parts.next().zip(parts.next()).context("needs a kind and a name")?;
+        let (mut values, mut words) = (BTreeMap::new(), Vec::new());
+        for part in parts {
+            match part.split_once('=') {
+                Some((key, value)) => drop(values.insert(key, value)),
+                None => words.push(part),
+            }
+        }
+        Ok(Line { kind, name, values, words })
+    }
+
+    fn value(&self, key: &str) -> Result<&'a str> {
+        self.values.get(key).copied().with_context(|| format!("needs {key}="))
+    }
+
+    fn number(&self, key: &str) -> Result<u32> {
+        Ok(self.value(key)?.parse()?)
+    }
+
+    fn has(&self, word: &str) -> bool {
+        self.words.contains(&word)
+    }
+
+    fn addresses(&self) -> Result<Vec<IpAddr>> {
+        let list = self.values.get("ip").copied().unwrap_or_default();
+        list.split(',').filter(|ip| !ip.is_empty()).map(|ip| Ok(ip.parse()?)).collect()
+    }
+}
+
+fn record(text: &str, revision: Revision) -> Result<Record> {
+    let line = Line::read(text)?;
+    Ok(match line.kind {
+        "host" => Record::Host(Arc::new(host(&line)?)),
+        "network" => Record::Network(Arc::new(network(&line)?)),
+        "port" => Record::Port(Arc::new(port(&line)?)),
+        "bind" => Record::Binding(Arc::new(binding(&line, revision)?)),
+        other => bail!("{other} is not known"),
+    })
+}
+
+/// An id made of a name, so that cases need none.
+fn id(kind: &str, name: &str) -> Uuid {
+    let mut bytes = [0; 16];
+    for (slot, byte) in bytes.iter_mut().zip(kind.bytes().take(2).chain(name.bytes())) {
+        *slot = byte;
+    }
+    Uuid::from_bytes(bytes)
+}
+
+fn host(line: &Line<'_>) -> Result<Host> {
+    let mut encap_ips = EncapIps::default();
+    for ip in line.addresses()? {
+        match ip {
+            IpAddr::V4(ip) => encap_ips.v4 = Some(ip),
+            IpAddr::V6(ip) => encap_ips.v6 = Some(ip),
+        }
+    }
+    Ok(Host {
+        id: line.name.parse()?,
+        index: HostIndex::new(line.number("index")?).context("index out of range")?,
+        hostname: line.name.to_owned(),
+        encap_ips,
+        ovs_version: String::new(),
+        datapath_type: "netdev".to_owned(),
+        joined: Timestamp(0),
+    })
+}
+
+fn network(line: &Line<'_>) -> Result<Network> {
+    let encap = line.values.get("encap").copied().unwrap_or("vxlan");
+    Ok(Network {
+        id: NetworkId(id("network", line.name)),
+        tenant: "tenant".parse()?,
+        stamp: Stamp::default(),
+        vni: Vni::new(line.number("vni")?).context("VNI out of range")?,
+        encap: Encap::from_name(encap).context("no such encapsulation")?,
+        mtu: Mtu(1450),
+        admin_up: !line.has("down"),
+        port_security_default: true,
+        dns_domain: String::new(),
+    })
+}
+
+fn port(line: &Line<'_>) -> Result<Port> {
+    let subnet = SubnetId(id("subnet", line.value("network")?));
+    let fixed_ips = line.addresses()?.into_iter().map(|address| FixedIp { subnet, address }).collect();
+    Ok(Port {
+        id: PortId(id("port", line.name)),
+        tenant: "tenant".parse()?,
+        network: NetworkId(id("network", line.value("network")?)),
+        key: PortKey::new(line.number("key")?).context("key out of range")?,
+        stamp: Stamp::default(),
+        mac: line.value("mac")?.parse()?,
+        fixed_ips,
+        admin_up: !line.has("down"),
+        security: if line.has("unsecured") { PortSecurity::Off } else { PortSecurity::Enforced },
+        device_id: String::new(),
+        device_owner: String::new(),
+        requested_host: None,
+        dns_name: String::new(),
+    })
+}
+
+fn binding(line: &Line<'_>, since: Revision) -> Result<Binding> {
+    let host = line.words.first().context("needs a host")?.parse()?;
+    let ofport = OfPort::new(i64::from(line.number("of")?)).context("ofport out of range")?;
+    let port = PortId(id("port", line.name));
+    Ok(Binding { port, host, interface: format!("tap-{}", line.name), ofport, since })
+}
