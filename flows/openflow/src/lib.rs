@@ -6,6 +6,8 @@
 pub mod action;
 pub mod canonical;
 pub mod error;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod ids;
 pub mod instruction;
 pub mod message;
