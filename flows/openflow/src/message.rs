@@ -20,6 +20,7 @@ mod packet_in;
 mod packet_out;
 mod port;
 mod role;
+pub mod stable;
 mod stats;
 mod table;
 

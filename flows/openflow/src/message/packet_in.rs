@@ -139,11 +139,12 @@ impl Part for PacketIn2 {
             put_property(w, prop::REASON, |w| w.u8(reason.to_wire()));
         }
         put_property(w, prop::METADATA, |w| self.metadata.encode_fields(w));
-        if let Some(userdata) = &self.userdata {
-            put_property(w, prop::USERDATA, |w| w.bytes(userdata));
-        }
+        // Open vSwitch writes the continuation before the userdata.
         if let Some(continuation) = &self.continuation {
             put_property(w, prop::CONTINUATION, |w| w.bytes(continuation));
+        }
+        if let Some(userdata) = &self.userdata {
+            put_property(w, prop::USERDATA, |w| w.bytes(userdata));
         }
         super::codec::encode_all(&self.properties, w);
     }

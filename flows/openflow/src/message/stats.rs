@@ -63,15 +63,16 @@ impl Part for FlowStats {
                 w.u32(time.subsec_nanos());
             }
         }
-        if let Some(flows) = self.flows {
-            put_header(w, 3, 4);
-            w.u32(flows);
-        }
         for (number, count) in [(4, self.packets), (5, self.bytes)] {
             if let Some(count) = count {
                 put_header(w, number, 8);
                 w.u64(count);
             }
+        }
+        // Any order will do; Open vSwitch puts the number of flows last, so its bytes come out as they came.
+        if let Some(flows) = self.flows {
+            put_header(w, 3, 4);
+            w.u32(flows);
         }
         for other in &self.others {
             w.u16(other.class);

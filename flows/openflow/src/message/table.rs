@@ -83,6 +83,9 @@ impl Part for TableDesc {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TableProperty {
     /// By what a flow to evict is chosen: 1 other, 2 importance, 4 lifetime.
+    ///
+    /// Leave it out of a [`TableMod`] to Open vSwitch: 3.1 takes these flags for the on/off state itself, so
+    /// 2 switches eviction off whatever [`TableConfig::EVICTION`] says.
     Eviction(u32),
     /// When the table tells that it fills or empties.
     Vacancy(Vacancy),

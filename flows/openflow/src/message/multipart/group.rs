@@ -78,8 +78,8 @@ pub struct GroupStats {
     pub references: u32,
     /// What went through it.
     pub counted: Counted,
-    /// How long it has been there.
-    pub duration: Duration,
+    /// How long it has been there, if the switch knows.
+    pub duration: Option<Duration>,
     /// What went through each of its buckets.
     pub buckets: Vec<Counted>,
 }
@@ -110,17 +110,25 @@ impl Part for GroupStats {
     }
 }
 
-/// Reads seconds and nanoseconds, 32 bits each.
-pub(super) fn decode_duration(r: &mut Reader<'_>) -> Result<Duration, DecodeError> {
+/// Reads seconds and nanoseconds, 32 bits each; all ones is how a switch says that it does not know.
+pub(super) fn decode_duration(r: &mut Reader<'_>) -> Result<Option<Duration>, DecodeError> {
     let (secs, nanos) = (r.u32()?, r.u32()?);
+    if (secs, nanos) == (u32::MAX, u32::MAX) {
+        return Ok(None);
+    }
     // Nanoseconds past a full second mean nothing, and would overflow into the seconds.
-    Ok(Duration::new(u64::from(secs), nanos.min(999_999_999)))
+    Ok(Some(Duration::new(u64::from(secs), nanos.min(999_999_999))))
 }
 
 /// Writes seconds and nanoseconds, 32 bits each.
-pub(super) fn encode_duration(duration: Duration, w: &mut Writer) {
-    w.u32(u32::try_from(duration.as_secs()).unwrap_or(u32::MAX));
-    w.u32(duration.subsec_nanos());
+pub(super) fn encode_duration(duration: Option<Duration>, w: &mut Writer) {
+    match duration {
+        Some(duration) => {
+            w.u32(u32::try_from(duration.as_secs()).unwrap_or(u32::MAX));
+            w.u32(duration.subsec_nanos());
+        }
+        None => w.u64(u64::MAX),
+    }
 }
 
 /// What groups can do (`ofp_group_features`). Arrays go by type: all, select, indirect, fast failover.

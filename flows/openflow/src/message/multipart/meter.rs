@@ -48,8 +48,8 @@ pub struct MeterStats {
     pub references: u32,
     /// What came in.
     pub counted: Counted,
-    /// How long it has been there.
-    pub duration: Duration,
+    /// How long it has been there, if the switch knows.
+    pub duration: Option<Duration>,
     /// What each band has treated.
     pub bands: Vec<Counted>,
 }

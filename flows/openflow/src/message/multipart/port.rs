@@ -15,8 +15,8 @@ use std::time::Duration;
 pub struct PortStats {
     /// Which port.
     pub port: PortNo,
-    /// How long it has been there.
-    pub duration: Duration,
+    /// How long it has been there, if the switch knows.
+    pub duration: Option<Duration>,
     /// Packets received.
     pub rx_packets: u64,
     /// Packets sent.

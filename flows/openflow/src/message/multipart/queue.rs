@@ -43,8 +43,8 @@ pub struct QueueStats {
     pub tx_packets: u64,
     /// Packets dropped because the queue was full.
     pub tx_errors: u64,
-    /// How long it has been there.
-    pub duration: Duration,
+    /// How long it has been there, if the switch knows.
+    pub duration: Option<Duration>,
     /// Anything more.
     pub properties: Vec<Property>,
 }
