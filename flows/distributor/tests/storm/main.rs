@@ -1,0 +1,206 @@
+//! Proves the law of the house: after every step of a random history, what a connected switch has is what compiling
+//! from scratch wants, whatever was disconnected, wiped or refused on the way; and a switch that has it all is sent nothing.
+
+mod fake;
+mod world;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use fake::{FakeSwitch, content_of};
+use proptest::prelude::*;
+use weft_compiler::{compile, owners, subscriptions};
+use weft_distributor::{Answer, Distributor, ReadFrom, SessionId, Transmit, Tuning};
+use weft_model::{HostIndex, Revision, Snapshot};
+use world::{Step, World, host_id, step};
+
+const TUNING: Tuning = Tuning { audit_interval: Duration::from_secs(10) };
+
+/// A distributor with fake switches at the other ends of its connections.
+struct Storm {
+    world: World,
+    distributor: Distributor,
+    switches: BTreeMap<HostIndex, FakeSwitch>,
+    sessions: BTreeMap<HostIndex, SessionId>,
+    /// Answers under way.
+    answers: VecDeque<(HostIndex, SessionId, Answer)>,
+    next_session: u64,
+    now: Instant,
+}
+
+impl Storm {
+    fn new() -> Storm {
+        let world = World::new();
+        let distributor = Distributor::new(world.snapshot.clone(), TUNING);
+        let (switches, sessions, answers) = Default::default();
+        Storm { world, distributor, switches, sessions, answers, next_session: 1, now: Instant::now() }
+    }
+
+    fn index(&self, host: u8) -> Option<HostIndex> {
+        self.world.snapshot.host(&host_id(host)).map(|host| host.index)
+    }
+
+    fn take(&mut self, step: &Step) {
+        match step {
+            Step::Connect(host) => self.index(*host).into_iter().for_each(|index| self.connect(index)),
+            Step::Disconnect(host) => self.index(*host).into_iter().for_each(|index| self.disconnect(index)),
+            Step::Wipe(host) => {
+                let Some(index) = self.index(*host) else { return };
+                self.switches.insert(index, FakeSwitch::default());
+                self.connect(index);
+            }
+            Step::Refuse { host, nth } => {
+                let Some(index) = self.index(*host) else { return };
+                self.switches.entry(index).or_default().refuse_in = Some(usize::from(*nth));
+            }
+            Step::Settle => self.settle(),
+            change => {
+                let touched = self.world.carry_out(change);
+                self.distributor.handle_commit(self.world.snapshot.clone(), &touched);
+                self.transmit();
+            }
+        }
+    }
+
+    fn connect(&mut self, index: HostIndex) {
+        let session = SessionId(self.next_session);
+        self.next_session += 1;
+        self.sessions.insert(index, session);
+        self.switches.entry(index).or_default();
+        self.distributor.handle_connected(index, session);
+        self.transmit();
+    }
+
+    fn disconnect(&mut self, index: HostIndex) {
+        if let Some(session) = self.sessions.remove(&index) {
+            self.distributor.handle_disconnected(index, session);
+        }
+    }
+
+    /// Sends what can be sent now. Read-backs are answered at once, bundles when the test delivers answers.
+    fn transmit(&mut self) {
+        while let Some(transmit) = self.distributor.poll_transmit(self.now) {
+            match transmit {
+                Transmit::Read { host, session, read } => {
+                    let installed = self.switches[&host].installed();
+                    self.distributor.handle_installed(ReadFrom { host, session, read }, installed, self.now);
+                }
+                Transmit::Send { host, session, parcels } => {
+                    let switch = self.switches.get_mut(&host).unwrap();
+                    let said = parcels.into_iter().flat_map(|bytes| switch.receive(bytes));
+                    self.answers.extend(said.map(|answer| (host, session, answer)));
+                }
+            }
+        }
+    }
+
+    /// Delivers answers and lets time pass until nothing is left to do.
+    fn settle(&mut self) {
+        for _ in 0..1000 {
+            self.transmit();
+            match self.answers.pop_front() {
+                Some((host, session, answer)) => {
+                    self.distributor.handle_answer(host, session, answer, self.now)
+                }
+                None if self.owing().is_empty() => return,
+                None => {
+                    self.now += Duration::from_secs(1);
+                    self.distributor.handle_timeout(self.now);
+                }
+            }
+        }
+        panic!("does not settle; owing: {:?}", self.owing());
+    }
+
+    /// Connected switches that owe a confirmation.
+    fn owing(&self) -> Vec<(HostIndex, Revision)> {
+        let owed = |index: &HostIndex| self.distributor.report(*index).and_then(|report| report.owed);
+        self.sessions.keys().filter_map(|index| Some((*index, owed(index)?))).collect()
+    }
+
+    /// Installed == from scratch, on every connected switch.
+    fn check(&self) {
+        for index in self.sessions.keys() {
+            let wanted = from_scratch(*index, &self.world.snapshot);
+            assert_eq!(
+                self.switches[index].tables.content(),
+                wanted,
+                "host {index} at {}",
+                self.world.snapshot.revision()
+            );
+        }
+    }
+}
+
+fn from_scratch(host: HostIndex, snapshot: &Snapshot) -> fake::Content {
+    let scopes = subscriptions(host, snapshot);
+    let compiled: Vec<_> = scopes
+        .iter()
+        .flat_map(|scope| owners(*scope, snapshot))
+        .map(|owner| compile(owner, snapshot))
+        .collect();
+    content_of(&compiled)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+
+    #[test]
+    fn installed_is_from_scratch_after_every_step(steps in prop::collection::vec(step(), 1..120)) {
+        let mut storm = Storm::new();
+        for step in &steps {
+            storm.take(step);
+            storm.settle();
+            storm.check();
+        }
+    }
+
+    #[test]
+    fn installed_is_from_scratch_however_answers_lag(steps in prop::collection::vec(step(), 1..200)) {
+        let mut storm = Storm::new();
+        for step in &steps {
+            storm.take(step);
+        }
+        storm.settle();
+        storm.check();
+    }
+
+    #[test]
+    fn a_restarted_controller_sends_nothing_when_nothing_changed(steps in prop::collection::vec(step(), 1..120)) {
+        let mut storm = Storm::new();
+        steps.iter().for_each(|step| storm.take(step));
+        storm.settle();
+        let before: usize = storm.switches.values().map(|switch| switch.messages).sum();
+        storm.distributor = Distributor::new(storm.world.snapshot.clone(), TUNING);
+        let connected: Vec<HostIndex> = storm.sessions.keys().copied().collect();
+        storm.switches.values_mut().for_each(|switch| switch.refuse_in = None);
+        connected.into_iter().for_each(|index| storm.connect(index));
+        storm.settle();
+        let after: usize = storm.switches.values().map(|switch| switch.messages).sum();
+        prop_assert_eq!(before, after);
+    }
+
+    #[test]
+    fn audits_put_drift_right(steps in prop::collection::vec(step(), 1..80), pick in any::<prop::sample::Index>()) {
+        let mut storm = Storm::new();
+        steps.iter().for_each(|step| storm.take(step));
+        storm.settle();
+        let Some(index) = storm.sessions.keys().next().copied() else { return Ok(()) };
+        let switch = storm.switches.get_mut(&index).unwrap();
+        switch.refuse_in = None;
+        let places: Vec<_> = switch.tables.flows.keys().cloned().collect();
+        if places.is_empty() {
+            // The host was deleted: its switch wants nothing.
+            return Ok(());
+        }
+        let gone = pick.get(&places).clone();
+        let mut foreign = switch.tables.flows.remove(&gone).unwrap();
+        foreign.cookie = 0;
+        switch.tables.flows.insert((gone.0, 4711, gone.2), foreign);
+        storm.now += TUNING.audit_interval * 2;
+        storm.distributor.handle_timeout(storm.now);
+        storm.settle();
+        storm.check();
+        prop_assert_eq!(storm.distributor.report(index).unwrap().drift_repaired, 2);
+    }
+}

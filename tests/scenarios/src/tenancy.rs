@@ -1,0 +1,104 @@
+//! A tenant in a scenario: it asks for networks and ports with its own token, as a user would.
+
+use anyhow::Result;
+use weft_api::{
+    FixedIpAsked, Network, NetworkCreate, Port, PortCreate, SubnetCreate, TenantCreate, TokenCreate,
+};
+use weft_client::Client;
+
+use crate::site::Site;
+
+/// A tenant with a token of its own.
+pub struct Tenancy<'a> {
+    site: &'a Site,
+    /// Its id.
+    pub id: String,
+    /// A client that speaks with its token.
+    pub client: Client,
+}
+
+/// A network to be made, with its subnets.
+#[derive(Debug, Clone, Default)]
+pub struct NetworkSpec {
+    name: String,
+    cidrs: Vec<String>,
+    encap: Option<String>,
+    vni: Option<u32>,
+}
+
+impl NetworkSpec {
+    /// A network with these subnets.
+    pub fn new(name: &str, cidrs: &[&str]) -> NetworkSpec {
+        let cidrs = cidrs.iter().map(|cidr| (*cidr).to_owned()).collect();
+        NetworkSpec { name: name.to_owned(), cidrs, ..NetworkSpec::default() }
+    }
+
+    /// Chooses the encapsulation.
+    pub fn encap(mut self, encap: &str) -> NetworkSpec {
+        self.encap = Some(encap.to_owned());
+        self
+    }
+
+    /// Chooses the virtual network identifier.
+    pub fn vni(mut self, vni: u32) -> NetworkSpec {
+        self.vni = Some(vni);
+        self
+    }
+}
+
+impl<'a> Tenancy<'a> {
+    /// A new tenant.
+    pub fn create(site: &'a Site, name: &str) -> Result<Tenancy<'a>> {
+        let new = TenantCreate { name: Some(name.to_owned()), ..TenantCreate::default() };
+        let tenant = site.wait(site.admin.tenants().create(&new))?.value;
+        let token = site.wait(site.admin.tokens(&tenant.id).create(&TokenCreate::default()))?.value;
+        let client = Client::new(site.admin.endpoint(), token.token.as_deref())?;
+        Ok(Tenancy { site, id: tenant.id, client })
+    }
+
+    /// A network with its subnets. One that chooses its encapsulation or VNI is made by the administrator for the tenant.
+    pub fn network(&self, spec: &NetworkSpec) -> Result<Network> {
+        let by_admin = spec.encap.is_some() || spec.vni.is_some();
+        let client = if by_admin { &self.site.admin } else { &self.client };
+        let new = NetworkCreate {
+            name: Some(spec.name.clone()),
+            project_id: by_admin.then(|| self.id.clone()),
+            provider_network_type: spec.encap.clone(),
+            provider_segmentation_id: spec.vni,
+            ..NetworkCreate::default()
+        };
+        let network = self.site.wait(client.networks().create(&new))?.value;
+        for cidr in &spec.cidrs {
+            let subnet = SubnetCreate {
+                network_id: network.id.clone(),
+                cidr: cidr.clone(),
+                ..SubnetCreate::default()
+            };
+            self.site.wait(self.client.subnets().create(&subnet))?;
+        }
+        Ok(network)
+    }
+
+    /// A port with addresses that the controller chooses.
+    pub fn port(&self, network: &Network, name: &str) -> Result<Port> {
+        let new = PortCreate {
+            network_id: network.id.clone(),
+            name: Some(name.to_owned()),
+            ..PortCreate::default()
+        };
+        Ok(self.site.wait(self.client.ports().create(&new))?.value)
+    }
+
+    /// A port with these addresses.
+    pub fn port_at(&self, network: &Network, name: &str, addresses: &[&str]) -> Result<Port> {
+        let asked =
+            |address: &&str| FixedIpAsked { ip_address: Some((*address).to_owned()), subnet_id: None };
+        let new = PortCreate {
+            network_id: network.id.clone(),
+            name: Some(name.to_owned()),
+            fixed_ips: Some(addresses.iter().map(asked).collect()),
+            ..PortCreate::default()
+        };
+        Ok(self.site.wait(self.client.ports().create(&new))?.value)
+    }
+}
