@@ -9,7 +9,7 @@ use nix::unistd::Uid;
 const TOOLS: [(&str, &str); 9] = [
     ("ip", "iproute2"),
     ("ovsdb-tool", "openvswitch-common"),
-    ("ovsdb-server", "openvswitch-switch"),
+    ("ovsdb-server", "openvswitch-common"),
     ("ovs-vswitchd", "openvswitch-switch"),
     ("ovs-vsctl", "openvswitch-switch"),
     ("ovs-ofctl", "openvswitch-common"),
