@@ -1,4 +1,5 @@
 //! What we write, Open vSwitch's own tool reads, and it prints it as we do.
+#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 mod generate;
 

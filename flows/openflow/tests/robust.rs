@@ -1,4 +1,5 @@
 //! No input makes the codec panic, and what it reads it writes again: corpus, mutations, random bytes.
+#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 use proptest::prelude::*;
 use weft_openflow::fuzz;

@@ -1,4 +1,5 @@
 //! Flows as Open vSwitch writes them: bytes to types to the same bytes, and the same text both ways.
+#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 use weft_openflow::text::{InstructionList, parse_flow};
 use weft_openflow::{Action, Instruction, Match, Reader, Writer, canonical_instructions};

@@ -1,4 +1,5 @@
 //! What a real Open vSwitch dumps equals what we sent it, once both are in normal form.
+#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 mod generate;
 
