@@ -1,6 +1,8 @@
 //! Proves the law of the house: after every step of a random history, what a connected switch has is what compiling
 //! from scratch wants, whatever was disconnected, wiped or refused on the way; and a switch that has it all is sent nothing.
 
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 mod fake;
 mod world;
 
