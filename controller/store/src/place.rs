@@ -84,7 +84,7 @@ pub fn open(engine: Engine, path: impl AsRef<Path>, options: Options) -> Result<
     let path = path.as_ref();
     let fail = |source| StoreError::PrepareDirectory { path: path.to_owned(), source };
     fs::create_dir_all(path).map_err(fail)?;
-    let lock = lock(path)?;
+    let lock = Arc::new(lock(path)?);
     for other in Engine::ALL.into_iter().filter(|&other| other != engine) {
         if path.join(other.file_name()).exists() {
             return Err(StoreError::OtherEngine { path: path.to_owned(), wanted: engine, found: other });
@@ -97,12 +97,23 @@ pub fn open(engine: Engine, path: impl AsRef<Path>, options: Options) -> Result<
     Ok(Box::new(Records::open(medium, reach, lock)?))
 }
 
-fn lock(path: &Path) -> Result<File, StoreError> {
+/// The lock on a directory, for as long as any part of its store is in use.
+pub(crate) struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing alone would not do: a process that another thread is just starting has a copy of the descriptor, and
+        // with it the lock, until it runs its program. If this fails, closing is what is left.
+        let _ = self.0.unlock();
+    }
+}
+
+fn lock(path: &Path) -> Result<Lock, StoreError> {
     let fail = |source| StoreError::PrepareDirectory { path: path.to_owned(), source };
     let file =
         File::options().create(true).truncate(false).write(true).open(path.join("lock")).map_err(fail)?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(Lock(file)),
         Err(TryLockError::WouldBlock) => Err(StoreError::Locked { path: path.to_owned() }),
         Err(TryLockError::Error(source)) => Err(fail(source)),
     }

@@ -1,7 +1,6 @@
 //! The store itself: conditions, revisions and the change log, the same over every engine.
 
 use std::{
-    fs::File,
     io::{Read, Write as Output},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -16,6 +15,7 @@ use crate::{
     history::{History, Reach},
     layout,
     medium::{Medium, Pair, View, Write},
+    place::Lock,
     record::{Record, Revision, Span, Table},
     transfer,
     watch::{LogWatch, Pulse},
@@ -26,7 +26,8 @@ pub(crate) struct Records {
     medium: Arc<dyn Medium>,
     writer: Mutex<Writer>,
     pulse: Arc<Pulse>,
-    _lock: File,
+    // After the medium: whoever gets the lock next must find the engine closed.
+    lock: Arc<Lock>,
 }
 
 /// What only the one who writes may touch.
@@ -37,7 +38,11 @@ struct Writer {
 
 impl Records {
     /// Takes over an opened medium, new or not; `lock` is held as long as the store lives.
-    pub(crate) fn open(medium: Arc<dyn Medium>, reach: Reach, lock: File) -> Result<Records, StoreError> {
+    pub(crate) fn open(
+        medium: Arc<dyn Medium>,
+        reach: Reach,
+        lock: Arc<Lock>,
+    ) -> Result<Records, StoreError> {
         if medium.view()?.get(layout::FORMAT_KEY)?.is_none() {
             found(medium.as_ref())?;
         }
@@ -50,13 +55,13 @@ impl Records {
         check_newest_change(view.as_ref(), &history)?;
         let pulse = Arc::new(Pulse::default());
         pulse.announce(history.newest());
-        Ok(Records { medium, writer: Mutex::new(Writer { history, halted: false }), pulse, _lock: lock })
+        Ok(Records { medium, writer: Mutex::new(Writer { history, halted: false }), pulse, lock })
     }
 
     fn shot(&self) -> Result<Shot, StoreError> {
         let view = self.medium.view()?;
         let revision = read_revision(view.as_ref())?;
-        Ok(Shot { view, revision })
+        Ok(Shot { view, revision, _lock: self.lock.clone() })
     }
 }
 
@@ -100,7 +105,12 @@ impl Store for Records {
         if from < oldest {
             return Err(StoreError::Compacted { oldest });
         }
-        Ok(Box::new(LogWatch { medium: self.medium.clone(), pulse: self.pulse.clone(), seen: from }))
+        Ok(Box::new(LogWatch {
+            medium: self.medium.clone(),
+            pulse: self.pulse.clone(),
+            seen: from,
+            _lock: self.lock.clone(),
+        }))
     }
 
     fn export(&self, to: &mut dyn Output) -> Result<Revision, StoreError> {
@@ -259,6 +269,7 @@ fn check_newest_change(view: &dyn View, history: &History) -> Result<(), StoreEr
 struct Shot {
     view: Box<dyn View>,
     revision: Revision,
+    _lock: Arc<Lock>,
 }
 
 impl Snapshot for Shot {

@@ -6,7 +6,8 @@ use std::{
 };
 
 use crate::{
-    batch::Change, contract::Watch, error::StoreError, frame, layout, medium::Medium, record::Revision,
+    batch::Change, contract::Watch, error::StoreError, frame, layout, medium::Medium, place::Lock,
+    record::Revision,
 };
 
 /// The newest revision, for those who wait for the next one.
@@ -41,6 +42,7 @@ pub(crate) struct LogWatch {
     pub(crate) medium: Arc<dyn Medium>,
     pub(crate) pulse: Arc<Pulse>,
     pub(crate) seen: Revision,
+    pub(crate) _lock: Arc<Lock>,
 }
 
 impl Watch for LogWatch {

@@ -1,6 +1,10 @@
 //! Records, batches, conditions, snapshots, limits, reopening, and a random history against a model.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use proptest::prelude::*;
 use weft_store::{
@@ -201,8 +205,31 @@ pub fn everything_survives_a_reopen(engine: Engine) {
 pub fn the_data_is_locked(engine: Engine) {
     let mut bench = Bench::new(engine);
     assert!(matches!(bench.open(), Err(StoreError::Locked { .. })));
+    // A watch or a snapshot that outlives its store keeps the engine open, and so the lock.
+    let watch = bench.store().watch(Revision::ZERO).unwrap();
+    let snapshot = bench.store().snapshot().unwrap();
     bench.close();
+    assert!(matches!(bench.open(), Err(StoreError::Locked { .. })));
+    drop(watch);
+    assert!(matches!(bench.open(), Err(StoreError::Locked { .. })));
+    drop(snapshot);
     bench.open().unwrap();
+}
+
+pub fn a_closed_store_opens_while_processes_start(engine: Engine) {
+    // A process being started has copies of this one's descriptors, locks included, until it runs its program.
+    let mut bench = Bench::new(engine);
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|threads| {
+        threads.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                std::process::Command::new("true").status().unwrap();
+            }
+        });
+        let reopened = catch_unwind(AssertUnwindSafe(|| (0..100).for_each(|_| bench.reopen())));
+        stop.store(true, Ordering::Relaxed);
+        reopened.unwrap();
+    });
 }
 
 pub fn the_other_engine_is_refused(engine: Engine) {

@@ -86,7 +86,7 @@ mod run {
         a_new_store_is_empty, batches_change_records_and_count_revisions, scans_are_ordered_and_bounded,
         tables_do_not_mix, the_last_operation_on_a_key_stands, conditions_guard_the_whole_batch,
         a_snapshot_stays_as_it_was, limits_are_refused_without_a_trace, everything_survives_a_reopen,
-        the_data_is_locked, the_other_engine_is_refused, check_counts_and_compact_gives_space_back,
+        the_data_is_locked, a_closed_store_opens_while_processes_start, the_other_engine_is_refused, check_counts_and_compact_gives_space_back,
         large_batches_survive_a_reopen, a_full_random_history_matches_a_model,
     );
     on_both_engines!(watching:
