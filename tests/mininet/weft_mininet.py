@@ -245,7 +245,7 @@ class Rest:
     def as_tenant(self, name):
         """Creates a tenant and returns the API as that tenant sees it."""
         tenant = self.post("/v1/tenants", {"tenant": {"name": name}})["tenant"]
-        answer = self.post("/v1/tenants/%s/tokens" % tenant["id"], {})
+        answer = self.post("/v1/tenants/%s/tokens" % tenant["id"], {"token": {"description": "Mininet"}})
         return Rest(self.api, answer["token"])
 
 
@@ -256,7 +256,7 @@ class Weft:
     """Ports made by a Weft controller."""
 
     def __init__(self, controller, token_file):
-        self.admin = Rest(controller.api, read_token(token_file or controller.data_dir + "/admin-token"))
+        self.admin = Rest(controller.api, read_token(token_file or controller.data_dir + "/admin.token"))
         self.networks = {}
 
     def port(self, tenant, name, ip):
