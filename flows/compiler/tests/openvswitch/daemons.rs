@@ -8,6 +8,8 @@ use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
 const SCHEMA: &str = "/usr/share/openvswitch/vswitch.ovsschema";
+/// Bytes in front of the first record of a capture file.
+const PCAP_HEADER: usize = 24;
 const DEADLINE: Duration = Duration::from_secs(30);
 
 /// `ovsdb-server` and `ovs-vswitchd` with dummy devices; gone when dropped.
@@ -49,8 +51,10 @@ impl Daemons {
              protocols=OpenFlow10,OpenFlow15 other-config:disable-in-band=true"
         ));
         for ofport in ofports {
+            let (interface, sent) = (format!("{name}p{ofport}"), self.path(&format!("{name}p{ofport}.pcap")));
             args.extend(words(&format!(
-                "-- add-port {name} {name}p{ofport} -- set interface {name}p{ofport} type=dummy ofport_request={ofport}"
+                "-- add-port {name} {interface} -- set interface {interface} type=dummy \
+                 ofport_request={ofport} options:tx_pcap={sent}"
             )));
         }
         self.run("ovs-vsctl", &args.iter().map(String::as_str).collect::<Vec<_>>())?;
@@ -68,6 +72,27 @@ impl Daemons {
     /// What would happen to a packet.
     pub fn trace(&self, bridge: &str, packet: &str) -> Result<String> {
         self.run("ovs-appctl", &["ofproto/trace", bridge, packet])
+    }
+
+    /// Lets a frame in by an interface and waits for the first one that leaves by it.
+    pub fn answer(&self, interface: &str, frame: &[u8]) -> Result<Vec<u8>> {
+        let hex: String = frame.iter().map(|byte| format!("{byte:02x}")).collect();
+        let file = self.path(&format!("{interface}.pcap"));
+        let before = std::fs::read(&file).map_or(PCAP_HEADER, |bytes| bytes.len());
+        self.run("ovs-appctl", &["netdev-dummy/receive", interface, &hex])?;
+        let end = Instant::now() + DEADLINE;
+        while Instant::now() < end {
+            // A record is a header of four numbers, the third of them the length, and the frame.
+            let bytes = std::fs::read(&file).unwrap_or_default();
+            if let Some(record) = bytes.get(before..).filter(|record| record.len() > 16) {
+                let length = u32::from_ne_bytes([record[8], record[9], record[10], record[11]]) as usize;
+                if let Some(frame) = record.get(16..16 + length) {
+                    return Ok(frame.to_vec());
+                }
+            }
+            std::thread::yield_now();
+        }
+        bail!("nothing left by {interface}")
     }
 
     /// Runs one of Open vSwitch's tools against these daemons.

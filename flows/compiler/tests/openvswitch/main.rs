@@ -1,6 +1,7 @@
 //! The compiled flows on a real Open vSwitch: it takes them, shows them again as they were sent, and does with packets
 //! what the pipeline says.
 
+mod answers;
 mod channel;
 mod daemons;
 mod packets;
@@ -131,5 +132,19 @@ fn packets_go_where_the_pipeline_says() -> Result<()> {
         .map(|(case, outcome)| format!("{}: {outcome:?}\n  {}", case.name, case.packet))
         .collect();
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+    Ok(())
+}
+
+#[test]
+fn answers_are_right_to_the_byte() -> Result<()> {
+    if !Daemons::are_installed() {
+        eprintln!("Open vSwitch is not installed here: nothing was tested");
+        return Ok(());
+    }
+    let host = Host1::start()?;
+    let reply = host.daemons.answer("br1p1", &answers::arp_request())?;
+    assert_eq!(reply[..42], answers::arp_reply()[..]);
+    let advertisement = host.daemons.answer("br1p1", &answers::solicitation())?;
+    assert_eq!(advertisement, answers::advertisement());
     Ok(())
 }
