@@ -90,7 +90,7 @@ impl<T, K: Scalar, V: Scalar> Column<T, BTreeMap<K, V>> {
 
 impl<T> Column<T, i64> {
     /// Adds to a number.
-    pub fn add(self, amount: i64) -> Mutations<T> {
+    pub fn increase(self, amount: i64) -> Mutations<T> {
         Mutations::one(self.name, "+=", Datum::scalar(Atom::Integer(amount)))
     }
 }

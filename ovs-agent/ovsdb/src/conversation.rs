@@ -12,6 +12,10 @@ use crate::jsonrpc::{self, Message, Outcome};
 use crate::mirror::{Batch, MonitorId, TransactionId};
 use crate::replica::{Replica, Start};
 
+/// How many locks may have news that nobody has taken. Whoever asks for locks has a handful; a peer that names more makes
+/// them up.
+const LOCKS_UNSHOWN: usize = 1024;
+
 /// A request's answer on its way to who asked.
 pub(crate) type Answer<T> = oneshot::Sender<Result<T, Error>>;
 
@@ -25,8 +29,8 @@ pub(crate) enum Command {
         purpose: Purpose,
         permit: OwnedSemaphorePermit,
     },
-    /// Takes back a request that may still be under way.
-    Cancel { id: u64 },
+    /// Takes back a request that may still be under way. An echo with the id `fence` goes right behind.
+    Cancel { id: u64, fence: u64 },
     /// Ends the session once everything before it is sent.
     Close,
 }
@@ -72,11 +76,15 @@ pub enum Event {
     Disconnected(Error),
 }
 
+/// A request without an answer so far.
 #[derive(Debug)]
-struct Waiting {
-    method: &'static str,
-    /// Nothing for a probe.
-    purpose: Option<(Purpose, OwnedSemaphorePermit)>,
+enum Waiting {
+    /// A client waits for it.
+    Asked { method: &'static str, purpose: Purpose, permit: OwnedSemaphorePermit },
+    /// Nobody does: any sign of life will do.
+    Probe,
+    /// Its answer shows that the request with this id has been taken back.
+    Fence { cancelled: u64 },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,12 +109,13 @@ impl Conversation {
         match command {
             Command::Request { id, method, params, purpose, permit } => {
                 jsonrpc::write_request(&mut self.outbox, id, method, &params);
-                self.waiting.insert(id, Waiting { method, purpose: Some((purpose, permit)) });
+                self.waiting.insert(id, Waiting::Asked { method, purpose, permit });
                 true
             }
-            Command::Cancel { id } => {
+            Command::Cancel { id, fence } => {
                 if self.waiting.contains_key(&id) {
                     jsonrpc::write_cancel(&mut self.outbox, id);
+                    self.echo(fence, Waiting::Fence { cancelled: id });
                 }
                 true
             }
@@ -116,9 +125,7 @@ impl Conversation {
 
     /// Asks the peer for a sign of life.
     pub(crate) fn probe(&mut self, id: u64) {
-        let params = RawValue::from_string("[]".to_owned()).expect("an empty array is JSON");
-        jsonrpc::write_request(&mut self.outbox, id, "echo", &params);
-        self.waiting.insert(id, Waiting { method: "echo", purpose: None });
+        self.echo(id, Waiting::Probe);
     }
 
     /// Takes in a message; an error ends the session.
@@ -135,11 +142,12 @@ impl Conversation {
             }
             Message::Notification { method, params } => self.handle_notification(&method, params),
             Message::Reply { id, outcome } => match self.waiting.remove(&id) {
-                Some(Waiting { method, purpose: Some((purpose, permit)) }) => {
+                Some(Waiting::Asked { method, purpose, permit }) => {
                     drop(permit);
                     self.handle_answer(method, purpose, outcome)
                 }
-                Some(Waiting { purpose: None, .. }) => Ok(()),
+                Some(Waiting::Fence { cancelled }) => self.handle_fence(cancelled),
+                Some(Waiting::Probe) => Ok(()),
                 None => {
                     tracing::debug!(id, "the database server answers what was not asked");
                     Ok(())
@@ -165,6 +173,23 @@ impl Conversation {
         Some(Event::Changed(replica.take_batch(*id)))
     }
 
+    fn echo(&mut self, id: u64, waiting: Waiting) {
+        let params = RawValue::from_string("[]".to_owned()).expect("an empty array is JSON");
+        jsonrpc::write_request(&mut self.outbox, id, "echo", &params);
+        self.waiting.insert(id, waiting);
+    }
+
+    /// RFC 7047 has a cancelled request answered with an error, but the ovsdb-server of Open vSwitch 3.1 drops it without
+    /// a word. It takes messages in order, so what is not answered by now never will be; whoever waits must hear that.
+    fn handle_fence(&mut self, cancelled: u64) -> Result<(), Error> {
+        let Some(Waiting::Asked { method, purpose, permit }) = self.waiting.remove(&cancelled) else {
+            return Ok(());
+        };
+        drop(permit);
+        let canceled = RawValue::from_string("\"canceled\"".to_owned()).expect("a string is JSON");
+        self.handle_answer(method, purpose, Outcome::Error(&canceled))
+    }
+
     fn handle_notification(&mut self, method: &str, params: &RawValue) -> Result<(), Error> {
         match method {
             "update3" => {
@@ -178,6 +203,9 @@ impl Conversation {
             "locked" | "stolen" => {
                 let (lock,): (String,) = read("a word on a lock", params)?;
                 let state = if method == "locked" { LockState::Locked } else { LockState::Stolen };
+                if self.locks.len() >= LOCKS_UNSHOWN && !self.locks.contains_key(&lock) {
+                    return Err(Error::TooManyLocks { limit: LOCKS_UNSHOWN });
+                }
                 self.locks.insert(lock, state);
                 Ok(())
             }

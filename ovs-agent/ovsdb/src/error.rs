@@ -54,6 +54,18 @@ pub enum Error {
     /// The server ended a monitor of ours by itself, as when the database is taken away.
     #[error("the server ended a monitor")]
     MonitorEnded,
+    /// A monitor shows more rows than the session's limit.
+    #[error("a monitor shows more than {limit} rows")]
+    TooManyRows {
+        /// The limit.
+        limit: usize,
+    },
+    /// The peer tells of more locks than anyone asks for.
+    #[error("the peer tells of more than {limit} locks")]
+    TooManyLocks {
+        /// The limit.
+        limit: usize,
+    },
     /// A value could not be written as JSON (a real that is not a number).
     #[error("could not encode the request {method}")]
     Encode {

@@ -41,6 +41,8 @@ mod datum;
 mod driver;
 mod error;
 mod framing;
+#[doc(hidden)]
+pub mod fuzz;
 mod jsonrpc;
 mod mirror;
 mod plan;

@@ -1,8 +1,8 @@
 //! The session's side of a monitor: follows the server's updates and keeps what has not been shown yet, one entry for
 //! each row. That is the back-pressure: a slow watcher costs memory by the number of rows, never by the number of changes.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
@@ -30,17 +30,21 @@ pub(crate) struct Replica {
     unshown: BTreeMap<(usize, Uuid), Option<Arc<Row>>>,
     /// The first batch is due even if it is empty: it says that the mirror is complete.
     is_due: bool,
+    rows: usize,
+    row_limit: usize,
 }
 
 impl Replica {
-    /// A replica that stands where this mirror stands.
-    pub(crate) fn from_mirror(mirror: &Mirror) -> Self {
+    /// A replica that stands where this mirror stands and may grow to this many rows.
+    pub(crate) fn from_mirror(mirror: &Mirror, row_limit: usize) -> Self {
         Replica {
             plan: Arc::clone(&mirror.plan),
             content: mirror.content.clone(),
             last: mirror.last,
             unshown: BTreeMap::new(),
             is_due: true,
+            rows: mirror.len(),
+            row_limit,
         }
     }
 
@@ -110,13 +114,16 @@ impl Replica {
                 }
             };
             self.put(table, id, row);
+            // Checked row by row: one message may bring any number of them.
+            if self.rows > self.row_limit {
+                return Err(Error::TooManyRows { limit: self.row_limit });
+            }
         }
         Ok(())
     }
 
     fn forget_all_but(&mut self, updates: &[Update]) {
-        let shown: std::collections::BTreeSet<(usize, Uuid)> =
-            updates.iter().map(|(table, id, _)| (*table, *id)).collect();
+        let shown: BTreeSet<(usize, Uuid)> = updates.iter().map(|(table, id, _)| (*table, *id)).collect();
         let gone: Vec<(usize, Uuid)> = (self.content.0.iter().enumerate())
             .flat_map(|(table, rows)| rows.keys().map(move |id| (table, *id)))
             .filter(|key| !shown.contains(key))
@@ -127,7 +134,9 @@ impl Replica {
     }
 
     fn put(&mut self, table: usize, id: Uuid, row: Option<Arc<Row>>) {
+        let comes = usize::from(row.is_some());
         let before = self.content.put(table, id, row);
+        self.rows = self.rows + comes - usize::from(before.is_some());
         if let Entry::Vacant(entry) = self.unshown.entry((table, id)) {
             entry.insert(before);
         }

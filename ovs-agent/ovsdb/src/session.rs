@@ -32,6 +32,8 @@ pub struct Options {
     pub probe_interval: Option<Duration>,
     /// How many requests may be without an answer at once; more of them wait.
     pub in_flight: usize,
+    /// How many rows one monitor may show; more of them end the session.
+    pub row_limit: usize,
     /// How many events may wait to be taken. Beyond that, changes are folded together row by row.
     pub event_queue: usize,
 }
@@ -42,6 +44,7 @@ impl Default for Options {
             message_limit: DEFAULT_MESSAGE_LIMIT,
             probe_interval: Some(Duration::from_secs(5)),
             in_flight: 256,
+            row_limit: 1_000_000,
             event_queue: 4,
         }
     }
@@ -70,6 +73,7 @@ impl Session {
             next_id: AtomicU64::new(1),
             permits: Arc::new(Semaphore::new(options.in_flight.max(1))),
             message_limit: options.message_limit,
+            row_limit: options.row_limit,
         });
         let client = Client { commands: command_sender, shared: Arc::clone(&shared) };
         let events_end = Events { receiver: event_receiver, is_over: false };
@@ -83,6 +87,7 @@ pub(crate) struct Shared {
     next_id: AtomicU64,
     permits: Arc<Semaphore>,
     message_limit: usize,
+    row_limit: usize,
 }
 
 impl Shared {
@@ -184,7 +189,7 @@ impl Client {
     /// Starts to monitor by this method. Conditions of the plan are not sent with [`MonitorMethod::Plain`].
     pub async fn monitor_by(&self, method: MonitorMethod, mirror: &Mirror) -> Result<Watch, Error> {
         let id = MonitorId(self.shared.next_id());
-        let replica = Box::new(Replica::from_mirror(mirror));
+        let replica = Box::new(Replica::from_mirror(mirror, self.shared.row_limit));
         let database = mirror.plan.database();
         let (name, params) = match method {
             MonitorMethod::CondSince => {
@@ -353,10 +358,12 @@ impl Submitted {
         }
     }
 
-    /// Takes it back if it still waits for something; the outcome tells whether that came in time
-    /// ([`Reason::Canceled`]).
-    pub async fn cancel(&self) -> Result<(), Error> {
-        self.client.commands.send(Command::Cancel { id: self.id }).await.map_err(|_| Error::Closed)
+    /// Takes it back. What came of it tells whether that was in time: if so, nothing was done and the refusal says
+    /// [`Reason::Canceled`].
+    pub async fn cancel(self) -> Result<Committed, Error> {
+        let command = Command::Cancel { id: self.id, fence: self.client.shared.next_id() };
+        self.client.commands.send(command).await.map_err(|_| Error::Closed)?;
+        self.outcome().await
     }
 }
 

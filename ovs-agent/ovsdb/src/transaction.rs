@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
+use std::time::Duration;
 
 use serde::ser::{SerializeSeq, Serializer};
 use serde::{Deserialize, Serialize};
@@ -104,6 +105,7 @@ enum Operation {
         r#where: Vec<Condition>,
     },
     Wait {
+        /// In milliseconds.
         timeout: u64,
         table: &'static str,
         r#where: Vec<Condition>,
@@ -174,19 +176,25 @@ impl Transaction {
 
     /// Guard: fails the transaction unless this row still is there and its columns still hold this.
     pub fn expect<T: Table>(&mut self, id: Id<T>, record: Record<T>) {
+        self.expect_within(id, record, Duration::ZERO);
+    }
+
+    /// Guard: waits this long at most for the row's columns to hold this, then fails the transaction. The server keeps the
+    /// transaction waiting without holding up others; [`Submitted::cancel`](crate::Submitted::cancel) takes it back.
+    pub fn expect_within<T: Table>(&mut self, id: Id<T>, record: Record<T>, patience: Duration) {
         let columns = record.columns.keys().copied().collect();
-        self.guard(T::NAME, Target::from(id), columns, vec![record.columns]);
+        self.guard(Target::from(id), columns, vec![record.columns], patience);
     }
 
     /// Guard: fails the transaction unless this row is still there.
     pub fn expect_row<T: Table>(&mut self, id: Id<T>) {
         let row = Columns::from([("_uuid", Datum::scalar(id.atom()))]);
-        self.guard(T::NAME, Target::from(id), vec!["_uuid"], vec![row]);
+        self.guard(Target::from(id), vec!["_uuid"], vec![row], Duration::ZERO);
     }
 
     /// Guard: fails the transaction if any row of `T` meets the conditions.
     pub fn expect_none<T: Table>(&mut self, target: impl Into<Target<T>>) {
-        self.guard(T::NAME, target.into(), vec!["_uuid"], Vec::new());
+        self.guard(target.into(), vec!["_uuid"], Vec::new(), Duration::ZERO);
     }
 
     /// Guard: fails the transaction unless our session holds this lock.
@@ -209,15 +217,21 @@ impl Transaction {
         self.operations.push(Operation::Abort);
     }
 
-    fn guard<T>(
+    fn guard<T: Table>(
         &mut self,
-        table: &'static str,
         target: Target<T>,
         columns: Vec<&'static str>,
         rows: Vec<Columns>,
+        patience: Duration,
     ) {
-        let r#where = target.conditions;
-        self.operations.push(Operation::Wait { timeout: 0, table, r#where, columns, until: "==", rows });
+        self.operations.push(Operation::Wait {
+            timeout: u64::try_from(patience.as_millis()).unwrap_or(u64::MAX),
+            table: T::NAME,
+            r#where: target.conditions,
+            columns,
+            until: "==",
+            rows,
+        });
     }
 
     fn count(&mut self, operation: Operation) -> Counted {

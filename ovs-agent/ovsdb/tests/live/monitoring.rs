@@ -161,7 +161,7 @@ async fn a_slow_watcher_finds_changes_folded() -> Result<()> {
     client.monitor(&mirror).await?;
     for _ in 0..500 {
         let mut txn = Transaction::on(DATABASE);
-        txn.mutate(Target::<OpenVSwitch>::every(), OpenVSwitch::next_cfg().add(1));
+        txn.mutate(Target::<OpenVSwitch>::every(), OpenVSwitch::next_cfg().increase(1));
         client.transact(&txn).await?;
     }
     let mut batches = 0;

@@ -105,10 +105,7 @@ async fn rows_are_written_and_read_back() -> Result<()> {
     let updated = txn.update(interface, Interface::record().set(Interface::mac(), "02:00:00:00:00:01"));
     let put = txn.mutate(
         interface,
-        Interface::options().put([("key", "7")]).and(
-            Interface::options()
-                .remove(["nothing".to_owned()].into_iter().collect::<std::collections::BTreeSet<_>>()),
-        ),
+        Interface::options().put([("key", "7")]).and(Interface::options().remove(["nothing"])),
     );
     let interfaces = txn.select(Interface::name().equals("vx1"));
     let ports =
@@ -139,7 +136,7 @@ async fn requests_are_pipelined() -> Result<()> {
     let mut submitted = Vec::new();
     for number in 0..200 {
         let mut txn = Transaction::on(DATABASE);
-        txn.mutate(Target::<OpenVSwitch>::every(), OpenVSwitch::next_cfg().add(1));
+        txn.mutate(Target::<OpenVSwitch>::every(), OpenVSwitch::next_cfg().increase(1));
         let selection = txn.select(Target::<OpenVSwitch>::every());
         submitted.push((number, client.submit(&txn).await?, selection));
     }

@@ -95,6 +95,7 @@ fn spawn(dir: &TempDir) -> Result<Child> {
     Command::new("ovsdb-server")
         .arg(at("conf.db"))
         .arg(format!("--remote=punix:{}", at("db.sock").display()))
+        .arg("--remote=db:Open_vSwitch,Open_vSwitch,manager_options")
         .arg(format!("--unixctl={}", at("ctl").display()))
         .arg("-vconsole:off")
         .stdin(Stdio::null())

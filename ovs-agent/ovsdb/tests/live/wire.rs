@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, DuplexStream};
-use weft_ovsdb::{Error, Event, Events, FrameError, Options};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use weft_ovsdb::fuzz::Shapes;
+use weft_ovsdb::{
+    Error, Event, Events, FrameError, Mirror, MonitorMethod, Options, Plan, Reason, Refusal, Schema,
+};
 
-use crate::server::{PATIENCE, Server, piped};
+use crate::server::{PATIENCE, Server, changes, piped};
 
 /// Reads one message of the client.
 async fn message(server: &mut DuplexStream) -> Result<serde_json::Value> {
@@ -135,13 +138,101 @@ async fn dropping_both_ends_closes() -> Result<()> {
     Ok(())
 }
 
-/// The real server asks for a sign of life too, and keeps a session that gives it.
+/// A server that remembers (a clustered one) goes on where the mirror stood; an older one is asked in older words.
 #[tokio::test]
-async fn the_real_server_accepts_our_close() -> Result<()> {
+async fn resuming_and_falling_back() -> Result<()> {
+    let schema: Schema = serde_json::from_str(weft_ovsdb::fuzz::SCHEMA)?;
+    let mut mirror = Mirror::new(Plan::of(&schema).table::<Shapes>()?.build());
+    let id = "00000000-0000-0000-0000-000000000009";
+    let (client, mut events, mut server) = piped(Options::default());
+    let first = serde_json::json!([false, id, {"Shapes": {id: {"initial": {"one": "a", "maybe": 1}}}}]);
+    let (watch, asked) = tokio::join!(client.monitor(&mirror), answer(&mut server, first));
+    assert_eq!(asked?["params"][3], "00000000-0000-0000-0000-000000000000");
+    assert!(!watch?.is_resumed);
+    mirror.apply(&changes(&mut events).await?);
+
+    let (client, mut events, mut server) = piped(Options::default());
+    let later =
+        serde_json::json!([true, id, {"Shapes": {id: {"modify": {"one": "b", "many": ["uuid", id]}}}}]);
+    let (watch, asked) = tokio::join!(client.monitor(&mirror), answer(&mut server, later));
+    assert_eq!(asked?["params"][3], id, "the last transaction seen is named");
+    assert!(watch?.is_resumed);
+    mirror.apply(&changes(&mut events).await?);
+    let (_, row) = mirror.find::<Shapes>(|_| true).context("the row")?;
+    assert_eq!((row.one.as_str(), row.maybe, row.many.len()), ("b", Some(1), 1));
+
+    let (client, mut events, mut server) = piped(Options::default());
+    let old = async {
+        for method in ["monitor_cond_since", "monitor_cond"] {
+            let asked = message(&mut server).await?;
+            assert_eq!(asked["method"], method);
+            let refusal =
+                serde_json::json!({"id": asked["id"], "result": null, "error": {"error": "unknown method"}});
+            server.write_all(refusal.to_string().as_bytes()).await?;
+        }
+        answer(&mut server, serde_json::json!({"Shapes": {}})).await
+    };
+    let (watch, asked) = tokio::join!(client.monitor(&mirror), old);
+    assert_eq!((watch?.method, asked?["method"].as_str()), (MonitorMethod::Plain, Some("monitor")));
+    mirror.apply(&changes(&mut events).await?);
+    assert!(mirror.is_empty(), "what a full dump does not show is gone");
+    Ok(())
+}
+
+/// Answers the next request and returns it.
+async fn answer(server: &mut DuplexStream, result: serde_json::Value) -> Result<serde_json::Value> {
+    let asked = message(server).await?;
+    let reply = serde_json::json!({"id": asked["id"], "result": result, "error": null});
+    server.write_all(reply.to_string().as_bytes()).await?;
+    Ok(asked)
+}
+
+/// Changes to rows that were never shown, and more rows than agreed, end the session: the mirror would be wrong.
+#[tokio::test]
+async fn a_mirror_that_can_not_be_right_is_given_up() -> Result<()> {
+    let schema: Schema = serde_json::from_str(weft_ovsdb::fuzz::SCHEMA)?;
+    let mirror = Mirror::new(Plan::of(&schema).table::<Shapes>()?.build());
+    let ids: Vec<String> = (1..=3).map(|number| uuid::Uuid::from_u128(number).to_string()).collect();
+    let row = |id: &String, word: &str| serde_json::json!({"Shapes": {id: {word: {}}}});
+
+    let (client, mut events, mut server) = piped(Options::default());
+    let (watch, asked) = tokio::join!(
+        client.monitor_by(MonitorMethod::Cond, &mirror),
+        answer(&mut server, row(&ids[0], "initial"))
+    );
+    watch?;
+    changes(&mut events).await?;
+    let update = serde_json::json!({"id": null, "method": "update2", "params": [asked?["params"][1], row(&ids[1], "modify")]});
+    server.write_all(update.to_string().as_bytes()).await?;
+    assert!(matches!(end(&mut events).await?, Error::Desynchronised { .. }));
+
+    let (client, mut events, mut server) = piped(Options { row_limit: 2, ..Options::default() });
+    let rows: serde_json::Map<_, _> =
+        ids.iter().map(|id| (id.clone(), serde_json::json!({"initial": {}}))).collect();
+    let (watch, asked) = tokio::join!(
+        client.monitor_by(MonitorMethod::Cond, &mirror),
+        answer(&mut server, serde_json::json!({"Shapes": rows}))
+    );
+    asked?;
+    assert!(matches!(watch, Err(Error::Closed)));
+    assert!(matches!(end(&mut events).await?, Error::TooManyRows { limit: 2 }));
+    Ok(())
+}
+
+/// The words by which the real server says that it does not know a method are those that we fall back on.
+#[tokio::test]
+async fn unknown_methods_are_recognised() -> Result<()> {
     let server = Server::start().await?;
-    let stream = tokio::net::UnixStream::connect(server.socket()).await?;
-    let mut lines = BufReader::new(stream);
-    lines.write_all(br#"{"method":"echo","params":[],"id":1}"#).await?;
-    assert!(!lines.fill_buf().await?.is_empty());
+    let mut stream = tokio::net::UnixStream::connect(server.socket()).await?;
+    stream.write_all(br#"{"method":"monitor_of_tomorrow","params":[],"id":1}"#).await?;
+    let mut text = Vec::new();
+    let reply = loop {
+        stream.read_buf(&mut text).await?;
+        if let Ok(reply) = serde_json::from_slice::<serde_json::Value>(&text) {
+            break reply;
+        }
+    };
+    let refusal: Refusal = serde_json::from_value(reply["error"].clone())?;
+    assert_eq!(refusal.reason, Reason::UnknownMethod, "{reply}");
     Ok(())
 }
