@@ -31,7 +31,7 @@ use weft_model::Snapshot;
 use weft_model::intent::Settings;
 
 use crate::config::{Authentication, Config};
-use crate::desk::Desk;
+use crate::desk::{Desk, Hooks};
 use crate::engine::{self, Event};
 use crate::feed::Feed;
 use crate::first_token::{self, FirstTokenError};
@@ -44,7 +44,7 @@ use crate::vault::{Vault, VaultError};
 /// How many events may wait for the engine before sessions are held back.
 const EVENTS: usize = 16_384;
 
-/// Why the controller cannot start.
+/// Why the controller cannot start, or cannot go on.
 #[derive(Debug, Error)]
 pub enum StartError {
     /// The data directory cannot be made.
@@ -82,6 +82,9 @@ pub enum StartError {
     /// The first token cannot be made.
     #[error("making the first token")]
     FirstToken(#[from] FirstTokenError),
+    /// A commit failed while the controller ran.
+    #[error("the store failed; start again to see what it holds")]
+    StoreFailed,
     /// The operating system refuses a thread.
     #[error("starting a thread")]
     Thread(#[source] std::io::Error),
@@ -97,7 +100,8 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     info!(revision = %loaded.revision(), ports = loaded.port_count(), store = ?config.store, "state loaded");
 
     let (feed, bell) = (Feed::default(), Arc::new(Notify::new()));
-    let desk = open_desk(&config, vault, loaded.clone(), (feed.clone(), bell.clone()))?;
+    let halt = CancellationToken::new();
+    let desk = open_desk(&config, (vault, loaded.clone()), (feed.clone(), bell.clone()), halt.clone())?;
     if config.authentication == Authentication::Off {
         warn!("the API answers without tokens: everyone is administrator");
     } else if let Some(path) = first_token::ensure(&desk, &config.data_dir).await? {
@@ -117,13 +121,16 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     serve_api(&config, (desk, board, metrics), &sessions, &mut tasks).await?;
     drop(events);
 
-    stop.cancelled().await;
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = halt.cancelled() => stop.cancel(),
+    }
     info!("stopping; switches keep forwarding");
     while tasks.join_next().await.is_some() {}
     engine_stop.cancel();
     // Its thread ends on its own; waiting keeps the log in order.
     drop(tokio::task::spawn_blocking(move || engine.join()).await);
-    Ok(())
+    if halt.is_cancelled() { Err(StartError::StoreFailed) } else { Ok(()) }
 }
 
 fn open_state(config: &Config) -> Result<(Vault, Snapshot), StartError> {
@@ -144,12 +151,11 @@ fn open_desk(
     way: (Feed, Arc<Notify>),
 ) -> Result<Desk, StartError> {
     let settings = Settings { underlay_mtu: config.underlay_mtu, default_encap: config.encap };
-    let (feed, bell) = way;
     let publish = Box::new(move |snapshot: &Snapshot, touched: &[weft_model::Key]| {
         feed.publish(snapshot.clone(), touched.iter().cloned());
         bell.notify_one();
     });
-    Desk::open(vault, loaded, settings, publish).map_err(StartError::Thread)
+    Desk::open(vault, loaded, settings, Hooks { publish, halt }).map_err(StartError::Thread)
 }
 
 fn engine_parts(

@@ -10,6 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
 use tracing::{debug, error};
 use weft_model::intent::{Actor, Context, Intent, Rejected, Settings, plan};
 use weft_model::{Change, Key, Revision, Snapshot, Timestamp};
@@ -34,19 +35,31 @@ pub struct Committed {
     pub touched: Vec<Key>,
 }
 
-/// Why a write did not happen. Nothing of it is stored.
+/// Why a write was not acknowledged.
 #[derive(Debug, Clone, Error)]
 pub enum WriteError {
-    /// The request cannot be fulfilled as it stands.
+    /// The request cannot be fulfilled as it stands; nothing of it is stored.
     #[error(transparent)]
     Rejected(#[from] Rejected),
-    /// The store failed or the controller is stopping; the same request may succeed later.
-    #[error("the write was not committed: {0}")]
+    /// The store failed while committing, or the controller is stopping: the write may or may not be there afterwards.
+    #[error("the write was not acknowledged: {0}")]
     Unavailable(String),
 }
 
-/// Told of every commit after it is durable.
-pub type Publish = Box<dyn FnMut(&Snapshot, &[Key]) + Send>;
+/// Whom the writer tells.
+pub struct Hooks {
+    /// Told of every commit after it is durable, with the keys that it touched.
+    pub publish: Box<dyn FnMut(&Snapshot, &[Key]) + Send>,
+    /// Cancelled when a commit failed: what the store holds is not known then, and only a fresh start can tell.
+    pub halt: CancellationToken,
+}
+
+impl Hooks {
+    /// Tells nobody.
+    pub fn none() -> Hooks {
+        Hooks { publish: Box::new(|_, _| {}), halt: CancellationToken::new() }
+    }
+}
 
 /// A handle to the writer; clones share it.
 #[derive(Debug, Clone)]
@@ -75,7 +88,7 @@ impl Desk {
     ) -> std::io::Result<Desk> {
         let (requests, inbox) = mpsc::channel(QUEUE);
         let (publisher, snapshots) = watch::channel(loaded.clone());
-        let writer = Writer { vault, current: loaded, settings, publisher, publish };
+        let writer = Writer { vault, current: loaded, settings, publisher, hooks };
         std::thread::Builder::new().name("writer".into()).spawn(move || writer.run(inbox))?;
         Ok(Desk { requests, snapshots })
     }
@@ -85,7 +98,7 @@ impl Desk {
     /// # Errors
     /// When the operating system refuses the thread.
     pub fn ephemeral() -> std::io::Result<Desk> {
-        Desk::open(Vault::none(), Snapshot::new(), Settings::default(), Box::new(|_, _| {}))
+        Desk::open(Vault::none(), Snapshot::new(), Settings::default(), Hooks::none())
     }
 
     /// The newest committed state.
@@ -119,7 +132,7 @@ struct Writer {
     current: Snapshot,
     settings: Settings,
     publisher: watch::Sender<Snapshot>,
-    publish: Publish,
+    hooks: Hooks,
 }
 
 /// What is committed together.
@@ -144,7 +157,7 @@ struct Planned {
 impl Writer {
     fn run(mut self, mut inbox: mpsc::Receiver<Request>) {
         let mut group = Vec::new();
-        while inbox.blocking_recv_many(&mut group, GROUP) > 0 {
+        while !self.hooks.halt.is_cancelled() && inbox.blocking_recv_many(&mut group, GROUP) > 0 {
             self.commit(std::mem::take(&mut group));
         }
         debug!("writer stopped");
@@ -187,7 +200,7 @@ impl Writer {
         self.current.apply(revision, &[]);
         let touched: Vec<Key> = changes.iter().map(Change::key).collect();
         self.publisher.send_replace(self.current.clone());
-        (self.publish)(&self.current, &touched);
+        (self.hooks.publish)(&self.current, &touched);
         self.answer(lot.planned);
     }
 
@@ -201,7 +214,11 @@ impl Writer {
     }
 
     fn refuse(&self, planned: Vec<Planned>, failure: &VaultError) {
-        error!(error = failure as &dyn std::error::Error, "commit failed; nothing of it is stored");
+        error!(
+            error = failure as &dyn std::error::Error,
+            "a commit failed; whether it is stored is not known"
+        );
+        self.hooks.halt.cancel();
         let reason: Arc<str> = failure.to_string().into();
         for Planned { reply, .. } in planned {
             drop(reply.send(Err(WriteError::Unavailable(reason.to_string()))));

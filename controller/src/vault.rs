@@ -66,7 +66,8 @@ impl Vault {
     /// Makes the changes durable as `revision`, all of them or none.
     ///
     /// # Errors
-    /// When the store fails or is not at the revision before; nothing is stored then.
+    /// When the store fails or is not at the revision before. Whether the changes are there after a failure is not known
+    /// until the store is opened again.
     pub fn store(&self, revision: Revision, changes: &[Change]) -> Result<(), VaultError> {
         let Some(store) = &self.store else { return Ok(()) };
         let before = weft_store::Revision(revision.0 - 1);

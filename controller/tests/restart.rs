@@ -1,0 +1,207 @@
+//! Proves that what the desk acknowledged is there after a restart, record for record, in either store, and that damaged
+//! records stop a start instead of being skipped.
+
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use weft_controller::desk::{Desk, Hooks, WriteError};
+use weft_controller::records;
+use weft_controller::vault::Vault;
+use weft_model::intent::{
+    Actor, AskedIp, HostReport, Intent, NewNetwork, NewPort, NewSubnet, NewTenant, NewToken, Rejected,
+    ReportedInterface, Settings,
+};
+use weft_model::{
+    EncapIps, HostRoute, Key, NetworkId, OfPort, PortId, PortSecurity, Revision, Snapshot, SubnetId,
+    TenantId, Timestamp, TokenId, TokenRole, Vni,
+};
+use weft_store::{Batch, Engine, Options, Store, Table};
+
+const ENGINES: [Engine; 2] = [Engine::Redb, Engine::Sled];
+
+fn open(engine: Engine, path: &Path) -> Box<dyn Store> {
+    weft_store::open(engine, path, Options::default()).unwrap()
+}
+
+fn start(engine: Engine, path: &Path) -> (Desk, Snapshot) {
+    let vault = Vault::new(open(engine, path));
+    let loaded = vault.load().unwrap();
+    let desk = Desk::open(vault, loaded.clone(), Settings::default(), Hooks::none()).unwrap();
+    (desk, loaded)
+}
+
+fn tenant() -> TenantId {
+    "red".parse().unwrap()
+}
+
+fn network() -> NetworkId {
+    NetworkId(uuid::Uuid::from_u128(1))
+}
+
+/// One of everything, with every optional field set somewhere.
+fn everything() -> Vec<Intent> {
+    let id = uuid::Uuid::from_u128;
+    let mut new_network = NewNetwork::new(network());
+    new_network.tenant = Some(tenant());
+    new_network.vni = Vni::new(0x00ff_ffff);
+    new_network.dns_domain = "example.net.".into();
+    let v4 = SubnetId(id(2));
+    let mut subnet = NewSubnet::new(v4, network(), "10.0.0.0/24".parse().unwrap());
+    subnet.dns_servers = vec!["9.9.9.9".parse().unwrap()];
+    subnet.host_routes = vec![HostRoute {
+        destination: "10.9.0.0/16".parse().unwrap(),
+        nexthop: "10.0.0.254".parse().unwrap(),
+    }];
+    let mut v6 = NewSubnet::new(SubnetId(id(3)), network(), "fd00::/64".parse().unwrap());
+    (v6.gateway, v6.ipv6_ra_mode, v6.ipv6_address_mode) =
+        (Some(None), Some("slaac".into()), Some("slaac".into()));
+    let mut port = NewPort::new(PortId(id(4)), network(), 7);
+    port.fixed_ips = Some(vec![AskedIp { subnet: Some(v4), address: Some("10.0.0.77".parse().unwrap()) }]);
+    port.security = Some(PortSecurity::Off);
+    (port.device_id, port.device_owner) = ("vm-1".into(), "compute:nova".into());
+    (port.requested_host, port.dns_name) = (Some("h1".into()), "web".into());
+    let report = HostReport {
+        id: "h1".parse().unwrap(),
+        hostname: "one.example.net".into(),
+        encap_ips: EncapIps { v4: "192.0.2.1".parse().ok(), v6: "2001:db8::1".parse().ok() },
+        ovs_version: "3.1.0".into(),
+        datapath_type: "netdev".into(),
+        interfaces: vec![ReportedInterface {
+            port: PortId(id(4)),
+            name: "tap0".into(),
+            ofport: OfPort::new(3).unwrap(),
+        }],
+    };
+    let token = |n, role, expires| {
+        let digest = [u8::try_from(n).unwrap(); 32];
+        Intent::CreateToken(NewToken {
+            id: TokenId(id(n)),
+            role,
+            digest,
+            description: "for tests".into(),
+            expires,
+        })
+    };
+    vec![
+        Intent::CreateTenant(NewTenant { id: tenant(), labels: Default::default(), enabled: true }),
+        token(10, TokenRole::Admin, None),
+        token(11, TokenRole::Member(tenant()), Some(Timestamp(u64::MAX / 4))),
+        token(12, TokenRole::Reader(tenant()), None),
+        Intent::CreateNetwork(new_network),
+        Intent::CreateSubnet(subnet),
+        Intent::CreateSubnet(v6),
+        Intent::CreatePort(port),
+        Intent::ReportHost(report),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_acknowledged_is_there_after_a_restart() {
+    for engine in ENGINES {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store");
+        let (desk, empty) = start(engine, &path);
+        assert_eq!(empty, Snapshot::new());
+        let written = desk.write(Actor::Admin, everything()).await.unwrap();
+        assert_eq!(written.revision, Revision(1));
+        assert_eq!(written.touched.len(), 9);
+        drop(desk);
+        let (desk, loaded) = reopen(engine, &path).await;
+        assert_eq!(loaded, written.snapshot, "{engine:?}");
+        let gone = desk
+            .write(Actor::Admin, vec![Intent::DeletePort(PortId(uuid::Uuid::from_u128(4)), None)])
+            .await
+            .unwrap();
+        drop(desk);
+        assert_eq!(reopen(engine, &path).await.1, gone.snapshot, "{engine:?}");
+    }
+}
+
+/// The writer thread lets go of the store when the last desk is dropped, a moment later.
+async fn reopen(engine: Engine, path: &Path) -> (Desk, Snapshot) {
+    for _ in 0..2000 {
+        match weft_store::open(engine, path, Options::default()) {
+            Ok(store) => {
+                drop(store);
+                return start(engine, path);
+            }
+            Err(_) => tokio::task::yield_now().await,
+        }
+        std::thread::yield_now();
+        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+    }
+    panic!("the store is still locked");
+}
+
+#[test]
+fn every_record_reads_back_as_it_was_written() {
+    let context =
+        weft_model::intent::Context { now: Timestamp(1_700_000_000), settings: Settings::default() };
+    let plan = weft_model::intent::plan(&Snapshot::new(), &Actor::Admin, &everything(), &context).unwrap();
+    let mut seen = std::collections::BTreeSet::new();
+    for record in plan.snapshot.records() {
+        let (table, key) = records::place(&record.key());
+        seen.insert(table);
+        assert_eq!(records::decode(table, &key, &records::encode(&record)).unwrap(), record);
+        let elsewhere = records::decode(table, "elsewhere", &records::encode(&record)).unwrap_err();
+        assert!(elsewhere.to_string().starts_with(&format!("record {table}/elsewhere:")), "{elsewhere}");
+    }
+    assert_eq!(seen.len(), records::TABLES.len(), "a table has no record in this test: {seen:?}");
+}
+
+#[test]
+fn a_damaged_record_stops_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store");
+    let store = open(Engine::Redb, &path);
+    let mut batch = Batch::new();
+    batch.put(Table("networks"), network().to_string(), br#"{"id": "not a network"}"#);
+    store.apply(&batch).unwrap();
+    let error = Vault::new(store).load().unwrap_err();
+    let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+    assert!(source.contains(&network().to_string()), "{error}: {source}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn concurrent_writers_get_distinct_addresses_and_revisions_in_order() {
+    let published: Arc<Mutex<Vec<(Revision, usize)>>> = Arc::default();
+    let log = published.clone();
+    let publish = move |snapshot: &Snapshot, touched: &[Key]| {
+        log.lock().unwrap().push((snapshot.revision(), touched.len()))
+    };
+    let hooks = Hooks { publish: Box::new(publish), ..Hooks::none() };
+    let desk = Desk::open(Vault::none(), Snapshot::new(), Settings::default(), hooks).unwrap();
+    desk.write(Actor::Admin, everything()).await.unwrap();
+    let mut tasks = tokio::task::JoinSet::new();
+    for n in 0..200u32 {
+        let desk = desk.clone();
+        tasks.spawn(async move {
+            let port = NewPort::new(PortId(uuid::Uuid::from_u128(1000 + u128::from(n))), network(), 0);
+            desk.write(Actor::Tenant(tenant()), vec![Intent::CreatePort(port)]).await
+        });
+    }
+    while let Some(done) = tasks.join_next().await {
+        done.unwrap().unwrap();
+    }
+    let snapshot = desk.snapshot();
+    let addresses: std::collections::BTreeSet<_> =
+        snapshot.ports_of(network()).flat_map(|port| port.fixed_ips.iter().map(|ip| ip.address)).collect();
+    assert_eq!(addresses.len(), 401, "200 ports with one address of each family, and one with one");
+    let published = published.lock().unwrap();
+    let revisions: Vec<u64> = published.iter().map(|(revision, _)| revision.0).collect();
+    assert_eq!(revisions, (1..=snapshot.revision().0).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rejected_request_stores_nothing_of_itself() {
+    let desk = Desk::ephemeral().unwrap();
+    let half = vec![
+        Intent::CreateTenant(NewTenant { id: tenant(), labels: Default::default(), enabled: true }),
+        Intent::DeleteNetwork(network(), None),
+    ];
+    let refused = desk.write(Actor::Admin, half).await.unwrap_err();
+    assert!(matches!(refused, WriteError::Rejected(Rejected::NetworkNotFound(_))), "{refused:?}");
+    assert_eq!(desk.snapshot(), Snapshot::new());
+}
