@@ -260,7 +260,7 @@ fn decode_one(list: &mut Reader<'_>) -> Result<Action, DecodeError> {
     if length < 8 || !length.is_multiple_of(8) {
         return Err(bad);
     }
-    let body = list.sub(length - 4)?;
+    let body = list.sub(length - 4).map_err(|_| bad)?;
     let bytes = body.peek_rest();
     Ok(openflow::decode(kind, body)
         .unwrap_or_else(|_| Action::Raw(RawAction { kind, body: Bytes::copy_from_slice(bytes) })))

@@ -120,7 +120,7 @@ fn decode_one(list: &mut Reader<'_>) -> Result<Instruction, DecodeError> {
     if length < 8 || !length.is_multiple_of(8) {
         return Err(bad);
     }
-    let mut body = list.sub(length - 4)?;
+    let mut body = list.sub(length - 4).map_err(|_| bad)?;
     let raw = body.peek_rest();
     match kind {
         // The actions' own lengths must be right: a fault in them is a fault of the message.

@@ -5,6 +5,7 @@ mod canonical;
 mod field;
 mod id;
 mod matches;
+mod prereq;
 pub mod table;
 
 pub use build::*;

@@ -17,6 +17,9 @@ mod split;
 mod subfields;
 mod values;
 
+#[cfg(test)]
+mod tests;
+
 pub use actions_in::{parse_actions, parse_instructions};
 pub use actions_out::{ActionList, InstructionList};
 pub use error::{ParseError, ParseErrorKind};
