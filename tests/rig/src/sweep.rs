@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -66,12 +67,23 @@ pub(crate) fn remove_stale(folder: &Path) -> Result<()> {
 
 /// A lock over the whole machine, for what two rigs must not do at once: choosing an address that is free.
 pub(crate) fn machine_lock() -> Result<Flock<File>> {
-    let path = std::env::temp_dir().join("weft-rig.lock");
+    let lock = Flock::lock(lock_file("weft-rig.lock")?, FlockArg::LockExclusive);
+    lock.map_err(|(_, errno)| errno).context("locking the machine for the rig")
+}
+
+/// A lock of another name over the whole machine; `None` while someone has it.
+pub(crate) fn try_lock(name: &str) -> Result<Option<Flock<File>>> {
+    match Flock::lock(lock_file(name)?, FlockArg::LockExclusiveNonblock) {
+        Ok(lock) => Ok(Some(lock)),
+        Err((_, Errno::EWOULDBLOCK)) => Ok(None),
+        Err((_, errno)) => Err(errno).with_context(|| format!("locking {name}")),
+    }
+}
+
+fn lock_file(name: &str) -> Result<File> {
+    let path = std::env::temp_dir().join(name);
     let file = File::options().create(true).truncate(false).write(true).open(&path);
-    let file = file.with_context(|| format!("opening {}", path.display()))?;
-    Flock::lock(file, FlockArg::LockExclusive)
-        .map_err(|(_, errno)| errno)
-        .context("locking the machine for the rig")
+    file.with_context(|| format!("opening {}", path.display()))
 }
 
 /// Whether a folder is a rig's run directory with a dead owner; `None` if it is no rig's.

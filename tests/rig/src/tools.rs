@@ -44,6 +44,5 @@ pub(crate) fn check() -> Result<()> {
 
 fn on_path(tool: &str) -> bool {
     let path = env::var_os("PATH").unwrap_or_default();
-    // Daemons live in sbin, which the path of an ordinary login may lack.
     env::split_paths(&path).any(|folder| folder.join(tool).is_file())
 }
