@@ -1,11 +1,12 @@
 //! The one door from snapshot to flows: which functions write which owner's sheet.
 
 use weft_model::{HostIndex, PortKey, Snapshot, Vni};
+use weft_openflow::PortNo;
 
 use crate::flow::Compiled;
 use crate::owner::Owner;
 use crate::sheet::Sheet;
-use crate::subscribe::is_reachable;
+use crate::subscribe::way_to;
 use crate::tables::{Local, address_security, arp_nd, classify, drops, flood, l2, port_security};
 
 /// Everything that an owner has in a snapshot; empty when the owner has no reason to exist.
@@ -37,11 +38,8 @@ fn network(sheet: &mut Sheet, snapshot: &Snapshot, vni: Vni) -> Option<()> {
 fn port(sheet: &mut Sheet, snapshot: &Snapshot, vni: Vni, key: PortKey) -> Option<()> {
     let network = snapshot.network_by_vni(vni)?;
     let port = snapshot.port_by_key(key).filter(|port| port.network == network.id)?;
-    let host = snapshot.bound_host(port.id)?;
-    if !is_reachable(network, port, snapshot) {
-        return None;
-    }
-    l2::port(sheet, network, port, host.index);
+    let tunnel = way_to(network, port, snapshot)?;
+    l2::port(sheet, network, port, PortNo(u32::from(tunnel)));
     if port.admin_up {
         arp_nd::port(sheet, network, port);
     }

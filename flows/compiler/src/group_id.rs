@@ -7,6 +7,11 @@ const HOSTS_PER_SHARD: u16 = 256;
 /// Marks the groups that flood among the ports of one host; above every shard number (14999 / 256 = 58).
 const LOCAL: u32 = 0x40;
 
+/// How many groups the ports of a network on one host are spread over when one message cannot describe them all.
+pub const LOCAL_SHARDS: u8 = 64;
+/// How many ports of a network on one host share one group before they are spread.
+pub const PORTS_PER_GROUP: usize = 1_000;
+
 /// What a group is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum GroupUse {
@@ -21,6 +26,8 @@ pub enum GroupUse {
     LocalFlood {
         /// The network.
         vni: Vni,
+        /// Which ports: those whose key modulo [`LOCAL_SHARDS`] is this; 0 when one group holds them all.
+        shard: u8,
     },
 }
 
@@ -31,11 +38,11 @@ pub fn shard(host: HostIndex) -> u8 {
 }
 
 impl GroupUse {
-    /// The group's number: the shard (or 0x40 for the local group) in the upper 8 bits, the VNI in the lower 24.
+    /// The group's number: the shard (from 0x40 on for local groups) in the upper 8 bits, the VNI in the lower 24.
     pub fn id(self) -> u32 {
         match self {
             GroupUse::Flood { vni, shard } => u32::from(shard) << 24 | vni.get(),
-            GroupUse::LocalFlood { vni } => LOCAL << 24 | vni.get(),
+            GroupUse::LocalFlood { vni, shard } => (LOCAL + u32::from(shard)) << 24 | vni.get(),
         }
     }
 
@@ -43,7 +50,9 @@ impl GroupUse {
     pub fn describe(id: u32) -> Option<GroupUse> {
         let vni = Vni::new(id & 0x00ff_ffff)?;
         match id >> 24 {
-            LOCAL => Some(GroupUse::LocalFlood { vni }),
+            high if (LOCAL..LOCAL + u32::from(LOCAL_SHARDS)).contains(&high) => {
+                Some(GroupUse::LocalFlood { vni, shard: u8::try_from(high - LOCAL).ok()? })
+            }
             high if high <= u32::from(HostIndex::MAX.get() / HOSTS_PER_SHARD) => {
                 Some(GroupUse::Flood { vni, shard: u8::try_from(high).ok()? })
             }
@@ -62,11 +71,12 @@ mod tests {
         for group in [
             GroupUse::Flood { vni, shard: 0 },
             GroupUse::Flood { vni, shard: shard(HostIndex::MAX) },
-            GroupUse::LocalFlood { vni },
+            GroupUse::LocalFlood { vni, shard: 0 },
+            GroupUse::LocalFlood { vni, shard: LOCAL_SHARDS - 1 },
         ] {
             assert_eq!(GroupUse::describe(group.id()), Some(group));
         }
-        for foreign in [0, 59 << 24 | 1, 0x4100_0001, 0x4000_0000, u32::MAX] {
+        for foreign in [0, 59 << 24 | 1, 0x8000_0001, 0x4000_0000, u32::MAX] {
             assert_eq!(GroupUse::describe(foreign), None, "{foreign:#x}");
         }
     }

@@ -7,10 +7,11 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use weft_model::{
-    HostId, HostIndex, Key, MacAddr, NetworkId, OfPort, PortId, PortKey, PortSecurity, Snapshot, Vni,
+    Encap, HostId, HostIndex, Key, MacAddr, NetworkId, OfPort, PortId, PortKey, PortSecurity, Snapshot, Vni,
 };
 
 use crate::owner::Owner;
+use crate::tunnels::Link;
 
 /// What a change may have altered. Whatever is not in it is the same before and after.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,6 +20,11 @@ pub struct Impact {
     pub owners: BTreeSet<Owner>,
     /// Hosts (also ones that are gone now) whose subscriptions or tunnels may differ.
     pub hosts: BTreeSet<HostIndex>,
+    /// Those of `hosts` whose subscriptions may differ: few, however large the networks are.
+    pub subscribers: BTreeSet<HostIndex>,
+    /// The links whose tunnel port may differ, for [`crate::tunnel`]: what a host of `hosts` must look at instead of
+    /// all its peers.
+    pub links: BTreeSet<Link>,
 }
 
 /// What may differ between two snapshots when exactly the records under `touched` do.
@@ -53,7 +59,7 @@ struct PortView {
 /// What does not depend on where the port is.
 #[derive(PartialEq, Eq)]
 struct Face {
-    network: (weft_model::Encap, bool),
+    network: (Encap, bool),
     key: PortKey,
     mac: MacAddr,
     addresses: Vec<IpAddr>,
@@ -94,14 +100,18 @@ impl Collector<'_> {
         if sides[0] == sides[1] {
             return;
         }
-        self.impact.hosts.extend(sides.iter().flatten().map(|(index, _)| *index));
         let indexes = sides.map(|side| side.map(|(index, _)| index));
+        self.impact.hosts.extend(indexes.iter().flatten());
+        self.impact.subscribers.extend(indexes.iter().flatten());
         for snapshot in [self.before, self.after] {
             if indexes[0] != indexes[1] {
                 ports.extend(snapshot.claims_of_host(id).map(|claim| claim.port));
             }
+            let Some(index) = snapshot.host(id).map(|host| host.index) else { continue };
             for network in snapshot.networks_on(id) {
-                self.impact.hosts.extend(snapshot.member_hosts(network.id).map(|peer| peer.index));
+                for peer in snapshot.member_hosts(network.id) {
+                    self.impact.link(index, peer.index, network.encap);
+                }
             }
         }
         if indexes[0] != indexes[1] {
@@ -131,22 +141,36 @@ impl Collector<'_> {
         }
     }
 
-    /// A host that became a member of a network, or is none any more, changes the network's flood groups and the
-    /// tunnels between it and all other members.
+    /// A host that became a member of a network, or is none any more, changes the network's flood groups, its own
+    /// subscriptions, and the tunnels between it and all other members.
     fn finish(mut self) -> Impact {
         for (network, host) in std::mem::take(&mut self.memberships) {
             let (before, after) = (member(self.before, network, &host), member(self.after, network, &host));
             if before == after {
                 continue;
             }
-            for (vni, ..) in [before, after].into_iter().flatten() {
+            for (snapshot, side) in [(self.before, before), (self.after, after)] {
+                let Some((vni, encap, index)) = side else { continue };
                 self.impact.owners.insert(Owner::Network(vni));
-            }
-            for snapshot in [self.before, self.after] {
-                self.impact.hosts.extend(snapshot.member_hosts(network).map(|peer| peer.index));
+                self.impact.hosts.insert(index);
+                self.impact.subscribers.insert(index);
+                for peer in snapshot.member_hosts(network) {
+                    self.impact.link(index, peer.index, encap);
+                }
             }
         }
         self.impact
+    }
+}
+
+impl Impact {
+    /// Both directions between two hosts.
+    fn link(&mut self, one: HostIndex, other: HostIndex, encap: Encap) {
+        if one != other {
+            self.links.insert(Link { host: one, peer: other, encap });
+            self.links.insert(Link { host: other, peer: one, encap });
+            self.hosts.extend([one, other]);
+        }
     }
 }
 
@@ -167,11 +191,7 @@ fn view(snapshot: &Snapshot, id: PortId) -> Option<PortView> {
 }
 
 /// Under which VNI, encapsulation and index a host is a member of a network, if it is one.
-fn member(
-    snapshot: &Snapshot,
-    network: NetworkId,
-    host: &HostId,
-) -> Option<(Vni, weft_model::Encap, HostIndex)> {
+fn member(snapshot: &Snapshot, network: NetworkId, host: &HostId) -> Option<(Vni, Encap, HostIndex)> {
     let (record, network) = (snapshot.host(host)?, snapshot.network(&network)?);
     snapshot.is_member(network.id, host).then_some((network.vni, network.encap, record.index))
 }

@@ -35,4 +35,4 @@ pub use owner::{Owner, Scope};
 pub use read_back::{Place, SeenFlow, SeenGroup, read_back};
 pub use reasons::Reason;
 pub use subscribe::{owners, subscriptions};
-pub use tunnels::{TunnelPort, TunnelSettings, tunnel_ofport, tunnels};
+pub use tunnels::{Link, TunnelPort, TunnelSettings, tunnel, tunnel_ofport, tunnels};

@@ -1,11 +1,11 @@
 //! Which owners exist, and which scopes a host needs.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use weft_model::{HostIndex, Network, Port, Snapshot, Vni};
 
 use crate::owner::{Owner, Scope};
+use crate::tunnels::tunnel_ofport;
 
 /// The scopes that a host's switch needs: its own, and every network with a port bound on it.
 /// Empty when there is no such host.
@@ -25,7 +25,7 @@ pub fn owners(scope: Scope, snapshot: &Snapshot) -> BTreeSet<Owner> {
 
 fn owners_of_network(vni: Vni, snapshot: &Snapshot) -> BTreeSet<Owner> {
     let Some(network) = snapshot.network_by_vni(vni) else { return BTreeSet::new() };
-    let bound = snapshot.ports_of(network.id).filter(|port| is_reachable(network, port, snapshot));
+    let bound = snapshot.ports_of(network.id).filter(|port| way_to(network, port, snapshot).is_some());
     bound.map(|port| Owner::Port(vni, port.key)).chain([Owner::Network(vni)]).collect()
 }
 
@@ -43,7 +43,8 @@ fn owners_of_host(host: HostIndex, snapshot: &Snapshot) -> BTreeSet<Owner> {
     found
 }
 
-/// True if the other hosts of the network must know where the port is.
-pub(crate) fn is_reachable(network: &Arc<Network>, port: &Arc<Port>, snapshot: &Snapshot) -> bool {
-    network.admin_up && snapshot.bound_host(port.id).is_some()
+/// The tunnel by which the other hosts of the network reach the port, if they may.
+pub(crate) fn way_to(network: &Network, port: &Port, snapshot: &Snapshot) -> Option<u16> {
+    let host = snapshot.bound_host(port.id).filter(|_| network.admin_up)?;
+    tunnel_ofport(network.encap, host.index)
 }

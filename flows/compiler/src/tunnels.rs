@@ -39,15 +39,25 @@ pub struct TunnelPort {
     pub dst_port: Option<u16>,
 }
 
-/// The OpenFlow port number of the tunnel to a host: the same on every switch, so that flows can be too.
-/// 15,000 numbers per encapsulation: VXLAN from 10000, Geneve from 25000, GRE from 40000.
-pub fn tunnel_ofport(encap: Encap, peer: HostIndex) -> u16 {
-    let base = match encap {
-        Encap::Vxlan => 10_000,
-        Encap::Geneve => 25_000,
-        Encap::Gre => 40_000,
-    };
-    base + peer.get()
+/// The largest host index that a tunnel can be pinned for: three ranges of this size fit into the upper half of Open
+/// vSwitch's port numbers (32768 to 65279), which it leaves to controllers. The lower half it hands out itself, one
+/// after the other, to interfaces that ask for none: a tunnel pinned there might find its number taken by a workload,
+/// and flows would hand one tenant's frames to another.
+pub const MAX_TUNNEL_INDEX: u16 = 10_700;
+
+/// Where the numbers of an encapsulation's tunnels begin; the peer's index is added.
+pub const fn tunnel_base(encap: Encap) -> u16 {
+    match encap {
+        Encap::Vxlan => 33_000,
+        Encap::Geneve => 43_700,
+        Encap::Gre => 54_400,
+    }
+}
+
+/// The OpenFlow port number of the tunnel to a host: the same on every switch, so that flows can be too. `None` for an
+/// index beyond [`MAX_TUNNEL_INDEX`]: such a host is not reachable.
+pub fn tunnel_ofport(encap: Encap, peer: HostIndex) -> Option<u16> {
+    (peer.get() <= MAX_TUNNEL_INDEX).then(|| tunnel_base(encap) + peer.get())
 }
 
 /// The name of the tunnel port to a host; at most 8 characters, fit for a Linux interface name.
@@ -58,6 +68,17 @@ pub fn tunnel_name(encap: Encap, peer: HostIndex) -> String {
         Encap::Gre => "wr",
     };
     format!("{prefix}-{peer}")
+}
+
+/// One direction between two hosts in one encapsulation: what a tunnel port is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Link {
+    /// The host that has the tunnel port.
+    pub host: HostIndex,
+    /// The host that it leads to.
+    pub peer: HostIndex,
+    /// In which encapsulation.
+    pub encap: Encap,
 }
 
 /// The tunnel ports that a host needs, by name: towards every other host that shares a network with it, in that
@@ -71,14 +92,25 @@ pub fn tunnels(
     let mut found = BTreeMap::new();
     for network in snapshot.networks_on(host) {
         for peer in snapshot.member_hosts(network.id).filter(|peer| peer.id != *host) {
-            let port = tunnel(own, peer, network.encap, settings);
+            let port = tunnel_port(own, peer, network.encap, settings);
             found.extend(port.map(|port| (port.name.clone(), port)));
         }
     }
     found
 }
 
-fn tunnel(own: &Host, peer: &Host, encap: Encap, settings: &TunnelSettings) -> Option<TunnelPort> {
+/// The tunnel port of one link, if the two hosts share a network in that encapsulation. Its cost does not depend on how
+/// many hosts there are.
+pub fn tunnel(link: Link, snapshot: &Snapshot, settings: &TunnelSettings) -> Option<TunnelPort> {
+    let (own, peer) = (snapshot.host_by_index(link.host)?, snapshot.host_by_index(link.peer)?);
+    let mut shared = snapshot.networks_on(&own.id).filter(|network| network.encap == link.encap);
+    if own.id == peer.id || !shared.any(|network| snapshot.is_member(network.id, &peer.id)) {
+        return None;
+    }
+    tunnel_port(own, peer, link.encap, settings)
+}
+
+fn tunnel_port(own: &Host, peer: &Host, encap: Encap, settings: &TunnelSettings) -> Option<TunnelPort> {
     let remote_ip = own.encap_ips.towards(&peer.encap_ips)?;
     let local_ip = match remote_ip {
         IpAddr::V4(_) => own.encap_ips.v4.map(IpAddr::V4),
@@ -89,11 +121,38 @@ fn tunnel(own: &Host, peer: &Host, encap: Encap, settings: &TunnelSettings) -> O
         Encap::Geneve => Some(settings.geneve_port),
         Encap::Gre => None,
     };
-    let (name, ofport) = (tunnel_name(encap, peer.index), tunnel_ofport(encap, peer.index));
+    let (name, ofport) = (tunnel_name(encap, peer.index), tunnel_ofport(encap, peer.index)?);
     Some(TunnelPort { name, encap, peer: peer.index, remote_ip, local_ip, ofport, dst_port })
 }
 
 /// True for the OpenFlow port numbers that tunnels are pinned at.
 pub(crate) fn is_tunnel_ofport(ofport: u32) -> bool {
-    (10_001..=54_999).contains(&ofport)
+    let first = u32::from(tunnel_base(Encap::Vxlan)) + 1;
+    (first..=u32::from(tunnel_base(Encap::Gre) + MAX_TUNNEL_INDEX)).contains(&ofport)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_touch_nothing() {
+        let ends = Encap::ALL.map(|encap| (tunnel_base(encap) + 1, tunnel_base(encap) + MAX_TUNNEL_INDEX));
+        assert!(ends[0].0 >= 32_768, "Open vSwitch hands out the lower half itself");
+        assert!(ends.windows(2).all(|pair| pair[0].1 < pair[1].0));
+        assert!(ends[2].1 <= 65_279, "the largest port number");
+        assert!(
+            ends.iter().all(
+                |(first, last)| is_tunnel_ofport(u32::from(*first)) && is_tunnel_ofport(u32::from(*last))
+            )
+        );
+        assert!(!is_tunnel_ofport(32_767) && !is_tunnel_ofport(65_280));
+    }
+
+    #[test]
+    fn names_fit_an_interface() {
+        for encap in Encap::ALL {
+            assert!(tunnel_name(encap, HostIndex::MAX).len() <= 15);
+        }
+    }
 }

@@ -187,7 +187,7 @@ mod tests {
         let key = PortKey::new(1).expect("in range");
         let wide = Owner::Port(Vni::MIN, key);
         let local = Owner::LocalPort(HostIndex::new(1).expect("in range"), key);
-        let tunnel = Action::output(PortNo(10_001));
+        let tunnel = Action::output(PortNo(33_001));
         assert_eq!(check(wide, &L2_REMOTE, Match::new(), tunnel.clone()), None);
         // An interface's number means nothing on another host.
         let interface = Action::output(PortNo(7));

@@ -2,12 +2,14 @@
 
 use std::fmt::Write;
 
+use weft_model::Encap;
 use weft_openflow::FieldId;
 use weft_openflow::oxm::table::spec;
 
 use super::{Holds, Miss, TABLES, Table, Verb};
 use crate::reasons::Reason;
 use crate::registers;
+use crate::tunnels::tunnel_base;
 
 const HEAD: &str = "# The pipeline
 
@@ -29,15 +31,7 @@ const COOKIES: &str = "
 | number | meaning |
 |---|---|
 | 0x00VVVVVV to 0x3aVVVVVV | flooding of network VVVVVV to the member hosts whose index divided by 256 is the upper byte; bucket id = host index |
-| 0x40VVVVVV | flooding of network VVVVVV among the ports of this host; bucket id = port key |
-
-## Tunnel ports
-
-| encapsulation | OpenFlow port |
-|---|---|
-| VXLAN | 10000 + host index |
-| Geneve | 25000 + host index |
-| GRE | 40000 + host index |
+| 0x40VVVVVV to 0x7fVVVVVV | flooding of network VVVVVV among the ports of this host (in one group; past 1000 ports in 64, by port key); bucket id = port key |
 ";
 
 /// The whole of PIPELINE.md.
@@ -59,6 +53,10 @@ pub fn markdown() -> String {
         row(&mut page, &[&reason.number(), &reason.name(), &reason.meaning()]);
     }
     page.push_str(COOKIES);
+    page.push_str("\n## Tunnel ports\n\n| encapsulation | OpenFlow port |\n|---|---|\n");
+    for encap in Encap::ALL {
+        row(&mut page, &[&encap.name(), &format!("{} + host index", tunnel_base(encap))]);
+    }
     page
 }
 

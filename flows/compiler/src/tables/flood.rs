@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use weft_model::{Host, HostIndex, Network, Port};
 use weft_openflow::{Action, Match, PortNo, oxm};
 
-use crate::group_id::{GroupUse, shard};
+use crate::group_id::{GroupUse, LOCAL_SHARDS, PORTS_PER_GROUP, shard};
 use crate::pipeline::{DELIVER, FLOOD, FLOOD_LOCAL};
 use crate::registers::{DESTINATION, NETWORK};
 use crate::sheet::{Sheet, Then};
@@ -23,23 +23,37 @@ pub(crate) fn network<'a>(sheet: &mut Sheet, network: &Network, members: impl It
     let mut then = Then::new().set(oxm::tun_id(u64::from(vni.get())));
     for (shard, hosts) in shards {
         let group = GroupUse::Flood { vni, shard };
-        sheet.group(group, hosts.into_iter().map(|host| (u32::from(host.get()), to_host(network, host))));
+        sheet.group(
+            group,
+            hosts.into_iter().filter_map(|host| Some((u32::from(host.get()), to_host(network, host)?))),
+        );
         then = then.group(group);
     }
     sheet.flow(&FLOOD, 100, Match::new().with(NETWORK.is(vni.get())), then.goto(&FLOOD_LOCAL));
 }
 
-fn to_host(network: &Network, host: HostIndex) -> Vec<Action> {
-    vec![Action::output(PortNo(u32::from(tunnel_ofport(network.encap, host))))]
+fn to_host(network: &Network, host: HostIndex) -> Option<Vec<Action>> {
+    let tunnel = tunnel_ofport(network.encap, host)?;
+    Some(vec![Action::output(PortNo(u32::from(tunnel)))])
 }
 
 /// A copy to every port of the network on this host that is up. The sender is among them: Open vSwitch never outputs
 /// a packet to the port that it came in by.
 pub(crate) fn local<'a>(sheet: &mut Sheet, network: &Network, ports: impl Iterator<Item = &'a Port>) {
-    let group = GroupUse::LocalFlood { vni: network.vni };
-    sheet.group(group, ports.map(|port| (port.key.get(), to_port(port))));
-    let here = Match::new().with(NETWORK.is(network.vni.get()));
-    sheet.flow(&FLOOD_LOCAL, 100, here, Then::new().group(group));
+    let ports: Vec<&Port> = ports.collect();
+    let spread = ports.len() > PORTS_PER_GROUP;
+    let mut shards: BTreeMap<u8, Vec<&Port>> = BTreeMap::new();
+    for port in ports {
+        let shard = if spread { port.key.get() % u32::from(LOCAL_SHARDS) } else { 0 };
+        shards.entry(u8::try_from(shard).expect("below 64")).or_default().push(port);
+    }
+    let mut then = Then::new();
+    for (shard, ports) in shards {
+        let group = GroupUse::LocalFlood { vni: network.vni, shard };
+        sheet.group(group, ports.into_iter().map(|port| (port.key.get(), to_port(port))));
+        then = then.group(group);
+    }
+    sheet.flow(&FLOOD_LOCAL, 100, Match::new().with(NETWORK.is(network.vni.get())), then);
 }
 
 fn to_port(port: &Port) -> Vec<Action> {

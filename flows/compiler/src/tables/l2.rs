@@ -1,6 +1,6 @@
 //! Tables l2_local, l2_remote and deliver: from the destination address to an interface or a tunnel.
 
-use weft_model::{HostIndex, Network, Port};
+use weft_model::{Network, Port};
 use weft_openflow::{Match, PortNo, oxm};
 
 use crate::pipeline::{DELIVER, FLOOD, FLOOD_LOCAL, L2_LOCAL, L2_REMOTE};
@@ -8,18 +8,16 @@ use crate::reasons::Reason;
 use crate::registers::{DESTINATION, FLAGS, FROM_TUNNEL, NETWORK};
 use crate::sheet::{Sheet, Then};
 use crate::tables::Local;
-use crate::tunnels::tunnel_ofport;
 
 /// The bit that broadcast and multicast addresses have.
 const GROUP_BIT: [u8; 6] = [1, 0, 0, 0, 0, 0];
 
 /// The way to a port, which every member host knows. A port that is down gets a flow too, so that the drop is counted
 /// on it and not taken for an unknown address.
-pub(crate) fn port(sheet: &mut Sheet, network: &Network, port: &Port, host: HostIndex) {
+pub(crate) fn port(sheet: &mut Sheet, network: &Network, port: &Port, tunnel: PortNo) {
     let vni = network.vni.get();
     let to_port = Match::new().with(NETWORK.is(vni)).with(oxm::eth_dst(port.mac.0));
     let then = if port.admin_up {
-        let tunnel = PortNo(u32::from(tunnel_ofport(network.encap, host)));
         Then::new().set(oxm::tun_id(u64::from(vni))).output(tunnel)
     } else {
         Then::drop(Reason::PortDown)

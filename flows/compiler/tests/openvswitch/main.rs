@@ -58,7 +58,7 @@ impl Host1 {
         let peers = [(Encap::Vxlan, 2), (Encap::Vxlan, 300), (Encap::Geneve, 2)];
         let tunnels =
             peers.map(|(encap, peer)| tunnel_ofport(encap, HostIndex::new(peer).expect("in range")));
-        let socket = daemons.bridge("br1", (1..=7).chain(tunnels))?;
+        let socket = daemons.bridge("br1", (1..=7).chain(tunnels.into_iter().flatten()))?;
         let mut channel = Channel::open(&socket)?;
         let deltas: Vec<Delta> =
             wanted(&snapshot, 1).iter().map(|compiled| diff(&Compiled::default(), compiled)).collect();

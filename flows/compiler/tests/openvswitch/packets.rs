@@ -54,17 +54,17 @@ fn unicast() -> Vec<Case> {
         goes(
             "a to c",
             "in_port=1,ip,dl_src=02:00:00:00:00:01,dl_dst=02:00:00:00:00:03,nw_src=10.0.0.1",
-            &[10002],
+            &[33002],
         ),
         goes(
             "a to far",
             "in_port=1,ip,dl_src=02:00:00:00:00:01,dl_dst=02:00:00:00:00:06,nw_src=10.0.0.1",
-            &[10300],
+            &[33300],
         ),
         goes(
             "x to y",
             "in_port=3,ip,dl_src=02:00:00:00:00:01,dl_dst=02:00:00:00:00:03,nw_src=10.0.0.1",
-            &[25002],
+            &[43702],
         ),
         goes(
             "a to b by IPv6",
@@ -78,12 +78,12 @@ fn unicast() -> Vec<Case> {
         ),
         goes(
             "c to a",
-            "in_port=10002,tun_id=5001,ip,dl_src=02:00:00:00:00:03,dl_dst=02:00:00:00:00:01",
+            "in_port=33002,tun_id=5001,ip,dl_src=02:00:00:00:00:03,dl_dst=02:00:00:00:00:01",
             &[1],
         ),
         goes(
             "y to x",
-            "in_port=25002,tun_id=0xffffff,ip,dl_src=02:00:00:00:00:03,dl_dst=02:00:00:00:00:01",
+            "in_port=43702,tun_id=0xffffff,ip,dl_src=02:00:00:00:00:03,dl_dst=02:00:00:00:00:01",
             &[3],
         ),
         dropped(
@@ -113,12 +113,12 @@ fn unicast() -> Vec<Case> {
         ),
         dropped(
             "never from tunnel to tunnel",
-            "in_port=10002,tun_id=5001,ip,dl_src=02:00:00:00:00:03,dl_dst=02:00:00:00:00:06",
+            "in_port=33002,tun_id=5001,ip,dl_src=02:00:00:00:00:03,dl_dst=02:00:00:00:00:06",
             Reason::NotHere,
         ),
         dropped(
             "a network that is not here",
-            "in_port=10002,tun_id=9,ip,dl_src=02:00:00:00:00:03,dl_dst=02:00:00:00:00:01",
+            "in_port=33002,tun_id=9,ip,dl_src=02:00:00:00:00:03,dl_dst=02:00:00:00:00:01",
             Reason::UnknownNetwork,
         ),
         dropped(
@@ -139,21 +139,21 @@ fn flooding() -> Vec<Case> {
         goes(
             "broadcast goes to all members but back",
             "in_port=1,ip,dl_src=02:00:00:00:00:01,dl_dst=ff:ff:ff:ff:ff:ff,nw_src=10.0.0.1",
-            &[2, 4, 10002, 10300],
+            &[2, 4, 33002, 33300],
         ),
         goes(
             "multicast too",
             "in_port=1,ip,dl_src=02:00:00:00:00:01,dl_dst=01:00:5e:00:00:fb,nw_src=10.0.0.1",
-            &[2, 4, 10002, 10300],
+            &[2, 4, 33002, 33300],
         ),
         goes(
             "broadcast of blue stays in blue",
             "in_port=3,ip,dl_src=02:00:00:00:00:01,dl_dst=ff:ff:ff:ff:ff:ff,nw_src=10.0.0.1",
-            &[25002],
+            &[43702],
         ),
         goes(
             "broadcast out of a tunnel stays here",
-            "in_port=10002,tun_id=5001,ip,dl_src=02:00:00:00:00:03,dl_dst=ff:ff:ff:ff:ff:ff",
+            "in_port=33002,tun_id=5001,ip,dl_src=02:00:00:00:00:03,dl_dst=ff:ff:ff:ff:ff:ff",
             &[1, 2, 4],
         ),
     ]
@@ -169,17 +169,17 @@ fn arp() -> Vec<Case> {
         goes(
             "an unknown one is asked for everywhere",
             "in_port=1,arp,dl_src=02:00:00:00:00:01,dl_dst=ff:ff:ff:ff:ff:ff,arp_op=1,arp_sha=02:00:00:00:00:01,arp_spa=10.0.0.1,arp_tpa=10.0.0.77",
-            &[2, 4, 10002, 10300],
+            &[2, 4, 33002, 33300],
         ),
         goes(
             "an announcement goes everywhere",
             "in_port=1,arp,dl_src=02:00:00:00:00:01,dl_dst=ff:ff:ff:ff:ff:ff,arp_op=1,arp_sha=02:00:00:00:00:01,arp_spa=10.0.0.1,arp_tpa=10.0.0.1",
-            &[2, 4, 10002, 10300],
+            &[2, 4, 33002, 33300],
         ),
         goes(
             "a probe for one's own address too",
             "in_port=1,arp,dl_src=02:00:00:00:00:01,dl_dst=ff:ff:ff:ff:ff:ff,arp_op=1,arp_sha=02:00:00:00:00:01,arp_spa=0.0.0.0,arp_tpa=10.0.0.1",
-            &[2, 4, 10002, 10300],
+            &[2, 4, 33002, 33300],
         ),
         goes(
             "a probe for somebody's address is answered",
@@ -219,12 +219,12 @@ fn nd() -> Vec<Case> {
         goes(
             "an unknown one is asked for everywhere",
             "in_port=1,icmp6,dl_src=02:00:00:00:00:01,dl_dst=33:33:ff:00:00:77,ipv6_src=fd00::1,ipv6_dst=ff02::1:ff00:77,nw_ttl=255,icmpv6_type=135,nd_target=fd00::77,nd_sll=02:00:00:00:00:01",
-            &[2, 4, 10002, 10300],
+            &[2, 4, 33002, 33300],
         ),
         goes(
             "a probe goes everywhere",
             "in_port=1,icmp6,dl_src=02:00:00:00:00:01,dl_dst=33:33:ff:00:00:01,ipv6_src=::,ipv6_dst=ff02::1:ff00:1,nw_ttl=255,icmpv6_type=135,nd_target=fd00::1",
-            &[2, 4, 10002, 10300],
+            &[2, 4, 33002, 33300],
         ),
         goes(
             "an advertisement goes to who asked",
@@ -324,17 +324,17 @@ fn other() -> Vec<Case> {
         goes(
             "a DHCP client",
             "in_port=1,udp,dl_src=02:00:00:00:00:01,dl_dst=ff:ff:ff:ff:ff:ff,nw_src=0.0.0.0,nw_dst=255.255.255.255,udp_src=68,udp_dst=67",
-            &[2, 4, 10002, 10300],
+            &[2, 4, 33002, 33300],
         ),
         goes(
             "a listener report without an address",
             "in_port=1,icmp6,dl_src=02:00:00:00:00:01,dl_dst=33:33:00:00:00:16,ipv6_src=::,ipv6_dst=ff02::16,icmpv6_type=143",
-            &[2, 4, 10002, 10300],
+            &[2, 4, 33002, 33300],
         ),
         goes(
             "a router solicitation without an address",
             "in_port=1,icmp6,dl_src=02:00:00:00:00:01,dl_dst=33:33:00:00:00:02,ipv6_src=::,ipv6_dst=ff02::2,icmpv6_type=133",
-            &[2, 4, 10002, 10300],
+            &[2, 4, 33002, 33300],
         ),
         goes(
             "a protocol without addresses",
