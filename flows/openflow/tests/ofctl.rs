@@ -60,6 +60,26 @@ fn ovs_prints_our_bytes_as_we_do() {
     );
 }
 
+#[test]
+fn ovs_refuses_a_match_whose_field_comes_before_what_it_needs() {
+    let some = samples(generate::matches(), 2000);
+    let reversed: Vec<Match> = some.iter().map(|m| m.fields().iter().rev().cloned().collect()).collect();
+    let all: Vec<Match> = some.into_iter().chain(reversed).collect();
+    let messages = (0..).zip(&all).flat_map(|(xid, m)| flow_mod(xid, 0, 0x8000, &(m.clone(), vec![])));
+    let printed = printed_by_ovs(&messages.collect::<Vec<u8>>());
+    for (xid, matches) in (0..).zip(&all) {
+        let refused = printed[&xid].contains("OFPBMC_BAD_PREREQ");
+        assert_eq!(
+            matches.unmet().is_some(),
+            refused,
+            "{matches:?}: {:?} {}",
+            matches.unmet(),
+            printed[&xid]
+        );
+    }
+    assert!(all.iter().filter(|m| m.unmet().is_some()).count() > 100);
+}
+
 proptest! {
     #[test]
     fn what_we_print_we_read((matches, instructions) in flow()) {

@@ -56,7 +56,7 @@ fn a_remark_compares_equal_when_it_comes_back() {
     for length in 0..30 {
         let note = Action::note(&vec![7; length]);
         let bytes = bytes_of(&note);
-        assert!(bytes.len() >= 16 && bytes.len() % 8 == 0);
+        assert!(bytes.len() >= 16 && bytes.len().is_multiple_of(8));
         assert_eq!(decode(&bytes), note);
     }
 }
