@@ -120,7 +120,9 @@ class WeftHost(Switch):
         common = ("--pidfile", "--log-file", "-vconsole:off", "--detach", "--no-chdir")
         remotes = ("--remote=punix:" + socket, "--remote=db:Open_vSwitch,Open_vSwitch,manager_options")
         self.tool("ovsdb-server", database, *remotes, *common)
-        self.vsctl("--no-wait", "init", "--", "set", "Open_vSwitch", ".",
+        # What the package's start script records, and the daemons by themselves do not.
+        version = self.tool("ovs-vswitchd", "--version").splitlines()[0].split()[-1]
+        self.vsctl("--no-wait", "init", "--", "set", "Open_vSwitch", ".", "ovs_version=" + version,
                    "external_ids:system-id=" + self.name, "external_ids:hostname=" + self.name)
         self.tool("ovs-vswitchd", "unix:" + socket, "--disable-system", *common)
 

@@ -85,6 +85,9 @@ impl Host {
         let host = Host { inner: Arc::new(Inner { spec, number, vtep, run_dir, netns, underlay, daemons }) };
         Daemons::create_database(&host)?;
         host.start_ovsdb()?;
+        // What the package's start script records, and the daemons by themselves do not.
+        let version = host.tool("ovs-vswitchd", &["--version"])?;
+        let version = version.lines().next().and_then(|line| line.split(' ').next_back()).unwrap_or_default();
         let name = host.name();
         host.vsctl(&[
             "--no-wait",
@@ -95,6 +98,7 @@ impl Host {
             ".",
             &format!("external_ids:system-id={name}"),
             &format!("external_ids:hostname={name}"),
+            &format!("ovs_version={version}"),
         ])?;
         host.start_vswitchd()?;
         if host.datapath() == Datapath::Netdev {

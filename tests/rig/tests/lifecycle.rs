@@ -180,6 +180,8 @@ fn dummy_hosts_join_and_bind() -> Result<()> {
     for host in &hosts {
         host.add_bridge("br-int")?;
         host.add_dummy_port("tap1", "port-1")?;
+        let version = host.vsctl(&["get", "Open_vSwitch", ".", "ovs_version"])?;
+        assert!(version.trim().trim_matches('"').starts_with(|c: char| c.is_ascii_digit()), "{version}");
         assert_ne!(host.vsctl(&["get", "Interface", "tap1", "ofport"])?.trim(), "-1");
         host.ofctl(&["add-flow", "br-int", "actions=drop"])?;
         host.join(&rig.manager_target())?;
