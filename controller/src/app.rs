@@ -146,9 +146,9 @@ fn open_state(config: &Config) -> Result<(Vault, Snapshot), StartError> {
 
 fn open_desk(
     config: &Config,
-    vault: Vault,
-    loaded: Snapshot,
-    way: (Feed, Arc<Notify>),
+    (vault, loaded): (Vault, Snapshot),
+    (feed, bell): (Feed, Arc<Notify>),
+    halt: CancellationToken,
 ) -> Result<Desk, StartError> {
     let settings = Settings { underlay_mtu: config.underlay_mtu, default_encap: config.encap };
     let publish = Box::new(move |snapshot: &Snapshot, touched: &[weft_model::Key]| {

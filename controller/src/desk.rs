@@ -46,10 +46,13 @@ pub enum WriteError {
     Unavailable(String),
 }
 
+/// Takes a committed state and the keys that the commit touched.
+pub type Publish = Box<dyn FnMut(&Snapshot, &[Key]) + Send>;
+
 /// Whom the writer tells.
 pub struct Hooks {
     /// Told of every commit after it is durable, with the keys that it touched.
-    pub publish: Box<dyn FnMut(&Snapshot, &[Key]) + Send>,
+    pub publish: Publish,
     /// Cancelled when a commit failed: what the store holds is not known then, and only a fresh start can tell.
     pub halt: CancellationToken,
 }
@@ -84,7 +87,7 @@ impl Desk {
         vault: Vault,
         loaded: Snapshot,
         settings: Settings,
-        publish: Publish,
+        hooks: Hooks,
     ) -> std::io::Result<Desk> {
         let (requests, inbox) = mpsc::channel(QUEUE);
         let (publisher, snapshots) = watch::channel(loaded.clone());

@@ -117,7 +117,7 @@ impl Distributor {
         for (scope, owners) in by_scope.iter().rev() {
             self.publish(*scope, owners);
         }
-        for host in &concerned.hosts {
+        for host in &concerned.subscribers {
             self.subscribe(*host);
         }
         concerned

@@ -144,15 +144,16 @@ impl fmt::Display for Vni {
     }
 }
 
-/// A host's small number, 1..=14999; tunnel ports towards it are pinned at a base plus this number.
+/// A host's small number, 1..=10700; tunnel ports towards it are pinned at a base plus this number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HostIndex(u16);
 
 impl HostIndex {
-    /// The largest index: three encapsulations times 15,000 tunnel ports fit below OVS's ofport limit of 65279.
-    pub const MAX: HostIndex = HostIndex(14_999);
+    /// The largest index: three encapsulations times this many tunnel ports fit into the ofports that Open vSwitch
+    /// leaves to controllers (32768 to 65279).
+    pub const MAX: HostIndex = HostIndex(10_700);
 
-    /// An index, if `value` is within 1..=14999.
+    /// An index, if `value` is within 1..=10700.
     pub fn new(value: u32) -> Option<HostIndex> {
         let small = u16::try_from(value).ok()?;
         (1..=Self::MAX.0).contains(&small).then_some(HostIndex(small))
