@@ -129,3 +129,28 @@ fn delete(key: &FlowKey) -> FlowParts<'_> {
         instructions: &[],
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::{Group, GroupKind};
+
+    #[test]
+    fn a_large_group_takes_several_messages_and_none_is_too_long() {
+        let actions = Bytes::from_static(&[0; 64]);
+        let buckets = (0..2_000).map(|bucket| (bucket, actions.clone())).collect();
+        let put = GroupDelta::Put(Group { id: 1, kind: GroupKind::All, buckets });
+        let deltas = [Delta { groups: vec![put], ..Delta::default() }];
+        let mods = encode(&deltas);
+        assert_eq!(mods.len(), 3);
+        let mut total = 0;
+        for change in &mods {
+            let mut w = Writer::new();
+            change.write(BundleWriter::atomic(weft_openflow::BundleId(1)), Xid(1), &mut w);
+            assert!(!w.is_oversize());
+            let Mod::Group { buckets, .. } = change else { panic!("{change:?}") };
+            total += buckets.len();
+        }
+        assert_eq!(total, 2_000);
+    }
+}

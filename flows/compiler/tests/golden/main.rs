@@ -8,7 +8,9 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use weft_compiler::{Scope, TunnelSettings, compile, flow_text, group_text, owners, pipeline, tunnels};
+use weft_compiler::{
+    Owner, Scope, TunnelSettings, compile, flow_text, group_text, owners, pipeline, tunnels,
+};
 use weft_model::Snapshot;
 
 fn root() -> &'static Path {
@@ -105,4 +107,22 @@ fn the_base_of_a_host_is_as_written_down() -> Result<()> {
 #[test]
 fn the_page_about_the_pipeline_is_up_to_date() -> Result<()> {
     check(&root().join("PIPELINE.md"), &pipeline::markdown())
+}
+
+/// More ports of one network on one host than one group description can hold are spread over groups that can.
+#[test]
+fn a_crowded_host_floods_in_several_groups() -> Result<()> {
+    let mut text = "host h1 index=1 ip=192.0.2.1\nnetwork red vni=1\n".to_owned();
+    for key in 1..=1500_u32 {
+        let mac = format!("02:00:00:00:{:02x}:{:02x}", key >> 8, key & 0xff);
+        writeln!(text, "port p{key} network=red key={key} mac={mac}\nbind p{key} h1 of={key}")?;
+    }
+    let snapshot = state::parse(&text)?;
+    let host = snapshot.hosts().next().context("one host")?.index;
+    let network = snapshot.networks().next().context("one network")?.vni;
+    let compiled = compile(Owner::LocalFlood(host, network), &snapshot);
+    assert_eq!((compiled.flows.len(), compiled.groups.len()), (1, 64));
+    assert_eq!(compiled.groups.iter().map(|group| group.buckets.len()).sum::<usize>(), 1500);
+    assert!(compiled.groups.iter().all(|group| group.buckets.len() <= 24));
+    Ok(())
 }

@@ -18,11 +18,6 @@ pub struct Daemons {
 }
 
 impl Daemons {
-    /// True if Open vSwitch is installed here.
-    pub fn are_installed() -> bool {
-        Path::new(SCHEMA).exists() && tool("ovs-vswitchd").arg("--version").output().is_ok()
-    }
-
     /// Starts both and waits until they answer.
     pub fn start() -> Result<Daemons> {
         let daemons = Daemons { dir: tempfile::Builder::new().prefix("wt-compiler-").tempdir()? };

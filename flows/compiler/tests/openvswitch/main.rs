@@ -10,7 +10,7 @@ mod state;
 
 use std::collections::BTreeSet;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use weft_compiler::{Compiled, Delta, compile, diff, owners, read_back, subscriptions, tunnel_ofport};
 use weft_model::{Encap, HostIndex, Snapshot};
 
@@ -76,10 +76,6 @@ fn wanted(snapshot: &Snapshot, host: u32) -> Vec<Compiled> {
 
 #[test]
 fn what_is_sent_is_what_is_read_back() -> Result<()> {
-    if !Daemons::are_installed() {
-        eprintln!("Open vSwitch is not installed here: nothing was tested");
-        return Ok(());
-    }
     let mut host = Host1::start()?;
     let wanted = wanted(&host.snapshot, 1);
     let (flows, groups) = host.channel.read_back()?;
@@ -117,30 +113,22 @@ fn what_is_sent_is_what_is_read_back() -> Result<()> {
 
 #[test]
 fn packets_go_where_the_pipeline_says() -> Result<()> {
-    if !Daemons::are_installed() {
-        eprintln!("Open vSwitch is not installed here: nothing was tested");
-        return Ok(());
-    }
     let host = Host1::start()?;
-    let faults: Vec<String> = packets::cases()
-        .iter()
-        .map(|case| Ok((case, packets::outcome(&host.daemons, "br1", case.packet)?)))
-        .collect::<Result<Vec<_>>>()
-        .context("trace")?
-        .into_iter()
-        .filter(|(case, outcome)| *outcome != case.expected())
-        .map(|(case, outcome)| format!("{}: {outcome:?}\n  {}", case.name, case.packet))
-        .collect();
+    let cases = packets::cases()?;
+    assert!(cases.len() > 50);
+    let mut faults = Vec::new();
+    for case in cases {
+        let outcome = packets::outcome(&host.daemons, "br1", case.packet)?;
+        if outcome != case.expected {
+            faults.push(format!("{}: {outcome:?}\n  {}", case.name, case.packet));
+        }
+    }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
     Ok(())
 }
 
 #[test]
 fn answers_are_right_to_the_byte() -> Result<()> {
-    if !Daemons::are_installed() {
-        eprintln!("Open vSwitch is not installed here: nothing was tested");
-        return Ok(());
-    }
     let host = Host1::start()?;
     let reply = host.daemons.answer("br1p1", &answers::arp_request())?;
     assert_eq!(reply[..42], answers::arp_reply()[..]);
