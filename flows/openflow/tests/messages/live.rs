@@ -116,8 +116,9 @@ fn what_a_bundle_installs_is_what_is_read_back() {
     assert_eq!((flow.stats.packets, flow.stats.bytes), (Some(0), Some(0)));
 
     // The printer does not show a request's cookie, so only this proves that the filter is where it belongs.
-    let filtered = flows(&mut c, FlowFilter::cookie(Cookie(0x1f), 0x1f));
-    assert_eq!(filtered.iter().map(|flow| flow.cookie).collect::<Vec<_>>(), [Cookie(0xff)]);
+    // Value and mask differ so that either taken for the other would find both flows.
+    let filtered = flows(&mut c, FlowFilter::cookie(Cookie(1), 3));
+    assert_eq!(filtered.iter().map(|flow| flow.cookie).collect::<Vec<_>>(), [wanted.cookie]);
     let outgoing = FlowFilter { out_port: PortNo(10_003), ..FlowFilter::all() };
     assert_eq!(flows(&mut c, outgoing).len(), 2);
     let elsewhere = FlowFilter { out_group: GroupId(8), ..FlowFilter::all() };
@@ -139,7 +140,9 @@ fn what_a_bundle_installs_is_what_is_read_back() {
 }
 
 fn groups(c: &mut Connection) -> Vec<GroupDesc> {
-    let Reply::GroupDesc(groups) = c.ask(&Request::GroupDesc(GroupId::ALL)) else { panic!() };
+    let Reply::GroupDesc(mut groups) = c.ask(&Request::GroupDesc(GroupId::ALL)) else { panic!() };
+    // Open vSwitch lists them by a hash, in another order each time it runs.
+    groups.sort_by_key(|group| group.group);
     groups
 }
 
@@ -287,6 +290,52 @@ fn a_packet_goes_down_and_comes_up() {
     assert_eq!(metadata.get(oxm::in_port(PortNo(2)).id()).and_then(OxmField::value), Some(2));
 }
 
+/// Proves that every filter of a deletion is where it belongs, and that timeouts and importance arrive.
+#[test]
+fn deletions_take_what_they_name() {
+    let switch = Switch::start();
+    let mut c = switch.connect();
+    c.send(&Message::GroupMod(samples::flood()));
+    let to = |priority, action| FlowMod {
+        priority,
+        idle_timeout: 100,
+        hard_timeout: 200,
+        importance: 300,
+        flags: FlowFlags::SEND_FLOW_REM | FlowFlags::NO_BYT_COUNTS,
+        instructions: vec![Instruction::ApplyActions(vec![action])],
+        ..FlowMod::default()
+    };
+    for (priority, action) in
+        [(1, Action::output(PortNo(9))), (2, Action::Group(GroupId(9))), (3, Action::output(PortNo(3)))]
+    {
+        c.send(&Message::FlowMod(to(priority, action).with_cookie(Cookie(u64::from(priority)))));
+    }
+    assert_eq!(c.barrier(), []);
+    let priorities = |c: &mut Connection| {
+        let mut all: Vec<_> = flows(c, FlowFilter::all()).iter().map(|flow| flow.priority).collect();
+        all.sort_unstable();
+        all
+    };
+    let found = flows(&mut c, FlowFilter::all());
+    assert!(
+        found.iter().all(|flow| (flow.idle_timeout, flow.hard_timeout, flow.importance) == (100, 200, 300))
+    );
+    assert!(found.iter().all(|flow| flow.flags == FlowFlags::SEND_FLOW_REM | FlowFlags::NO_BYT_COUNTS));
+    let all = FlowMod::delete_all(TableId::ALL, Match::new());
+    c.send(&Message::FlowMod(FlowMod { out_group: GroupId(9), ..all.clone() }));
+    assert_eq!(c.barrier(), []);
+    assert_eq!(priorities(&mut c), [1, 3], "port 9 is not group 9");
+    c.send(&Message::FlowMod(FlowMod { out_port: PortNo(9), ..all.clone() }));
+    assert_eq!(c.barrier(), []);
+    assert_eq!(priorities(&mut c), [3]);
+    c.send(&Message::FlowMod(all.clone().only_cookie(Cookie(1), 2)));
+    assert_eq!(c.barrier(), []);
+    assert_eq!(priorities(&mut c), [3], "3 & 2 is not 1 & 2");
+    c.send(&Message::FlowMod(all.only_cookie(Cookie(1), 1)));
+    assert_eq!(c.barrier(), []);
+    assert_eq!(priorities(&mut c), []);
+}
+
 /// Proves that ports that come, change and go are told, and flows that go as well.
 #[test]
 fn events_are_told() {
@@ -327,7 +376,9 @@ fn events_are_told() {
 fn a_monitor_tells_of_changes() {
     let switch = Switch::start();
     let (mut c, mut other) = (switch.connect(), switch.connect());
-    let flow = FlowMod { instructions: vec![Instruction::GotoTable(TableId(50))], ..samples::flow() };
+    let actions = vec![Action::output(PortNo(9))];
+    let instructions = vec![Instruction::ApplyActions(actions), Instruction::GotoTable(TableId(50))];
+    let flow = FlowMod { instructions, idle_timeout: 100, hard_timeout: 200, ..samples::flow() };
     other.send(&Message::FlowMod(flow.clone()));
     assert_eq!(other.barrier(), []);
     let flags =
@@ -337,6 +388,24 @@ fn a_monitor_tells_of_changes() {
     let [FlowUpdate::Flow(UpdateEvent::Initial, found)] = &first[..] else { panic!("{first:?}") };
     assert_eq!((found.cookie, found.priority, found.table), (flow.cookie, flow.priority, flow.table));
     assert_eq!(found.instructions, flow.instructions);
+
+    // The printer shows neither timeouts nor where a monitor looks.
+    assert_eq!((found.idle_timeout, found.hard_timeout), (100, 200));
+    for (narrowed, count) in [
+        (MonitorRequest { table: flow.table, ..MonitorRequest::all(2, flags) }, 1),
+        (MonitorRequest { table: TableId(41), ..MonitorRequest::all(3, flags) }, 0),
+        (MonitorRequest { out_port: PortNo(9), ..MonitorRequest::all(4, flags) }, 1),
+        (MonitorRequest { out_group: GroupId(9), ..MonitorRequest::all(5, flags) }, 0),
+    ] {
+        let monitor = narrowed.monitor;
+        let Reply::FlowMonitor(first) = c.ask(&Request::FlowMonitor(vec![narrowed.clone()])) else {
+            panic!()
+        };
+        assert_eq!(first.len(), count, "monitor {monitor}");
+        let stop = MonitorRequest { command: MonitorCommand::Delete, ..narrowed };
+        c.send(&Message::from(Request::FlowMonitor(vec![stop])));
+        c.barrier();
+    }
 
     let second = FlowMod { priority: 7, ..flow.clone() };
     other.send(&Message::FlowMod(second.clone()));

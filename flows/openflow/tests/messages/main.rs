@@ -1,4 +1,5 @@
 //! Whole messages against Open vSwitch itself: its printer, and a running switch.
+#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 mod corpus;
 mod live;

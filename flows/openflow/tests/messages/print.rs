@@ -26,9 +26,8 @@ fn printed(stream: &[u8]) -> String {
 #[test]
 fn open_vswitch_reads_every_message_as_it_was_meant() {
     let mut actual = String::new();
-    for (index, (name, message)) in samples::all().iter().enumerate() {
-        let xid = Xid(0x1000 + u32::try_from(index).unwrap());
-        let text = printed(&message.try_encode(xid).unwrap());
+    for (name, message) in samples::all() {
+        let text = printed(&message.try_encode(Xid(0x1001)).unwrap());
         assert!(!text.contains("***") && !text.contains("decode error"), "{name}: {text}");
         writeln!(actual, "## {name}\n{}\n", text.trim_end()).unwrap();
     }

@@ -32,7 +32,7 @@ fn requests() -> Vec<(&'static str, Message)> {
         datapath_id: DatapathId(0x17),
         buffers: 0,
         tables: 254,
-        auxiliary: 0,
+        auxiliary: 1,
         capabilities: Capabilities::FLOW_STATS | Capabilities::GROUP_STATS | Capabilities::BUNDLES,
         reserved: 0,
     };
@@ -118,8 +118,23 @@ fn changes() -> Vec<(&'static str, Message)> {
     let mut flagged = table.clone();
     flagged.properties.push(TableProperty::Eviction(2));
     let packet = PacketOut::new(PortNo::CONTROLLER, vec![Action::output(PortNo::TABLE)], frame());
+    let everything = FlowMod {
+        command: FlowCommand::ModifyStrict,
+        cookie_mask: 0xf,
+        idle_timeout: 5,
+        hard_timeout: 60,
+        buffer_id: 0x114,
+        out_port: PortNo(4),
+        out_group: GroupId(6),
+        flags: FlowFlags::SEND_FLOW_REM | FlowFlags::CHECK_OVERLAP,
+        importance: 8,
+        ..flow()
+    };
+    let to_port = FlowMod { out_port: PortNo(4), ..FlowMod::delete_all(TableId(3), Match::new()) };
     vec![
         ("flow add", Message::FlowMod(flow())),
+        ("flow modify with every field", Message::FlowMod(everything)),
+        ("flow delete by port", Message::FlowMod(to_port)),
         ("flow delete by cookie", Message::FlowMod(removal)),
         ("flow delete strict", Message::FlowMod(FlowMod::delete_strict(TableId(40), 1000, flow().matching))),
         ("group add", Message::GroupMod(flood())),
@@ -154,7 +169,14 @@ pub fn frame() -> Bytes {
 }
 
 fn port() -> PortDesc {
-    let ethernet = EthernetFeatures { current: 0x2840, current_speed: 10_000_000, ..Default::default() };
+    let ethernet = EthernetFeatures {
+        current: 0x2840,
+        advertised: 0x20,
+        supported: 0x60,
+        peer: 0x10,
+        current_speed: 10_000_000,
+        max_speed: 20_000_000,
+    };
     PortDesc {
         port: PortNo(3),
         mac: MAC,
@@ -313,10 +335,10 @@ fn described() -> FlowDesc {
     FlowDesc {
         table: flow.table,
         priority: flow.priority,
-        idle_timeout: 0,
-        hard_timeout: 0,
+        idle_timeout: 5,
+        hard_timeout: 60,
         flags: FlowFlags::SEND_FLOW_REM,
-        importance: 0,
+        importance: 8,
         cookie: flow.cookie,
         matching: flow.matching,
         stats: counters(),
@@ -329,8 +351,8 @@ fn updated() -> UpdatedFlow {
     UpdatedFlow {
         table: flow.table,
         reason: FlowRemovedReason::Delete,
-        idle_timeout: 0,
-        hard_timeout: 0,
+        idle_timeout: 5,
+        hard_timeout: 60,
         priority: flow.priority,
         cookie: flow.cookie,
         matching: flow.matching,

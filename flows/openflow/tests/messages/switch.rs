@@ -28,7 +28,7 @@ impl Switch {
         switch.run("ovsdb-tool", &["create", &conf, "/usr/share/openvswitch/vswitch.ovsschema"]);
         let remote = format!("--remote=p{db}");
         switch.spawn("ovsdb-server", &[&conf, &remote, "--unixctl", &path("db.ctl"), "-vconsole:off"]);
-        wait_for("the database's socket", || switch.dir.path().join("db.sock").exists());
+        wait_for("the database", || listens(&switch.dir.path().join("db.sock")));
         switch.vsctl(&["--no-wait", "init"]);
         let dummy = ["--enable-dummy=override", "--disable-system", "--disable-system-route"];
         switch.spawn(
@@ -40,7 +40,7 @@ impl Switch {
         for number in 1..=3 {
             switch.add_port(number);
         }
-        wait_for("the bridge's socket", || switch.socket().exists());
+        wait_for("the bridge", || listens(&switch.socket()));
         switch
     }
 
@@ -116,6 +116,11 @@ impl Drop for Switch {
             let _ = daemon.wait();
         }
     }
+}
+
+/// True when somebody takes connections there: the file alone is there a moment too early.
+fn listens(socket: &Path) -> bool {
+    UnixStream::connect(socket).is_ok()
 }
 
 fn wait_for(what: &str, condition: impl Fn() -> bool) {

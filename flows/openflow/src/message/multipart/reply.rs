@@ -33,7 +33,7 @@ pub enum Reply {
     QueueStats(Vec<QueueStats>),
     /// Groups' counters.
     GroupStats(Vec<GroupStats>),
-    /// The groups.
+    /// The groups, in no particular order.
     GroupDesc(Vec<GroupDesc>),
     /// What groups can do.
     GroupFeatures(GroupFeatures),
