@@ -59,7 +59,7 @@ impl Delta {
     }
 }
 
-/// What turns `before` into `after`. Both are results of [`crate::compile`] for the same owner, so they are sorted.
+/// What turns `before` into `after`. Both are results of [`crate::compile()`] for the same owner, so they are sorted.
 pub fn diff(before: &Compiled, after: &Compiled) -> Delta {
     let mut delta = Delta::default();
     diff_flows(&before.flows, &after.flows, &mut delta);

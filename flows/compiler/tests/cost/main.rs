@@ -1,0 +1,120 @@
+//! The cost of a change: what it concerns grows with the change and not with the network.
+
+#[path = "../state/mod.rs"]
+mod state;
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+use anyhow::Result;
+use weft_compiler::{Delta, Impact, Owner, compile, diff, impact};
+use weft_model::{Binding, Key, Port, Record, Snapshot};
+
+const HOSTS: u32 = 300;
+
+/// One network with one port on each of 300 hosts, one host more, and what `lines` add.
+fn world(lines: &str) -> Result<Snapshot> {
+    let mut text = "network red vni=5001\n".to_owned();
+    for n in 1..=HOSTS + 1 {
+        writeln!(text, "host h{n} index={n} ip=192.0.{}.{}", n >> 8, n & 0xff)?;
+    }
+    for n in 1..=HOSTS {
+        let (mac, ip) =
+            (format!("02:00:00:00:{:02x}:{:02x}", n >> 8, n & 0xff), format!("10.0.{}.{}", n >> 8, n & 0xff));
+        writeln!(text, "port p{n} network=red key={n} mac={mac} ip={ip}\nbind p{n} h{n} of=1")?;
+    }
+    state::parse(&(text + lines))
+}
+
+/// What a change concerns, and what must be sent for it.
+struct Cost {
+    impact: Impact,
+    deltas: Vec<(Owner, Delta)>,
+}
+
+impl Cost {
+    fn of(before: &str, after: &str) -> Result<Cost> {
+        let (before, after) = (world(before)?, world(after)?);
+        let impact = impact(&before, &after, &differences(&before, &after));
+        let delta = |owner: &Owner| (*owner, diff(&compile(*owner, &before), &compile(*owner, &after)));
+        let deltas = impact.owners.iter().map(delta).filter(|(_, delta)| !delta.is_empty()).collect();
+        Ok(Cost { impact, deltas })
+    }
+
+    fn changed(&self) -> Vec<String> {
+        self.deltas.iter().map(|(owner, _)| owner.to_string()).collect()
+    }
+
+    fn messages(&self) -> usize {
+        self.deltas.iter().map(|(_, delta)| weft_compiler::encode(std::slice::from_ref(delta)).len()).sum()
+    }
+}
+
+/// The keys under which the two differ, but for the revision at which a claim was first seen.
+fn differences(before: &Snapshot, after: &Snapshot) -> BTreeSet<Key> {
+    let records = |snapshot: &Snapshot| -> BTreeSet<Key> {
+        let ports = snapshot.ports().map(|port| Key::Port(port.id));
+        let claims = snapshot.ports().flat_map(|port| snapshot.claims_of_port(port.id));
+        ports.chain(claims.map(|claim| Key::Binding(claim.port, claim.host.clone()))).collect()
+    };
+    let same = |key: &Key| match (before.record(key), after.record(key)) {
+        (Some(Record::Port(a)), Some(Record::Port(b))) => Port::clone(&a) == Port::clone(&b),
+        (Some(Record::Binding(a)), Some(Record::Binding(b))) => {
+            Binding { since: b.since, ..Binding::clone(&a) } == Binding::clone(&b)
+        }
+        (a, b) => a.is_none() && b.is_none(),
+    };
+    records(before).union(&records(after)).filter(|key| !same(key)).cloned().collect()
+}
+
+const NEW: &str = "port new network=red key=9999 mac=02:00:00:00:99:99 ip=10.0.99.99\n";
+
+#[test]
+fn a_port_without_a_host_costs_nothing() -> Result<()> {
+    let cost = Cost::of("", NEW)?;
+    assert_eq!(cost.messages(), 0);
+    assert!(cost.impact.hosts.is_empty());
+    Ok(())
+}
+
+#[test]
+fn a_port_more_on_a_member_host_concerns_itself() -> Result<()> {
+    let cost = Cost::of(NEW, &format!("{NEW}bind new h7 of=2"))?;
+    assert_eq!(
+        cost.changed(),
+        ["port 9999 of network 5001", "port 9999 on host 7", "flooding of network 5001 on host 7"]
+    );
+    assert!(cost.messages() < 25, "{} messages", cost.messages());
+    assert!(cost.impact.hosts.is_empty(), "no tunnel and no subscription changes");
+    Ok(())
+}
+
+#[test]
+fn a_new_member_host_costs_one_bucket_and_its_tunnels() -> Result<()> {
+    let cost = Cost::of(NEW, &format!("{NEW}bind new h301 of=1"))?;
+    let network = cost.deltas.iter().find(|(owner, _)| matches!(owner, Owner::Network(_)));
+    let (_, delta) = network.expect("the flood group changes");
+    assert_eq!((delta.add.len(), delta.delete.len(), delta.groups.len()), (0, 0, 1));
+    assert_eq!(cost.impact.subscribers.len(), 1);
+    assert_eq!(cost.impact.links.len(), 2 * HOSTS as usize);
+    Ok(())
+}
+
+#[test]
+fn a_port_that_moves_concerns_two_hosts_and_one_way() -> Result<()> {
+    let at = |host: &str| format!("{NEW}bind new {host} of=2");
+    let cost = Cost::of(&at("h7"), &at("h8"))?;
+    assert_eq!(cost.changed().len(), 5);
+    let way = cost.deltas.iter().find(|(owner, _)| matches!(owner, Owner::Port(..)));
+    assert_eq!(way.map(|(_, delta)| (delta.add.len(), delta.delete.len())), Some((1, 0)));
+    assert!(cost.impact.hosts.is_empty());
+    Ok(())
+}
+
+#[test]
+fn another_ofport_concerns_one_port_on_one_host() -> Result<()> {
+    let at = |ofport: u8| format!("{NEW}bind new h7 of={ofport}");
+    let cost = Cost::of(&at(2), &at(3))?;
+    assert_eq!(cost.changed(), ["port 9999 on host 7"]);
+    Ok(())
+}
