@@ -1,7 +1,7 @@
 //! The cursor and the writer that all encoding goes through: bounds checked, big-endian, 8-byte padded.
 
 use crate::error::{DecodeError, DecodeErrorKind};
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 
 /// The deepest nesting of structures that may contain each other (actions inside `clone`, `ct`, ...).
 pub const MAX_DEPTH: u8 = 16;
@@ -203,7 +203,7 @@ impl<'a> Reader<'a> {
 /// [`Writer::is_oversize`]: such bytes must not be sent.
 #[derive(Debug, Default)]
 pub struct Writer {
-    buf: BytesMut,
+    buf: Vec<u8>,
     oversize: bool,
 }
 
@@ -215,11 +215,11 @@ impl Writer {
 
     /// An empty writer that can take `capacity` bytes without growing.
     pub fn with_capacity(capacity: usize) -> Self {
-        Writer { buf: BytesMut::with_capacity(capacity), oversize: false }
+        Writer { buf: Vec::with_capacity(capacity), oversize: false }
     }
 
-    /// A writer that appends to an existing buffer.
-    pub fn over(buf: BytesMut) -> Self {
+    /// A writer that appends to an existing buffer, such as one that is used again and again.
+    pub fn over(buf: Vec<u8>) -> Self {
         Writer { buf, oversize: false }
     }
 
@@ -243,55 +243,56 @@ impl Writer {
         &self.buf
     }
 
-    /// The bytes, frozen for sharing.
-    pub fn into_bytes(self) -> Bytes {
-        self.buf.freeze()
+    /// The bytes, frozen for sharing, in no more memory than they need.
+    pub fn into_bytes(mut self) -> Bytes {
+        self.buf.shrink_to_fit();
+        Bytes::from(self.buf)
     }
 
     /// The buffer itself, for reuse.
-    pub fn into_inner(self) -> BytesMut {
+    pub fn into_inner(self) -> Vec<u8> {
         self.buf
     }
 
     /// Appends one byte.
     pub fn u8(&mut self, value: u8) {
-        self.buf.put_u8(value);
+        self.buf.push(value);
     }
 
     /// Appends a big-endian 16-bit number.
     pub fn u16(&mut self, value: u16) {
-        self.buf.put_u16(value);
+        self.buf.extend_from_slice(&value.to_be_bytes());
     }
 
     /// Appends a big-endian 32-bit number.
     pub fn u32(&mut self, value: u32) {
-        self.buf.put_u32(value);
+        self.buf.extend_from_slice(&value.to_be_bytes());
     }
 
     /// Appends a big-endian 64-bit number.
     pub fn u64(&mut self, value: u64) {
-        self.buf.put_u64(value);
+        self.buf.extend_from_slice(&value.to_be_bytes());
     }
 
     /// Appends a big-endian 128-bit number.
     pub fn u128(&mut self, value: u128) {
-        self.buf.put_u128(value);
+        self.buf.extend_from_slice(&value.to_be_bytes());
     }
 
     /// Appends the low `width` bytes of `value`, big-endian (at most 16).
     pub fn uint(&mut self, value: u128, width: usize) {
         let bytes = value.to_be_bytes();
-        self.buf.put_slice(&bytes[16 - width.min(16)..]);
+        self.buf.extend_from_slice(&bytes[16 - width.min(16)..]);
     }
 
     /// Appends bytes as they are.
     pub fn bytes(&mut self, bytes: &[u8]) {
-        self.buf.put_slice(bytes);
+        self.buf.extend_from_slice(bytes);
     }
 
     /// Appends `n` zero bytes.
     pub fn zeros(&mut self, n: usize) {
-        self.buf.put_bytes(0, n);
+        self.buf.resize(self.buf.len() + n, 0);
     }
 
     /// Appends zeros until the distance from `mark` is a multiple of 8.

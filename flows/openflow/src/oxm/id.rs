@@ -113,9 +113,9 @@ impl RawHeader {
 
     pub(crate) fn encode(&self, w: &mut Writer) {
         let extra = self.id.header_len() - 4;
-        w.u16(self.id.class);
-        w.u8(self.id.number << 1 | u8::from(self.has_mask));
-        w.u8(u8::try_from(self.payload + extra).unwrap_or(u8::MAX));
+        let [high, low] = self.id.class.to_be_bytes();
+        let packed = self.id.number << 1 | u8::from(self.has_mask);
+        w.bytes(&[high, low, packed, u8::try_from(self.payload + extra).unwrap_or(u8::MAX)]);
         if extra > 0 {
             w.u32(self.id.experimenter);
         }
