@@ -1,12 +1,51 @@
-//! The REST server (being built by its own room; this is the door that `app.rs` uses).
+//! The REST server: the OpenStack Networking API under `/v2.0`, what it has no word for under `/v1`.
+//!
+//! A request passes `frame` (id, log, time limit, error bodies), becomes a `Call` (who asks, which state they see) and
+//! lands in one handler. Handlers read fields into intents and rows out of the snapshot; what is right is decided by the
+//! model's planner, when it happens by the desk.
+
+mod call;
+mod caller;
+mod clock;
+mod discovery;
+mod document;
+mod failure;
+mod fields;
+mod frame;
+mod hosts;
+mod kind;
+mod labels;
+mod networks;
+mod page;
+mod ports;
+mod progress;
+mod query;
+mod scope;
+mod subnets;
+mod tags;
+mod tenants;
+mod tokens;
+
+use std::time::Duration;
 
 use axum::Router;
-use axum::routing::get;
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::middleware::from_fn_with_state;
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::OpenApi as _;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::config::Authentication;
 use crate::desk::Desk;
 use crate::metrics::Metrics;
 use crate::status::Board;
+use call::Api;
+use failure::Failure;
+
+/// Most bytes of a request's body.
+const BODY: usize = 1024 * 1024;
 
 /// What the server needs besides the desk and the board.
 #[derive(Debug, Clone)]
@@ -19,9 +58,52 @@ pub struct Config {
 
 /// All routes.
 pub fn router(desk: Desk, board: Board, config: Config) -> Router {
-    let ready = board.clone();
-    Router::new()
-        .route("/healthz", get(|| async { "ok" }))
-        .route("/readyz", get(move || async move { if ready.ready() { "ready" } else { "starting" } }))
-        .route("/metrics", get(move || async move { config.metrics.page(&desk, &board) }))
+    let (routes, _) = routes().split_for_parts();
+    framed(routes.with_state(Api { desk, board, config }), None)
 }
+
+/// The OpenAPI document of all routes.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    routes().into_openapi()
+}
+
+/// Puts what every request goes through around the routes.
+fn framed(routes: Router, limit: Option<Duration>) -> Router {
+    let inner = routes
+        .fallback(|| async { Failure::of_status(StatusCode::NOT_FOUND) })
+        .layer(DefaultBodyLimit::max(BODY))
+        .layer(CatchPanicLayer::new());
+    // The frame changes addresses, so it has to stand before the place where routes are chosen.
+    Router::new().fallback_service(inner).layer(from_fn_with_state(limit, frame::frame))
+}
+
+fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::with_openapi(document::Document::openapi())
+        .routes(routes!(discovery::versions))
+        .routes(routes!(discovery::resources))
+        .routes(routes!(discovery::extensions))
+        .routes(routes!(discovery::show_extension))
+        .routes(routes!(discovery::openapi))
+        .routes(routes!(networks::list, networks::create))
+        .routes(routes!(networks::show, networks::update, networks::delete))
+        .routes(routes!(subnets::list, subnets::create))
+        .routes(routes!(subnets::show, subnets::update, subnets::delete))
+        .routes(routes!(ports::list, ports::create))
+        .routes(routes!(ports::show, ports::update, ports::delete))
+        .routes(routes!(tags::list, tags::replace, tags::clear))
+        .routes(routes!(tags::show, tags::add, tags::remove))
+        .routes(routes!(tenants::list, tenants::create))
+        .routes(routes!(tenants::show, tenants::update, tenants::delete))
+        .routes(routes!(tokens::list, tokens::create))
+        .routes(routes!(tokens::delete))
+        .routes(routes!(hosts::list))
+        .routes(routes!(hosts::show, hosts::delete))
+        .routes(routes!(progress::applied))
+        .routes(routes!(progress::whoami))
+        .routes(routes!(progress::health))
+        .routes(routes!(progress::ready))
+        .routes(routes!(progress::metrics))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,164 @@
+//! A request as the handlers see it: who asks, the state they see, the query; and the answer that they give back.
+
+use axum::Json;
+use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::http::header::IF_MATCH;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use weft_api::REVISION_HEADER;
+use weft_model::intent::Intent;
+use weft_model::{Revision, Snapshot};
+
+use super::caller::Caller;
+use super::failure::Failure;
+use super::{Config, clock, frame};
+use crate::config::Authentication;
+use crate::desk::{Committed, Desk};
+use crate::status::Board;
+
+/// What all handlers share.
+#[derive(Debug, Clone)]
+pub(super) struct Api {
+    pub(super) desk: Desk,
+    pub(super) board: Board,
+    pub(super) config: Config,
+}
+
+/// What an answer is made from: one state, and for whom.
+#[derive(Debug, Clone)]
+pub(super) struct View {
+    pub(super) snapshot: Snapshot,
+    pub(super) board: Board,
+    pub(super) caller: Caller,
+}
+
+/// A request by somebody with a valid token.
+#[derive(Debug, Clone)]
+pub(super) struct Call {
+    pub(super) view: View,
+    /// The query, in its order.
+    pub(super) query: Vec<(String, String)>,
+    /// Where the caller reached us, up to the path: `http://host:port/v2.0/networks`.
+    pub(super) address: String,
+    /// The revision number that the object must still have.
+    pub(super) if_number: Option<u64>,
+    desk: Desk,
+}
+
+impl FromRequestParts<Api> for Call {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Call, Failure> {
+        let snapshot = api.desk.snapshot();
+        let caller = match api.config.authentication {
+            Authentication::Off => Caller::anyone(),
+            Authentication::Required => Caller::of(&parts.headers, &snapshot, clock::now())?,
+        };
+        if let Some(tenant) = caller.tenant() {
+            tracing::Span::current().record("tenant", tenant.as_str());
+        }
+        let query = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri);
+        let Query(query) = query.map_err(|_| Failure::malformed("The query cannot be read."))?;
+        let address = format!("{}{}", frame::origin(&parts.headers), parts.uri.path());
+        let if_number = if_number(&parts.headers)?;
+        let view = View { snapshot, board: api.board.clone(), caller };
+        Ok(Call { view, query, address, if_number, desk: api.desk.clone() })
+    }
+}
+
+impl Call {
+    /// Who is asking.
+    pub(super) fn caller(&self) -> &Caller {
+        &self.view.caller
+    }
+
+    /// Commits all intents in the caller's name, and shows the state after them.
+    pub(super) async fn write(&self, intents: Vec<Intent>) -> Result<(Committed, View), Failure> {
+        let committed = self.desk.write(self.caller().actor(), intents).await?;
+        let view = View { snapshot: committed.snapshot.clone(), ..self.view.clone() };
+        Ok((committed, view))
+    }
+
+    /// Looks at the newest state instead of the one at which the request came.
+    pub(super) fn refresh(&mut self) {
+        self.view.snapshot = self.desk.snapshot();
+    }
+
+    /// One value of the query.
+    pub(super) fn parameter(&self, name: &str) -> Option<&str> {
+        self.query.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// `If-Match: revision_number=N`. Other conditions are none that this API knows, and ignoring one would be a lie.
+fn if_number(headers: &HeaderMap) -> Result<Option<u64>, Failure> {
+    let Some(value) = headers.get(IF_MATCH) else { return Ok(None) };
+    let number = value.to_str().ok().and_then(|text| text.trim().strip_prefix("revision_number="));
+    match number.and_then(|number| number.parse().ok()) {
+        Some(number) => Ok(Some(number)),
+        None => Err(Failure::malformed("If-Match must be revision_number=N.")),
+    }
+}
+
+/// The JSON object that came as a request's body.
+#[derive(Debug)]
+pub(super) struct Body(pub(super) Map<String, Value>);
+
+impl FromRequest<Api> for Body {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, api: &Api) -> Result<Body, Failure> {
+        let bytes = axum::body::Bytes::from_request(request, api).await;
+        let bytes = bytes.map_err(|rejection| Failure::of_status(rejection.status()))?;
+        match serde_json::from_slice(&bytes) {
+            Ok(Value::Object(body)) => Ok(Body(body)),
+            Ok(_) => Err(Failure::malformed("The request body must be a JSON object.")),
+            Err(error) => Err(Failure::malformed(format!("The request body is not JSON: {error}"))),
+        }
+    }
+}
+
+/// An answer that is not an error.
+#[derive(Debug)]
+pub(super) struct Reply {
+    status: StatusCode,
+    revision: Revision,
+    body: Value,
+}
+
+impl Reply {
+    /// 200 with a body that reflects `revision`.
+    pub(super) fn ok(revision: Revision, body: impl Serialize) -> Reply {
+        Reply::with(StatusCode::OK, revision, body)
+    }
+
+    /// 201 with what the write made.
+    pub(super) fn created(revision: Revision, body: impl Serialize) -> Reply {
+        Reply::with(StatusCode::CREATED, revision, body)
+    }
+
+    /// 204 without a body.
+    pub(super) fn nothing(revision: Revision) -> Reply {
+        Reply { status: StatusCode::NO_CONTENT, revision, body: Value::Null }
+    }
+
+    fn with(status: StatusCode, revision: Revision, body: impl Serialize) -> Reply {
+        let body = serde_json::to_value(body).expect("our own words have text keys and finite numbers");
+        Reply { status, revision, body }
+    }
+}
+
+impl IntoResponse for Reply {
+    fn into_response(self) -> Response {
+        let mut response = match self.body {
+            Value::Null => self.status.into_response(),
+            body => (self.status, Json(body)).into_response(),
+        };
+        let name = HeaderName::from_static(REVISION_HEADER);
+        response.headers_mut().insert(name, HeaderValue::from(self.revision.0));
+        response
+    }
+}

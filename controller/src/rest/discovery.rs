@@ -1,0 +1,104 @@
+//! What there is: versions, collections and extensions of the OpenStack Networking API, and the OpenAPI document.
+
+use axum::Json;
+use axum::extract::Path;
+use axum::http::HeaderMap;
+use axum::response::IntoResponse;
+use weft_api::discovery::{
+    Extension, ExtensionEnvelope, ExtensionList, Link, Resource, ResourceList, Version, VersionList,
+};
+
+use super::call::{Call, Reply};
+use super::failure::Failure;
+use super::frame::origin;
+
+/// The collections under `/v2.0`, each with the word for one of them.
+const COLLECTIONS: [(&str, &str); 3] = [("network", "networks"), ("subnet", "subnets"), ("port", "ports")];
+
+/// The extensions that work here: alias, name, what it adds. Clients look for an alias before they use what it stands for.
+const EXTENSIONS: [(&str, &str, &str); 20] = [
+    ("binding", "Port Binding", "Expose port bindings of a virtual port to external application"),
+    ("dns-integration", "DNS Integration", "Provides names for the addresses of ports"),
+    ("filter-validation", "Filter parameters validation", "Refuses filters that no attribute answers to"),
+    ("ip-substring-filtering", "IP address substring filtering", "Finds ports by a part of their address"),
+    ("net-mtu", "Network MTU", "Provides MTU attribute for a network resource"),
+    (
+        "net-mtu-writable",
+        "Network MTU (writable)",
+        "Provides a writable MTU attribute for a network resource",
+    ),
+    ("pagination", "Pagination support", "Lists in pages"),
+    ("port-mac-address-regenerate", "Port MAC addresses", "A port's MAC address can be changed"),
+    ("port-security", "Port Security", "Provides port security"),
+    ("project-id", "project_id field enabled", "Every tenant_id is a project_id as well"),
+    ("provider", "Provider Network", "Expose how a virtual network is carried, to administrators"),
+    ("revision-if-match", "If-Match constraints based on revision_number", "Conditional changes"),
+    ("sorting", "Sorting support", "Lists in any order"),
+    ("standard-attr-description", "standard-attr-description", "Descriptions on every resource"),
+    ("standard-attr-revisions", "Resource revision numbers", "Revision numbers on every resource"),
+    ("standard-attr-tag", "Tag support for resources with standard attribute", "Tags on every resource"),
+    ("standard-attr-timestamp", "Resource timestamps", "Times of creation and change on every resource"),
+    ("subnet_allocation_pools", "Subnet allocation pools", "Allocation pools can be chosen and changed"),
+    ("tag-ports-during-bulk-creation", "Tag Ports During Bulk Creation", "Ports can be created with tags"),
+    ("weft", "Weft", "Hosts, applied revisions and more under /v1"),
+];
+
+/// When the list above last changed.
+const UPDATED: &str = "2026-11-21T00:00:00-00:00";
+
+/// Lists the versions of the API. No token needed.
+#[utoipa::path(get, path = "/", tag = "discovery", operation_id = "list_versions", security(()),
+    responses((status = 200, body = VersionList)))]
+pub(super) async fn versions(headers: HeaderMap) -> impl IntoResponse {
+    let link = Link { rel: "self".into(), href: format!("{}/v2.0/", origin(&headers)) };
+    let version = Version { id: "v2.0".into(), status: "CURRENT".into(), links: vec![link] };
+    Json(VersionList { versions: vec![version] })
+}
+
+/// Lists the collections under `/v2.0`. No token needed.
+#[utoipa::path(get, path = "/v2.0", tag = "discovery", operation_id = "list_resources", security(()),
+    responses((status = 200, body = ResourceList)))]
+pub(super) async fn resources(headers: HeaderMap) -> impl IntoResponse {
+    let origin = origin(&headers);
+    let resource = |(name, collection): (&str, &str)| Resource {
+        name: name.to_owned(),
+        collection: collection.to_owned(),
+        links: vec![Link { rel: "self".into(), href: format!("{origin}/v2.0/{collection}") }],
+    };
+    Json(ResourceList { resources: COLLECTIONS.into_iter().map(resource).collect() })
+}
+
+/// Lists the extensions that work here.
+#[utoipa::path(get, path = "/v2.0/extensions", tag = "discovery", operation_id = "list_extensions",
+    responses((status = 200, body = ExtensionList), (status = "default", body = weft_api::NeutronError)))]
+pub(super) async fn extensions(call: Call) -> Reply {
+    let extensions = EXTENSIONS.iter().map(extension).collect();
+    Reply::ok(call.view.snapshot.revision(), ExtensionList { extensions })
+}
+
+/// Shows an extension.
+#[utoipa::path(get, path = "/v2.0/extensions/{alias}", tag = "discovery", operation_id = "show_extension",
+    params(("alias" = String, Path, description = "The word that clients look for")),
+    responses((status = 200, body = ExtensionEnvelope), (status = "default", body = weft_api::NeutronError)))]
+pub(super) async fn show_extension(call: Call, Path(alias): Path<String>) -> Result<Reply, Failure> {
+    let found = EXTENSIONS.iter().find(|(known, _, _)| *known == alias);
+    let extension = found.map(extension).ok_or_else(|| Failure::not_found("Extension", &alias))?;
+    Ok(Reply::ok(call.view.snapshot.revision(), ExtensionEnvelope { extension }))
+}
+
+fn extension((alias, name, description): &(&str, &str, &str)) -> Extension {
+    Extension {
+        name: (*name).to_owned(),
+        alias: (*alias).to_owned(),
+        description: (*description).to_owned(),
+        updated: UPDATED.into(),
+        links: Vec::new(),
+    }
+}
+
+/// This document. No token needed.
+#[utoipa::path(get, path = "/openapi.json", tag = "discovery", operation_id = "openapi", security(()),
+    responses((status = 200, body = Object)))]
+pub(super) async fn openapi() -> impl IntoResponse {
+    Json(super::openapi())
+}

@@ -1,0 +1,75 @@
+//! The OpenAPI document's own parts: title, security, request envelopes, the parameters of lists.
+#![allow(dead_code, reason = "the types here are read by the document's generator only")]
+
+use serde::Serialize;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{IntoParams, Modify, OpenApi, ToSchema};
+use weft_api as api;
+
+/// Everything but the routes, which say themselves what they are.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Weft",
+        description = "Tenant networks over Open vSwitch. Under /v2.0 the OpenStack Networking API; under /v1 what \
+            that API has no word for. Every answer carries the store's revision in the header Weft-Revision; \
+            /v1/applied waits until it is in force on every switch.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0")
+    ),
+    security(("token" = []), ("bearer" = [])),
+    modifiers(&Schemes)
+)]
+pub(super) struct Document;
+
+struct Schemes;
+
+impl Modify for Schemes {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let components = document.components.get_or_insert_default();
+        let header = SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("X-Auth-Token")));
+        components.add_security_scheme("token", header);
+        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+        components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+    }
+}
+
+/// What every list takes. Besides these, every attribute of the resource is a filter: `name=blue`, and the same one
+/// twice means either value.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ListParameters {
+    /// An attribute to show; all of them when absent. May be given several times.
+    fields: Option<Vec<String>>,
+    /// An attribute to sort by. May be given several times.
+    sort_key: Option<Vec<String>>,
+    /// `asc` or `desc`, once for every `sort_key`.
+    sort_dir: Option<Vec<String>>,
+    /// Most objects in one answer, at most 10,000; the rest is linked to.
+    limit: Option<u64>,
+    /// The id of the last object of the page before.
+    marker: Option<String>,
+    /// The page before the marker instead of the one after it.
+    page_reverse: Option<bool>,
+}
+
+macro_rules! bodies {
+    ($($name:ident { $member:ident: $of:ty })*) => {$(
+        /// The envelope of a request.
+        #[derive(ToSchema, Serialize)]
+        pub(super) struct $name {
+            $member: $of,
+        }
+    )*};
+}
+
+bodies! {
+    NewNetworkBody { network: api::NetworkCreate }
+    NetworkBody { network: api::NetworkUpdate }
+    NewSubnetBody { subnet: api::SubnetCreate }
+    SubnetBody { subnet: api::SubnetUpdate }
+    NewPortBody { port: api::PortCreate }
+    PortBody { port: api::PortUpdate }
+    NewTenantBody { tenant: api::TenantCreate }
+    TenantBody { tenant: api::TenantUpdate }
+    NewTokenBody { token: api::TokenCreate }
+}

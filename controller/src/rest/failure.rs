@@ -1,0 +1,219 @@
+//! Why a request failed: status, kind and words, before anyone decides in which body they travel.
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use weft_api::FieldError;
+use weft_model::intent::{Fault, Rejected};
+
+use crate::desk::WriteError;
+
+/// Why a request failed. `frame` writes the body, in the form that the address calls for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Failure {
+    pub(super) status: StatusCode,
+    /// One word; where the OpenStack Networking API has one for the case, it is that word.
+    pub(super) kind: &'static str,
+    /// What went wrong in this request.
+    pub(super) message: String,
+    /// The fields at fault.
+    pub(super) errors: Vec<FieldError>,
+}
+
+impl Failure {
+    pub(super) fn new(status: StatusCode, kind: &'static str, message: impl Into<String>) -> Failure {
+        Failure { status, kind, message: message.into(), errors: Vec::new() }
+    }
+
+    /// Something in the request as a whole cannot be read.
+    pub(super) fn malformed(message: impl Into<String>) -> Failure {
+        Failure::new(StatusCode::BAD_REQUEST, "HTTPBadRequest", message)
+    }
+
+    /// Fields break rules: all of them.
+    pub(super) fn invalid(faults: Vec<Fault>) -> Failure {
+        let said: Vec<String> =
+            faults.iter().map(|fault| format!("{} {}", fault.path, fault.reason)).collect();
+        let message = format!("Invalid input for operation: {}.", said.join("; "));
+        Failure { errors: fields(faults), ..Failure::new(StatusCode::BAD_REQUEST, "InvalidInput", message) }
+    }
+
+    /// Only fields that do not exist: the words that OpenStack clients know for it.
+    pub(super) fn unrecognized(faults: Vec<Fault>) -> Failure {
+        let names: Vec<&str> = faults.iter().map(|fault| fault.path.as_str()).collect();
+        let message = format!("Unrecognized attribute(s) '{}'", names.join(", "));
+        Failure { errors: fields(faults), ..Failure::malformed(message) }
+    }
+
+    /// One field breaks a rule.
+    pub(super) fn field(path: &str, reason: impl Into<String>) -> Failure {
+        Failure::invalid(vec![Fault { path: path.to_owned(), reason: reason.into() }])
+    }
+
+    /// The caller may not do that.
+    pub(super) fn forbidden(rule: &str) -> Failure {
+        let message = format!("rule:{rule} is disallowed by policy");
+        Failure::new(StatusCode::FORBIDDEN, "PolicyNotAuthorized", message)
+    }
+
+    /// There is no such object, or it is another tenant's.
+    pub(super) fn not_found(label: &'static str, id: &str) -> Failure {
+        let kind = match label {
+            "Network" => "NetworkNotFound",
+            "Subnet" => "SubnetNotFound",
+            "Port" => "PortNotFound",
+            "Tenant" => "TenantNotFound",
+            "Token" => "TokenNotFound",
+            "Host" => "HostNotFound",
+            "Tag" => "TagNotFound",
+            _ => "HTTPNotFound",
+        };
+        // Whatever was in the address comes back in the message; nobody needs all of a long one.
+        let id: String = id.chars().take(100).collect();
+        Failure::new(StatusCode::NOT_FOUND, kind, format!("{label} {id} could not be found."))
+    }
+
+    /// What a bare status code says: for answers that come from the HTTP layers below the handlers.
+    pub(super) fn of_status(status: StatusCode) -> Failure {
+        let (kind, message) = match status {
+            StatusCode::NOT_FOUND => ("HTTPNotFound", "The resource could not be found."),
+            StatusCode::METHOD_NOT_ALLOWED => {
+                ("HTTPMethodNotAllowed", "This resource does not know the method; see the Allow header.")
+            }
+            StatusCode::PAYLOAD_TOO_LARGE => ("RequestTooLarge", "The request body is too large."),
+            StatusCode::INTERNAL_SERVER_ERROR => {
+                ("HTTPInternalServerError", "The request failed; the controller's log says why.")
+            }
+            _ if status.is_client_error() => ("HTTPBadRequest", "The request cannot be read."),
+            _ => ("HTTPInternalServerError", "The request failed."),
+        };
+        Failure::new(status, kind, message)
+    }
+}
+
+fn fields(faults: Vec<Fault>) -> Vec<FieldError> {
+    faults.into_iter().map(|fault| FieldError { field: fault.path, reason: fault.reason }).collect()
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let mut response = self.status.into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<WriteError> for Failure {
+    fn from(error: WriteError) -> Failure {
+        match error {
+            WriteError::Rejected(rejected) => rejected.into(),
+            WriteError::Unavailable(reason) => {
+                let message =
+                    format!("The write was not acknowledged: {reason}. It may or may not have been made.");
+                Failure::new(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", message)
+            }
+        }
+    }
+}
+
+impl From<Rejected> for Failure {
+    fn from(rejected: Rejected) -> Failure {
+        match rejected {
+            Rejected::TenantNotFound(id) => Failure::not_found("Tenant", id.as_str()),
+            Rejected::NetworkNotFound(id) => Failure::not_found("Network", &id.to_string()),
+            Rejected::SubnetNotFound(id) => Failure::not_found("Subnet", &id.to_string()),
+            Rejected::PortNotFound(id) => Failure::not_found("Port", &id.to_string()),
+            Rejected::HostNotFound(id) => Failure::not_found("Host", id.as_str()),
+            Rejected::TokenNotFound(id) => Failure::not_found("Token", &id.to_string()),
+            Rejected::Invalid(faults) => Failure::invalid(faults),
+            Rejected::Forbidden { what } => {
+                let message = format!("{what} is disallowed by policy");
+                Failure::new(StatusCode::FORBIDDEN, "PolicyNotAuthorized", message)
+            }
+            Rejected::RevisionMismatch { expected, .. } => {
+                let message = format!("Constrained to {expected}, but current revision is different.");
+                Failure::new(StatusCode::PRECONDITION_FAILED, "RevisionNumberConstraintFailed", message)
+            }
+            address @ (Rejected::InvalidIpForNetwork { .. }
+            | Rejected::InvalidIpForSubnet { .. }
+            | Rejected::OverlappingSubnet { .. }) => wrong_address(address),
+            exhausted @ (Rejected::VnisExhausted
+            | Rejected::HostsExhausted
+            | Rejected::PortKeysExhausted
+            | Rejected::MacAddressesExhausted { .. }) => {
+                let message = format!("Unable to complete operation: {exhausted}.");
+                Failure::new(StatusCode::SERVICE_UNAVAILABLE, "ResourceExhausted", message)
+            }
+            conflict => in_conflict(conflict),
+        }
+    }
+}
+
+/// Addresses that do not fit where they are asked for.
+fn wrong_address(rejected: Rejected) -> Failure {
+    let (kind, message) = match rejected {
+        Rejected::InvalidIpForNetwork { address, .. } => (
+            "InvalidIpForNetwork",
+            format!(
+                "IP address {address} is not a valid IP for any of the subnets on the specified network."
+            ),
+        ),
+        Rejected::InvalidIpForSubnet { address, .. } => (
+            "InvalidIpForSubnet",
+            format!("IP address {address} is not a valid IP for the specified subnet."),
+        ),
+        Rejected::OverlappingSubnet { cidr, network } => (
+            "InvalidInput",
+            format!(
+                "Invalid input for operation: Requested subnet with cidr: {cidr} for network: {network} \
+                 overlaps with another subnet."
+            ),
+        ),
+        other => ("InvalidInput", format!("Invalid input for operation: {other}.")),
+    };
+    Failure::new(StatusCode::BAD_REQUEST, kind, message)
+}
+
+/// Requests that were fine in themselves but do not go with what there is.
+fn in_conflict(rejected: Rejected) -> Failure {
+    let (kind, message) = match rejected {
+        Rejected::NetworkInUse { network, ports } => {
+            let ports = ports.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+            let message = format!(
+                "Unable to complete operation on network {network}. There are one or more ports still in use on the \
+                 network, id for these ports is: {ports}."
+            );
+            ("NetworkInUse", message)
+        }
+        Rejected::SubnetInUse(id) => (
+            "SubnetInUse",
+            format!(
+                "Unable to complete operation on subnet {id}: One or more ports have an IP allocation from this \
+                 subnet."
+            ),
+        ),
+        Rejected::IpAddressInUse { subnet, address } => (
+            "IpAddressAlreadyAllocated",
+            format!("IP address {address} already allocated in subnet {subnet}"),
+        ),
+        Rejected::MacAddressInUse { network, mac } => (
+            "MacAddressInUse",
+            format!("Unable to complete operation for network {network}. The mac address {mac} is in use."),
+        ),
+        Rejected::IpAddressGenerationFailure { network } => {
+            ("IpAddressGenerationFailure", format!("No more IP addresses available on network {network}."))
+        }
+        Rejected::VniInUse { vni } => {
+            ("TunnelIdInUse", format!("Unable to create the network. The tunnel ID {vni} is in use."))
+        }
+        Rejected::PortBound { port, host } => (
+            "PortBound",
+            format!("Unable to complete operation on port {port}, port is already bound on host {host}."),
+        ),
+        Rejected::TenantInUse(id) => {
+            ("TenantInUse", format!("Tenant {id} still owns networks, subnets or ports."))
+        }
+        Rejected::AlreadyExists { what, id } => ("AlreadyExists", format!("{what} {id} already exists.")),
+        other => ("Conflict", format!("{other}.")),
+    };
+    Failure::new(StatusCode::CONFLICT, kind, message)
+}

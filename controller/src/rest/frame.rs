@@ -1,0 +1,126 @@
+//! What every request goes through: a request id, a log line, a time limit, forgiving addresses, and error bodies.
+
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::header::{CONTENT_TYPE, HOST, WWW_AUTHENTICATE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use axum::middleware::Next;
+use axum::response::Response;
+use tracing::{Instrument, debug, field, info_span, warn};
+use uuid::Uuid;
+use weft_api::{NeutronError, NeutronFault, Problem};
+
+use super::failure::Failure;
+
+/// How long a request may take, reading its body included.
+const LIMIT: Duration = Duration::from_secs(60);
+/// How long `/v1/applied` may take: its largest timeout and something for the way.
+const LIMIT_APPLIED: Duration = Duration::from_secs(330);
+
+/// The outermost layer of the API.
+pub(super) async fn frame(
+    State(limit): State<Option<Duration>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let id = format!("req-{}", Uuid::new_v4());
+    let path = request.uri().path().to_owned();
+    let origin = origin(request.headers());
+    let limit = limit.unwrap_or(if path == "/v1/applied" { LIMIT_APPLIED } else { LIMIT });
+    let (tenant, status) = (field::Empty, field::Empty);
+    let method = request.method().clone();
+    let span = info_span!("request", %method, path = %clip(&path), request_id = %id, tenant, status);
+    forgive(request.uri_mut());
+    let begun = Instant::now();
+    let answered = tokio::time::timeout(limit, next.run(request).instrument(span.clone())).await;
+    let mut response = match answered {
+        Ok(response) => with_body(response, &path, &origin, &id),
+        Err(_) => with_body(error(too_slow(limit)), &path, &origin, &id),
+    };
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert("x-request-id", value.clone());
+        response.headers_mut().insert("x-openstack-request-id", value);
+    }
+    span.record("status", response.status().as_u16());
+    let _inside = span.entered();
+    let milliseconds = begun.elapsed().as_secs_f64() * 1000.0;
+    if response.status().is_server_error() {
+        warn!(milliseconds, "request failed");
+    } else {
+        debug!(milliseconds, "request answered");
+    }
+    response
+}
+
+/// Where the caller reached us: what links in answers begin with.
+pub(super) fn origin(headers: &HeaderMap) -> String {
+    let host = headers.get(HOST).and_then(|value| value.to_str().ok());
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
+    host.filter(|host| host.chars().all(plain)).map(|host| format!("http://{host}")).unwrap_or_default()
+}
+
+/// Takes away what clients put behind an address without meaning anything by it: a final slash and `.json`.
+fn forgive(uri: &mut Uri) {
+    let path = uri.path();
+    let bare = path.trim_end_matches('/');
+    let bare = bare.strip_suffix(".json").filter(|_| bare.starts_with("/v2.0/")).unwrap_or(bare);
+    if bare == path || bare.is_empty() {
+        return;
+    }
+    let rest = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    if let Ok(changed) = format!("{bare}{rest}").parse() {
+        *uri = changed;
+    }
+}
+
+fn too_slow(limit: Duration) -> Failure {
+    let seconds = limit.as_secs();
+    let message =
+        format!("The request took longer than {seconds} seconds. A write in it may have been made.");
+    Failure::new(StatusCode::SERVICE_UNAVAILABLE, "RequestTimeout", message)
+}
+
+fn error(failure: Failure) -> Response {
+    axum::response::IntoResponse::into_response(failure)
+}
+
+/// Gives an error its body. Errors of the HTTP layers (no route, wrong method, a panic) get theirs here as well.
+fn with_body(mut response: Response, path: &str, origin: &str, id: &str) -> Response {
+    let status = response.status();
+    if !status.is_client_error() && !status.is_server_error() {
+        return response;
+    }
+    let failure = response.extensions_mut().remove::<Failure>().unwrap_or_else(|| Failure::of_status(status));
+    let problem = Problem {
+        kind: failure.kind.to_owned(),
+        title: status.canonical_reason().unwrap_or("Error").to_owned(),
+        status: status.as_u16(),
+        detail: failure.message.clone(),
+        errors: failure.errors,
+        request_id: Some(id.to_owned()),
+    };
+    let is_v2 = path.starts_with("/v2.0");
+    let body = if is_v2 {
+        let fault =
+            NeutronFault { kind: problem.kind.clone(), message: failure.message, detail: String::new() };
+        serde_json::to_vec(&NeutronError { neutron_error: fault, problem })
+    } else {
+        serde_json::to_vec(&problem)
+    };
+    // OpenStack clients read an error's body only if it says that it is plain JSON.
+    let content_type = if is_v2 { "application/json" } else { "application/problem+json" };
+    let (mut parts, _) = response.into_parts();
+    parts.headers.remove(axum::http::header::CONTENT_LENGTH);
+    parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    if status == StatusCode::UNAUTHORIZED {
+        let challenge = HeaderValue::from_str(&format!("Keystone uri=\"{origin}\""));
+        parts.headers.insert(WWW_AUTHENTICATE, challenge.unwrap_or(HeaderValue::from_static("Bearer")));
+    }
+    Response::from_parts(parts, Body::from(body.unwrap_or_default()))
+}
+
+fn clip(path: &str) -> String {
+    path.chars().take(200).collect()
+}

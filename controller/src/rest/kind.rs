@@ -1,0 +1,210 @@
+//! A kind of object in a collection, and what every kind has in common: show, create, update, delete.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+use weft_model::intent::Intent;
+use weft_model::{Revision, Snapshot, TenantId};
+
+use super::call::{Body, Call, Reply, View};
+use super::caller::Caller;
+use super::failure::Failure;
+use super::fields::Fields;
+use super::query::ListQuery;
+
+/// Most objects that one request may create.
+const BULK: usize = 1000;
+
+/// Objects to choose from, by id.
+pub(super) type Candidates<'a, T> = Box<dyn Iterator<Item = &'a Arc<T>> + 'a>;
+
+/// A kind of object that the API shows in a collection.
+pub(super) trait Kind: Send + 'static {
+    /// One of them: `network`.
+    const ONE: &'static str;
+    /// All of them: `networks`.
+    const MANY: &'static str;
+    /// The word for it in messages: `Network`.
+    const LABEL: &'static str;
+    /// What the state holds.
+    type Object: Send + Sync + 'static;
+    /// What the API shows.
+    type Row: Serialize + Default;
+
+    /// Its id, as text that sorts like the candidates do.
+    fn id(object: &Self::Object) -> String;
+    /// Its name.
+    fn name(object: &Self::Object) -> &str;
+    /// Whose it is; none for what only administrators may see.
+    fn owner(object: &Self::Object) -> Option<&TenantId>;
+    /// The object with that id, whoever owns it.
+    fn find<'a>(snapshot: &'a Snapshot, id: &str) -> Option<&'a Arc<Self::Object>>;
+    /// Objects among which are all that match the query and that the caller may see, ordered by id.
+    fn candidates<'a>(view: &'a View, query: &ListQuery) -> Candidates<'a, Self::Object>;
+    /// How the API shows it to the caller.
+    fn row(view: &View, object: &Self::Object) -> Self::Row;
+    /// A row that has every attribute there is, also those that only administrators see.
+    fn full() -> Self::Row {
+        Self::Row::default()
+    }
+}
+
+/// A kind of object that callers create, change and delete.
+pub(super) trait Writable: Kind {
+    /// Reads an object to create; `None` when a fault was noted.
+    fn read_new(fields: &mut Fields, caller: &Caller) -> Option<Intent>;
+    /// Reads the changes to the object with that id.
+    fn read_patch(fields: &mut Fields, id: &Self::Object, if_number: Option<u64>) -> Intent;
+    /// Deletes the object.
+    fn deletion(object: &Self::Object, if_number: Option<u64>) -> Intent;
+    /// Refuses what a caller may not set although it may write the rest.
+    fn check_caller(fields: &Fields, caller: &Caller, verb: &str) -> Result<(), Failure> {
+        let _ = (fields, caller, verb);
+        Ok(())
+    }
+    /// The id of what a write touched.
+    fn touched(key: &weft_model::Key) -> Option<String>;
+}
+
+/// A row as the members of a JSON object.
+pub(super) fn members(row: impl Serialize) -> Map<String, Value> {
+    match serde_json::to_value(row) {
+        Ok(Value::Object(members)) => members,
+        _ => unreachable!("every row is a struct of texts, numbers and lists"),
+    }
+}
+
+/// The object with that id, if the caller may see it.
+pub(super) fn visible<'a, K: Kind>(view: &'a View, id: &str) -> Option<&'a Arc<K::Object>> {
+    K::find(&view.snapshot, id).filter(|object| sees::<K>(&view.caller, object))
+}
+
+pub(super) fn sees<K: Kind>(caller: &Caller, object: &K::Object) -> bool {
+    match K::owner(object) {
+        Some(owner) => caller.sees(owner),
+        None => caller.is_admin(),
+    }
+}
+
+/// `GET /{collection}/{id}`
+pub(super) fn show<K: Kind>(call: &Call, id: &str) -> Result<Reply, Failure> {
+    let object = visible::<K>(&call.view, id).ok_or_else(|| Failure::not_found(K::LABEL, id))?;
+    let fields: Vec<&str> =
+        call.query.iter().filter(|(name, _)| name == "fields").map(|(_, value)| value.as_str()).collect();
+    let mut row = members(K::row(&call.view, object));
+    row.retain(|name, _| fields.is_empty() || fields.contains(&name.as_str()));
+    Ok(Reply::ok(call.view.snapshot.revision(), envelope(K::ONE, Value::Object(row))))
+}
+
+/// `POST /{collection}`: one object in the envelope `{one: ...}`, or many in `{many: [...]}`, all or none of them.
+pub(super) async fn create<K: Writable>(call: Call, Body(mut body): Body) -> Result<Reply, Failure> {
+    call.caller().may_write(&format!("create_{}", K::ONE))?;
+    let (one, many) = (body.shift_remove(K::ONE), body.shift_remove(K::MANY));
+    only_the_envelope(&body, K::ONE)?;
+    match (one, many) {
+        (Some(Value::Object(values)), None) => {
+            let intent = read_new::<K>(Fields::new("", values), call.caller())?;
+            let (revision, mut rows) = write::<K>(&call, vec![intent]).await?;
+            let row = rows.pop().ok_or_else(|| vanished(K::LABEL))?;
+            Ok(Reply::created(revision, envelope(K::ONE, row)))
+        }
+        (None, Some(Value::Array(entries))) => {
+            let intents = read_many::<K>(entries, call.caller())?;
+            let (revision, rows) = write::<K>(&call, intents).await?;
+            Ok(Reply::created(revision, envelope(K::MANY, Value::Array(rows))))
+        }
+        _ => Err(Failure::malformed(format!("Unable to find '{}' in request body", K::ONE))),
+    }
+}
+
+fn read_many<K: Writable>(entries: Vec<Value>, caller: &Caller) -> Result<Vec<Intent>, Failure> {
+    if entries.is_empty() || entries.len() > BULK {
+        return Err(Failure::field(K::MANY, format!("must have 1 to {BULK} entries")));
+    }
+    let read = |(position, entry)| match entry {
+        Value::Object(values) => {
+            read_new::<K>(Fields::new(format!("{}.{position}.", K::MANY), values), caller)
+        }
+        _ => Err(Failure::field(&format!("{}.{position}", K::MANY), "must be an object")),
+    };
+    entries.into_iter().enumerate().map(read).collect()
+}
+
+fn read_new<K: Writable>(mut fields: Fields, caller: &Caller) -> Result<Intent, Failure> {
+    K::check_caller(&fields, caller, "create")?;
+    let intent = K::read_new(&mut fields, caller);
+    settle::<K>(fields)?;
+    intent.ok_or_else(|| Failure::malformed(format!("Unable to read '{}' in request body", K::ONE)))
+}
+
+/// `PUT /{collection}/{id}`
+pub(super) async fn update<K: Writable>(
+    call: Call,
+    id: &str,
+    Body(mut body): Body,
+) -> Result<Reply, Failure> {
+    call.caller().may_write(&format!("update_{}", K::ONE))?;
+    let object = visible::<K>(&call.view, id).ok_or_else(|| Failure::not_found(K::LABEL, id))?;
+    let Some(Value::Object(values)) = body.shift_remove(K::ONE) else {
+        return Err(Failure::malformed(format!("Unable to find '{}' in request body", K::ONE)));
+    };
+    only_the_envelope(&body, K::ONE)?;
+    let mut fields = Fields::new("", values);
+    K::check_caller(&fields, call.caller(), "update")?;
+    let intent = K::read_patch(&mut fields, object, call.if_number);
+    settle::<K>(fields)?;
+    let (revision, mut rows) = write::<K>(&call, vec![intent]).await?;
+    let row = rows.pop().ok_or_else(|| Failure::not_found(K::LABEL, id))?;
+    Ok(Reply::ok(revision, envelope(K::ONE, row)))
+}
+
+/// `DELETE /{collection}/{id}`
+pub(super) async fn delete<K: Writable>(call: Call, id: &str) -> Result<Reply, Failure> {
+    call.caller().may_write(&format!("delete_{}", K::ONE))?;
+    let object = visible::<K>(&call.view, id).ok_or_else(|| Failure::not_found(K::LABEL, id))?;
+    let (committed, _) = call.write(vec![K::deletion(object, call.if_number)]).await?;
+    Ok(Reply::nothing(committed.revision))
+}
+
+/// Commits, and shows what was written. The state shown may already lack an object that somebody else deleted in the
+/// same commit; it has no row then.
+async fn write<K: Writable>(call: &Call, intents: Vec<Intent>) -> Result<(Revision, Vec<Value>), Failure> {
+    let (committed, view) = call.write(intents).await?;
+    let rows = committed.touched.iter().filter_map(K::touched).filter_map(|id| {
+        let object = K::find(&view.snapshot, &id)?;
+        Some(Value::Object(members(K::row(&view, object))))
+    });
+    Ok((committed.revision, rows.collect()))
+}
+
+fn settle<K: Kind>(fields: Fields) -> Result<(), Failure> {
+    let known = members(K::full());
+    let (mut faults, unknown) = fields.settle(|name| known.contains_key(name));
+    match (faults.is_empty(), unknown.is_empty()) {
+        (true, true) => Ok(()),
+        (true, false) => Err(Failure::unrecognized(unknown)),
+        (false, _) => {
+            faults.extend(unknown);
+            Err(Failure::invalid(faults))
+        }
+    }
+}
+
+fn only_the_envelope(rest: &Map<String, Value>, one: &str) -> Result<(), Failure> {
+    match rest.keys().next() {
+        None => Ok(()),
+        Some(other) => {
+            let other: String = other.chars().take(80).collect();
+            Err(Failure::field(&other, format!("does not belong beside {one}")))
+        }
+    }
+}
+
+fn vanished(label: &'static str) -> Failure {
+    Failure::not_found(label, "just created")
+}
+
+pub(super) fn envelope(member: &str, value: Value) -> Value {
+    Value::Object(Map::from_iter([(member.to_owned(), value)]))
+}

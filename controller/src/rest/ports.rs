@@ -1,0 +1,288 @@
+//! `/v2.0/ports`.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::extract::Path;
+use serde_json::{Map, json};
+use uuid::Uuid;
+use weft_api as api;
+use weft_model::intent::{AskedIp, Intent, LabelsPatch, NewPort, PortPatch};
+use weft_model::{
+    FixedIp, Key, MacAddr, NetworkId, Port, PortId, PortSecurity, Snapshot, SubnetId, TenantId,
+};
+
+use super::call::{Body, Call, Reply, View};
+use super::caller::Caller;
+use super::failure::Failure;
+use super::fields::Fields;
+use super::kind::{self, Candidates, Kind, Writable};
+use super::labels::{read_labels, read_labels_patch, read_owner};
+use super::query::ListQuery;
+use super::{clock, page, scope};
+
+/// The domain of workloads whose network has none; `internal` is reserved for names that are nobody's (ICANN, 2024).
+const DOMAIN: &str = "weft.internal";
+
+/// Ports as a kind of object.
+pub(super) struct Ports;
+
+impl Kind for Ports {
+    const ONE: &'static str = "port";
+    const MANY: &'static str = "ports";
+    const LABEL: &'static str = "Port";
+    type Object = Port;
+    type Row = api::Port;
+
+    fn id(port: &Port) -> String {
+        port.id.to_string()
+    }
+
+    fn name(port: &Port) -> &str {
+        &port.stamp.name
+    }
+
+    fn owner(port: &Port) -> Option<&TenantId> {
+        Some(&port.tenant)
+    }
+
+    fn find<'a>(snapshot: &'a Snapshot, id: &str) -> Option<&'a Arc<Port>> {
+        snapshot.port(&PortId(scope::uuid(id)?))
+    }
+
+    fn candidates<'a>(view: &'a View, query: &ListQuery) -> Candidates<'a, Port> {
+        if let Some(ids) = scope::ids(query) {
+            return Box::new(ids.into_iter().filter_map(|id| view.snapshot.port(&PortId(id))));
+        }
+        if let Some(network) = scope::network(query) {
+            return Box::new(view.snapshot.ports_of(network));
+        }
+        match scope::tenant(view, query) {
+            Some(tenant) => {
+                let ids: Vec<PortId> = view.snapshot.ports_of_tenant(&tenant).map(|port| port.id).collect();
+                Box::new(ids.into_iter().filter_map(|id| view.snapshot.port(&id)))
+            }
+            None => Box::new(view.snapshot.ports()),
+        }
+    }
+
+    fn row(view: &View, port: &Port) -> api::Port {
+        let stamp = &port.stamp;
+        let is_active = view.board.port_active(&view.snapshot, port.id);
+        let row = api::Port {
+            id: port.id.to_string(),
+            name: stamp.name.clone(),
+            network_id: port.network.to_string(),
+            tenant_id: port.tenant.to_string(),
+            project_id: port.tenant.to_string(),
+            mac_address: port.mac.to_string(),
+            admin_state_up: port.admin_up,
+            status: if is_active { "ACTIVE" } else { "DOWN" }.into(),
+            device_id: port.device_id.clone(),
+            device_owner: port.device_owner.clone(),
+            fixed_ips: port.fixed_ips.iter().map(fixed_ip).collect(),
+            description: stamp.description.clone(),
+            port_security_enabled: port.security == PortSecurity::Enforced,
+            dns_name: port.dns_name.clone(),
+            dns_assignment: port.fixed_ips.iter().map(|ip| dns_assignment(view, port, ip.address)).collect(),
+            ip_allocation: if port.fixed_ips.is_empty() { "none" } else { "immediate" }.into(),
+            tags: stamp.tags.iter().cloned().collect(),
+            created_at: clock::text(stamp.created),
+            updated_at: clock::text(stamp.updated),
+            revision_number: stamp.number,
+            binding_vnic_type: "normal".into(),
+            ..api::Port::default()
+        };
+        if view.caller.is_admin() { with_binding(row, view, port) } else { row }
+    }
+
+    fn full() -> api::Port {
+        api::Port {
+            binding_host_id: Some(String::new()),
+            binding_vif_type: Some(String::new()),
+            binding_profile: Some(Map::new()),
+            binding_vif_details: Some(Map::new()),
+            ..api::Port::default()
+        }
+    }
+}
+
+fn fixed_ip(ip: &FixedIp) -> api::FixedIp {
+    api::FixedIp { subnet_id: ip.subnet.to_string(), ip_address: ip.address.to_string() }
+}
+
+fn dns_assignment(view: &View, port: &Port, address: IpAddr) -> api::DnsAssignment {
+    let network = view.snapshot.network(&port.network);
+    let domain = network.map(|network| network.dns_domain.trim_end_matches('.')).filter(|d| !d.is_empty());
+    let hostname = match port.dns_name.as_str() {
+        "" => format!("host-{}", address.to_string().replace(['.', ':'], "-")),
+        name => name.to_owned(),
+    };
+    let fqdn = format!("{hostname}.{}.", domain.unwrap_or(DOMAIN));
+    api::DnsAssignment { ip_address: address.to_string(), hostname, fqdn }
+}
+
+/// What only administrators see: where the port is.
+fn with_binding(row: api::Port, view: &View, port: &Port) -> api::Port {
+    let binding = view.snapshot.binding(port.id);
+    let bound = binding.map(|binding| binding.host.to_string());
+    let is_bound = bound.is_some();
+    let details = Map::from_iter([("bridge_name".to_owned(), json!("br-int"))]);
+    api::Port {
+        binding_host_id: Some(bound.or_else(|| port.requested_host.clone()).unwrap_or_default()),
+        binding_vif_type: Some(if is_bound { "ovs" } else { "unbound" }.into()),
+        binding_profile: Some(Map::new()),
+        binding_vif_details: Some(if is_bound { details } else { Map::new() }),
+        ..row
+    }
+}
+
+impl Writable for Ports {
+    fn read_new(fields: &mut Fields, _: &Caller) -> Option<Intent> {
+        let network = fields.required::<Uuid>("network_id", "must be the UUID of a network");
+        let tenant = read_owner(fields);
+        let labels = read_labels(fields);
+        let mac = fields.parsed_or_null::<MacAddr>("mac_address", MAC).flatten();
+        let fixed_ips = read_fixed_ips(fields);
+        let admin_up = fields.flag("admin_state_up");
+        let security = read_security(fields);
+        let device_id = fields.text("device_id").unwrap_or_default();
+        let device_owner = fields.text("device_owner").unwrap_or_default();
+        let requested_host = read_requested_host(fields).flatten();
+        let dns_name = fields.text_or_null("dns_name").flatten().unwrap_or_default();
+        read_harmless(fields);
+        let id = Uuid::new_v4();
+        // The low bits of a version 4 UUID are random, and not the ones that a reader of two ids would compare.
+        let defaults = NewPort::new(PortId(id), NetworkId(network?), Uuid::new_v4().as_u64_pair().1 as u32);
+        Some(Intent::CreatePort(NewPort {
+            tenant,
+            labels,
+            mac,
+            fixed_ips,
+            admin_up: admin_up.unwrap_or(defaults.admin_up),
+            security,
+            device_id,
+            device_owner,
+            requested_host,
+            dns_name,
+            ..defaults
+        }))
+    }
+
+    fn read_patch(fields: &mut Fields, port: &Port, if_number: Option<u64>) -> Intent {
+        let patch = PortPatch {
+            if_number,
+            labels: read_labels_patch(fields),
+            mac: fields.parsed_or_null::<MacAddr>("mac_address", MAC).flatten(),
+            fixed_ips: read_fixed_ips(fields),
+            admin_up: fields.flag("admin_state_up"),
+            security: read_security(fields),
+            device_id: fields.text("device_id"),
+            device_owner: fields.text("device_owner"),
+            requested_host: read_requested_host(fields),
+            dns_name: fields.text_or_null("dns_name").map(Option::unwrap_or_default),
+        };
+        read_harmless(fields);
+        Intent::UpdatePort(port.id, patch)
+    }
+
+    fn deletion(port: &Port, if_number: Option<u64>) -> Intent {
+        Intent::DeletePort(port.id, if_number)
+    }
+
+    fn check_caller(fields: &Fields, caller: &Caller, verb: &str) -> Result<(), Failure> {
+        // Where hosts are and what they are called is not the tenants' business.
+        if fields.has("binding:host_id") {
+            caller.must_be_admin(&format!("{verb}_port:binding:host_id"))?;
+        }
+        Ok(())
+    }
+
+    fn touched(key: &Key) -> Option<String> {
+        match key {
+            Key::Port(id) => Some(id.to_string()),
+            _ => None,
+        }
+    }
+}
+
+const MAC: &str = "must be an Ethernet address like 02:00:5e:10:00:01";
+
+fn read_fixed_ips(fields: &mut Fields) -> Option<Vec<AskedIp>> {
+    fields.objects("fixed_ips", |entry| {
+        let subnet = entry.parsed_or_null::<Uuid>("subnet_id", "must be the UUID of a subnet").flatten();
+        let address = entry.parsed_or_null::<IpAddr>("ip_address", "must be an IP address").flatten();
+        Some(AskedIp { subnet: subnet.map(SubnetId), address })
+    })
+}
+
+fn read_security(fields: &mut Fields) -> Option<PortSecurity> {
+    let enabled = fields.flag("port_security_enabled")?;
+    Some(if enabled { PortSecurity::Enforced } else { PortSecurity::Off })
+}
+
+/// OpenStack clients clear the host with an empty text.
+fn read_requested_host(fields: &mut Fields) -> Option<Option<String>> {
+    Some(fields.text_or_null("binding:host_id")?.filter(|host| !host.is_empty()))
+}
+
+fn read_harmless(fields: &mut Fields) {
+    fields.only("security_groups", &[json!([])]);
+    fields.only("allowed_address_pairs", &[json!([])]);
+    fields.only("extra_dhcp_opts", &[json!([])]);
+    fields.only("binding:vnic_type", &[json!("normal")]);
+    fields.only("binding:profile", &[json!({})]);
+    fields.only("qos_policy_id", &[]);
+    fields.only("device_profile", &[]);
+    fields.only("numa_affinity_policy", &[]);
+    fields.only("hints", &[json!({})]);
+    fields.only("dns_domain", &[json!("")]);
+    fields.only("propagate_uplink_status", &[json!(false)]);
+}
+
+/// The whole new set of tags.
+pub(super) fn retag(port: &Port, tags: BTreeSet<String>, if_number: Option<u64>) -> Intent {
+    let labels = LabelsPatch { tags: Some(tags), ..LabelsPatch::default() };
+    Intent::UpdatePort(port.id, PortPatch { if_number, labels, ..PortPatch::default() })
+}
+
+/// Lists ports.
+#[utoipa::path(get, path = "/v2.0/ports", tag = "ports", operation_id = "list_ports",
+    params(super::document::ListParameters),
+    responses((status = 200, body = api::PortList), (status = "default", body = api::NeutronError)))]
+pub(super) async fn list(call: Call) -> Result<Reply, Failure> {
+    page::list::<Ports>(call).await
+}
+
+/// Creates a port, or many, all or none of them, in the envelope `{"ports": [...]}`.
+#[utoipa::path(post, path = "/v2.0/ports", tag = "ports", operation_id = "create_port",
+    request_body = super::document::NewPortBody,
+    responses((status = 201, body = api::PortEnvelope), (status = "default", body = api::NeutronError)))]
+pub(super) async fn create(call: Call, body: Body) -> Result<Reply, Failure> {
+    kind::create::<Ports>(call, body).await
+}
+
+/// Shows a port.
+#[utoipa::path(get, path = "/v2.0/ports/{id}", tag = "ports", operation_id = "show_port",
+    params(("id" = String, Path, description = "Its UUID")),
+    responses((status = 200, body = api::PortEnvelope), (status = "default", body = api::NeutronError)))]
+pub(super) async fn show(call: Call, Path(id): Path<String>) -> Result<Reply, Failure> {
+    kind::show::<Ports>(&call, &id)
+}
+
+/// Changes a port. `If-Match: revision_number=N` makes it conditional.
+#[utoipa::path(put, path = "/v2.0/ports/{id}", tag = "ports", operation_id = "update_port",
+    params(("id" = String, Path, description = "Its UUID")), request_body = super::document::PortBody,
+    responses((status = 200, body = api::PortEnvelope), (status = "default", body = api::NeutronError)))]
+pub(super) async fn update(call: Call, Path(id): Path<String>, body: Body) -> Result<Reply, Failure> {
+    kind::update::<Ports>(call, &id, body).await
+}
+
+/// Deletes a port.
+#[utoipa::path(delete, path = "/v2.0/ports/{id}", tag = "ports", operation_id = "delete_port",
+    params(("id" = String, Path, description = "Its UUID")),
+    responses((status = 204), (status = "default", body = api::NeutronError)))]
+pub(super) async fn delete(call: Call, Path(id): Path<String>) -> Result<Reply, Failure> {
+    kind::delete::<Ports>(call, &id).await
+}

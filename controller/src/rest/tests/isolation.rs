@@ -1,0 +1,198 @@
+//! Proves that one tenant's token opens nothing of another tenant: every route that the document names is tried.
+
+use serde_json::{Value, json};
+use weft_model::intent::{Actor, HostReport, Intent};
+use weft_model::{EncapIps, Snapshot};
+
+use super::Lab;
+
+/// Every operation of the document: `GET /v2.0/networks/{id}`, and whether it needs a token.
+fn operations() -> Vec<(String, bool)> {
+    let document = serde_json::to_value(super::super::openapi()).unwrap();
+    let mut operations = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            if !["get", "put", "post", "delete"].contains(&method.as_str()) {
+                continue;
+            }
+            let is_open = operation.get("security").is_some_and(|security| *security == json!([{}]));
+            operations.push((format!("{} {path}", method.to_uppercase()), !is_open));
+        }
+    }
+    assert!(operations.len() > 35, "the document has all routes: {operations:?}");
+    operations
+}
+
+/// What belongs to the other tenant.
+struct Theirs {
+    network: String,
+    subnet: String,
+    port: String,
+    token: String,
+}
+
+impl Theirs {
+    async fn make(lab: &Lab) -> Theirs {
+        let network = lab.network("blue").await;
+        let subnet = lab.subnet("blue", &network, "10.9.8.0/24").await;
+        let port = lab.port("blue", &network).await;
+        let made = lab.call("admin", "POST /v1/tenants/blue/tokens", json!({"token": {}})).await;
+        assert_eq!(made.status, 201, "{}", made.text);
+        let report = HostReport {
+            id: "host-9".parse().unwrap(),
+            hostname: "secret-host".into(),
+            encap_ips: EncapIps::default(),
+            ovs_version: String::new(),
+            datapath_type: String::new(),
+            interfaces: Vec::new(),
+        };
+        lab.desk.write(Actor::Admin, vec![Intent::ReportHost(report)]).await.unwrap();
+        Theirs { network, subnet, port, token: made.body["id"].as_str().unwrap().to_owned() }
+    }
+
+    /// The paths that a template stands for, with the other tenant's ids in it.
+    fn paths(&self, template: &str) -> Vec<String> {
+        let with_token =
+            template.replace("{token}", &self.token).replace("{tag}", "x").replace("{alias}", "net-mtu");
+        if template.contains("{collection}") {
+            let of = [("networks", &self.network), ("subnets", &self.subnet), ("ports", &self.port)];
+            return of.map(|(c, id)| with_token.replace("{collection}", c).replace("{id}", id)).to_vec();
+        }
+        let id = match template {
+            t if t.contains("/networks/") => self.network.as_str(),
+            t if t.contains("/subnets/") => self.subnet.as_str(),
+            t if t.contains("/ports/") => self.port.as_str(),
+            t if t.contains("/tenants/") => "blue",
+            _ => "host-9",
+        };
+        vec![with_token.replace("{id}", id)]
+    }
+
+    /// Nothing of it may stand in an answer to somebody else.
+    fn check_absent(&self, text: &str, what: &str) {
+        for secret in [&self.network, &self.subnet, &self.port, &self.token, "10.9.8.", "secret-host"] {
+            assert!(!text.contains(secret), "{what} tells {secret}: {text}");
+        }
+    }
+}
+
+/// A body that would do harm: it names the other tenant and its network.
+fn body(line: &str, theirs: &Theirs) -> Value {
+    let (method, path) = line.split_once(' ').unwrap();
+    if method != "POST" && method != "PUT" {
+        return Value::Null;
+    }
+    match path {
+        p if p.ends_with("/tags") => json!({"tags": ["mine"]}),
+        p if p.contains("/tokens") => json!({"token": {"role": "member"}}),
+        p if p.contains("/tenants") => json!({"tenant": {"name": "mine"}}),
+        p if p.contains("/networks") && method == "POST" => {
+            json!({"network": {"name": "mine", "project_id": "blue"}})
+        }
+        p if p.contains("/networks") => json!({"network": {"name": "mine"}}),
+        p if p.contains("/subnets") && method == "POST" => {
+            json!({"subnet": {"network_id": theirs.network, "cidr": "10.1.0.0/24", "ip_version": 4}})
+        }
+        p if p.contains("/subnets") => json!({"subnet": {"name": "mine"}}),
+        p if p.contains("/ports") && method == "POST" => json!({"port": {"network_id": theirs.network}}),
+        p if p.contains("/ports") => json!({"port": {"name": "mine"}}),
+        _ => Value::Null,
+    }
+}
+
+/// Paths in an answer repeat what was asked for; only the rest may not tell anything.
+fn without_request(text: &str, path: &str) -> String {
+    path.split('/').filter(|part| part.len() > 8).fold(text.to_owned(), |text, part| text.replace(part, ""))
+}
+
+#[tokio::test]
+async fn no_route_shows_or_changes_another_tenants_objects() {
+    let lab = Lab::new().await;
+    let theirs = Theirs::make(&lab).await;
+    let before: Snapshot = lab.desk.snapshot();
+    for (operation, needs_token) in operations() {
+        let (method, template) = operation.split_once(' ').unwrap();
+        for path in theirs.paths(template) {
+            for token in ["red", "red-reader"] {
+                let line = format!("{method} {path}");
+                if path == "/metrics" {
+                    continue;
+                }
+                let answer = lab.call(token, &line, body(&line, &theirs)).await;
+                assert!(!answer.status.is_server_error(), "{line}: {}", answer.text);
+                theirs.check_absent(&without_request(&answer.text, &path), &line);
+                let is_specific = template.contains('{') && template != "/v2.0/extensions/{alias}";
+                if is_specific && needs_token {
+                    let expected: &[u16] =
+                        if template.starts_with("/v1/hosts") { &[403] } else { &[403, 404] };
+                    assert!(expected.contains(&answer.status.as_u16()), "{token} {line}: {}", answer.text);
+                }
+            }
+        }
+    }
+    assert_eq!(lab.desk.snapshot(), before, "another tenant changed something");
+}
+
+#[tokio::test]
+async fn every_route_but_the_open_ones_needs_a_valid_token() {
+    let lab = Lab::new().await;
+    let theirs = Theirs::make(&lab).await;
+    let before = lab.desk.snapshot();
+    let mut open = Vec::new();
+    for (operation, needs_token) in operations() {
+        let (method, template) = operation.split_once(' ').unwrap();
+        for path in theirs.paths(template) {
+            for token in ["", "wrong", "Admin"] {
+                let line = format!("{method} {path}");
+                let answer = lab.call(token, &line, body(&line, &theirs)).await;
+                if !needs_token {
+                    assert_eq!(answer.status, 200, "{line}: {}", answer.text);
+                    continue;
+                }
+                assert_eq!(answer.status, 401, "{line}: {}", answer.text);
+                answer.check_problem(&path);
+                assert_eq!(answer.headers["www-authenticate"], "Keystone uri=\"http://weft.test:9696\"");
+                theirs.check_absent(&without_request(&answer.text, &path), &line);
+            }
+        }
+        if !needs_token {
+            open.push(template.to_owned());
+        }
+    }
+    open.sort();
+    assert_eq!(open, ["/", "/healthz", "/metrics", "/openapi.json", "/readyz", "/v2.0"]);
+    assert_eq!(lab.desk.snapshot(), before);
+}
+
+#[tokio::test]
+async fn tokens_end_with_their_time_and_their_tenant() {
+    let lab = Lab::new().await;
+    let request = |scheme: &str| {
+        axum::http::Request::builder()
+            .uri("/v1/whoami")
+            .header("authorization", format!("{scheme} red"))
+            .body(axum::body::Body::empty())
+            .unwrap()
+    };
+    assert_eq!(lab.send(request("Bearer")).await.body["tenant_id"], "red");
+    assert_eq!(lab.send(request("bearer")).await.status, 200);
+    assert_eq!(lab.send(request("Basic")).await.status, 401);
+    let off = json!({"tenant": {"enabled": false}});
+    assert_eq!(lab.call("admin", "PUT /v1/tenants/red", off).await.status, 200);
+    assert_eq!(lab.get("red", "/v2.0/networks").await.status, 401);
+    let past = json!({"token": {"expires_at": "2020-01-01T00:00:00Z"}});
+    assert_eq!(lab.call("admin", "POST /v1/tenants/blue/tokens", past).await.status, 400);
+    let future = json!({"token": {"expires_at": "2999-01-01T00:00:00Z", "role": "reader"}});
+    let made = lab.call("admin", "POST /v1/tenants/blue/tokens", future).await;
+    let secret = made.body["token"].as_str().unwrap().to_owned();
+    assert!(secret.starts_with("weft_"), "{secret}");
+    assert_eq!(lab.get(&secret, "/v1/whoami").await.body["role"], "reader");
+    let listed = lab.get("admin", "/v1/tenants/blue/tokens").await;
+    assert!(!listed.text.contains(&secret), "{}", listed.text);
+    assert_eq!(listed.body["tokens"].as_array().unwrap().len(), 2);
+    let line = format!("DELETE /v1/tenants/blue/tokens/{}", made.body["id"].as_str().unwrap());
+    let elsewhere = line.replace("blue", "red");
+    assert_eq!(lab.call("admin", &elsewhere, Value::Null).await.status, 404);
+    assert_eq!(lab.call("admin", &line, Value::Null).await.status, 204);
+    assert_eq!(lab.get(&secret, "/v1/whoami").await.status, 401);
+}

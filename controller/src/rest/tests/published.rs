@@ -1,0 +1,73 @@
+//! Proves that the OpenAPI document in the repository is the one that is served, and that it says what requests may have.
+
+use serde_json::{Map, Value, json};
+
+use super::Lab;
+
+const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../api/openapi.json");
+
+#[tokio::test]
+async fn the_document_in_the_repository_is_the_one_served() {
+    let lab = Lab::new().await;
+    let served = lab.get("", "/openapi.json").await;
+    let text = format!("{}\n", serde_json::to_string_pretty(&served.body).unwrap());
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(PATH, &text).unwrap();
+    }
+    let kept = std::fs::read_to_string(PATH).unwrap_or_default();
+    assert!(kept == text, "api/openapi.json is not up to date: run this test with UPDATE_GOLDEN=1");
+    assert_eq!(served.body["openapi"], "3.1.0");
+}
+
+/// A value of the type that a schema asks for.
+fn sample(schema: &Value) -> Value {
+    let kind = match &schema["type"] {
+        Value::Array(kinds) => kinds.iter().find(|kind| **kind != "null").cloned().unwrap_or_default(),
+        kind => kind.clone(),
+    };
+    match kind.as_str() {
+        Some("boolean") => json!(true),
+        Some("integer") => json!(4),
+        Some("array") => json!([]),
+        _ => json!("x"),
+    }
+}
+
+#[tokio::test]
+async fn every_field_that_the_document_offers_is_known_to_the_server() {
+    let lab = Lab::new().await;
+    let document = serde_json::to_value(super::super::openapi()).unwrap();
+    let network = lab.call("admin", "POST /v2.0/networks", json!({"network": {"project_id": "red"}})).await;
+    let network = network.created("network");
+    let subnet = lab.subnet("red", &network, "10.0.0.0/24").await;
+    let port = lab.port("red", &network).await;
+    let cases = [
+        ("NetworkCreate", "network", "POST /v2.0/networks".to_owned()),
+        ("NetworkUpdate", "network", format!("PUT /v2.0/networks/{network}")),
+        ("SubnetCreate", "subnet", "POST /v2.0/subnets".into()),
+        ("SubnetUpdate", "subnet", format!("PUT /v2.0/subnets/{subnet}")),
+        ("PortCreate", "port", "POST /v2.0/ports".into()),
+        ("PortUpdate", "port", format!("PUT /v2.0/ports/{port}")),
+        ("TenantCreate", "tenant", "POST /v1/tenants".into()),
+        ("TenantUpdate", "tenant", "PUT /v1/tenants/red".into()),
+        ("TokenCreate", "token", "POST /v1/tenants/red/tokens".into()),
+    ];
+    for (schema, one, line) in cases {
+        let properties = document["components"]["schemas"][schema]["properties"].as_object().unwrap();
+        let mut body: Map<String, Value> =
+            properties.iter().map(|(name, schema)| (name.clone(), sample(schema))).collect();
+        // One field that no schema has makes sure that nothing is created, whatever the samples are.
+        body.insert("unheard_of".into(), json!(1));
+        let answer = lab.call("admin", &line, json!({ one: body })).await;
+        let unknown: Vec<&str> = answer.body["errors"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|error| {
+                error["reason"] == "is not an attribute" || error["reason"] == "cannot be set here"
+            })
+            .map(|error| error["field"].as_str().unwrap())
+            .collect();
+        assert_eq!(unknown, ["unheard_of"], "{schema}: {}", answer.text);
+    }
+}
