@@ -10,6 +10,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
+use weft_openflow::text::parse_flow;
 use weft_openflow::{Action, GroupId, Instruction, Match, MeterId, Reader, Writer, canonical_instructions};
 
 /// An Open vSwitch without a kernel and without root, in a directory of its own.
@@ -217,7 +218,11 @@ fn a_dump_equals_what_was_sent() {
     assert!(errors.is_empty(), "{} refused, such as {}", errors.len(), explain(&errors[0]));
     let dumped = connection.dump();
     assert_eq!(dumped.len(), flows.len());
-    for (cookie, (matches, instructions)) in (0..).zip(&flows) {
+    assert_same(&flows, &dumped);
+}
+
+fn assert_same(flows: &[Flow], dumped: &BTreeMap<u64, Flow>) {
+    for (cookie, (matches, instructions)) in (0..).zip(flows) {
         let (their_matches, their_instructions) = &dumped[&cookie];
         assert_eq!(
             matches.canonical_bytes(),
@@ -230,4 +235,45 @@ fn a_dump_equals_what_was_sent() {
             "{matches}"
         );
     }
+}
+
+/// Flows such as a virtual network is made of: answers to ARP and neighbour solicitations, tracking,
+/// questions to the controller, and matches that can be written in more than one way.
+const PIPELINE: &[&str] = &[
+    "arp,arp_op=1,arp_tpa=10.0.0.1,reg0=5 actions=move:eth_src->eth_dst,set_field:02:00:00:00:00:01->eth_src,\
+     set_field:2->arp_op,move:arp_sha->arp_tha,move:arp_spa->arp_tpa,set_field:02:00:00:00:00:01->arp_sha,\
+     set_field:10.0.0.1->arp_spa,output:in_port",
+    "icmp6,icmp_type=135,icmp_code=0,nd_target=fe80::1,reg0=0x5/0xff actions=move:ipv6_src->ipv6_dst,\
+     set_field:fe80::1->ipv6_src,set_field:136->icmpv6_type,set_field:2->nd_options_type,\
+     set_field:0xe0000000->nd_reserved,resubmit(,9)",
+    "icmp6,icmp_type=136,icmp_code=0 actions=set_field:02:00:00:00:00:01->nd_tll,in_port",
+    "icmp6,icmp_type=135,icmp_code=0,nd_sll=02:00:00:00:00:01 actions=goto_table:3",
+    "udp,tp_src=68,tp_dst=67 actions=controller(userdata=01.02.03.04,pause,id=3),note:77.65.66.74",
+    "tun_id=0xffffff,in_port=1001,dl_dst=02:00:00:00:00:09 actions=move:tun_id[0..23]->reg0[0..23],\
+     set_field:0x1->reg10,set_field:0x10/0xf0->reg5,goto_table:60",
+    "ip,ct_state=-trk actions=ct(table=4,zone=reg6[0..15])",
+    "ip,ct_state=+trk+new,reg7=3 actions=ct(commit,zone=reg6[0..15],exec(set_field:1->ct_mark)),goto_table:7",
+    "tcp,nw_src=10.0.0.0/8,tp_dst=0x50/0xfff0,nw_tos=32,nw_ecn=1,nw_ttl=64,tcp_flags=+syn-ack,nw_frag=no actions=drop",
+    "ipv6,ipv6_src=2001:db8::/32,ipv6_label=0x5/0xf actions=dec_ttl,clone(output:1,output:2),group:7",
+    "dl_vlan=5,dl_vlan_pcp=3 actions=pop_vlan,NORMAL",
+    "vlan_tci=0x1000/0x1000 actions=push_vlan:0x8100,set_field:4101->vlan_vid,output:1",
+    "xreg1=0x500000000,xxreg3=5,metadata=0x5/0xff actions=write_actions(group:7),write_metadata:7/7",
+    "dl_dst=01:00:00:00:00:00/01:00:00:00:00:00 actions=",
+    "actions=learn(table=5,NXM_OF_ETH_DST[]=NXM_OF_ETH_SRC[],load:NXM_NX_REG1[]->NXM_NX_REG2[])",
+];
+
+#[test]
+fn the_flows_of_a_pipeline_come_back() {
+    let switch = Switch::start("pipeline");
+    switch.ofctl(&["add-group", "group_id=7,type=all,bucket=output:1"]);
+    let read = |text: &&str| parse_flow(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+    let flows: Vec<Flow> = PIPELINE.iter().map(read).map(|flow| (flow.matches, flow.instructions)).collect();
+    let mut connection = Connection::open(&switch.dir);
+    let errors = connection.add(&flows);
+    assert!(
+        errors.is_empty(),
+        "{:?}",
+        errors.iter().map(|(xid, _)| PIPELINE[*xid as usize]).collect::<Vec<_>>()
+    );
+    assert_same(&flows, &connection.dump());
 }
