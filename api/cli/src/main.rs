@@ -1,2 +1,107 @@
-//! (room under construction)
-fn main() {}
+//! The `weft` command: what a person asks of a Weft controller. One file for each noun; this one only picks.
+
+mod failure;
+mod host;
+mod join;
+mod network;
+mod output;
+mod picture;
+mod port;
+mod progress;
+mod session;
+mod show;
+mod spelling;
+mod subnet;
+mod tenant;
+#[cfg(test)]
+mod tests;
+mod token;
+mod verbs;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
+
+use failure::Failure;
+use session::{Options, Session};
+
+/// Tenant networks over Open vSwitch: asks and tells the Weft controller.
+///
+/// Objects are named by id or, where it is unique, by name. Exit code 0: done; 1: the controller refused, or could not be
+/// reached, or the time was up; 2: the command line is wrong. Data goes to standard output, everything else to
+/// standard error.
+#[derive(Debug, Parser)]
+#[command(name = "weft", version, max_term_width = 100)]
+struct Cli {
+    #[command(flatten)]
+    options: Options,
+    #[command(subcommand)]
+    noun: Noun,
+}
+
+#[derive(Debug, Subcommand)]
+enum Noun {
+    /// The owners of networks and ports.
+    #[command(subcommand)]
+    Tenant(tenant::Command),
+    /// Broadcast domains of ports on any hosts.
+    #[command(subcommand)]
+    Network(network::Command),
+    /// The addresses that ports of a network may have.
+    #[command(subcommand)]
+    Subnet(subnet::Command),
+    /// A tenant's attachment points.
+    #[command(subcommand)]
+    Port(port::Command),
+    /// The machines that joined.
+    #[command(subcommand)]
+    Host(host::Command),
+    /// What tenants show to be let in.
+    #[command(subcommand)]
+    Token(token::Command),
+    /// The whole picture at a glance.
+    Show(show::Show),
+    /// Wait until a revision is in force on every switch that it concerns.
+    Applied(progress::Applied),
+    /// Who the token speaks for.
+    Whoami,
+    /// Versions of this command and of the controller.
+    Version,
+    /// Write a completion script for a shell: `weft completions bash > /etc/bash_completion.d/weft`.
+    Completions {
+        /// Which shell.
+        shell: Shell,
+    },
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let Err(failure) = run(Cli::parse()).await else { return ExitCode::SUCCESS };
+    if let Some(message) = failure.message() {
+        eprintln!("{message}");
+    }
+    ExitCode::from(failure.code())
+}
+
+async fn run(cli: Cli) -> Result<(), Failure> {
+    if let Noun::Completions { shell } = cli.noun {
+        let mut script = Vec::new();
+        clap_complete::generate(shell, &mut Cli::command(), "weft", &mut script);
+        return output::write(&String::from_utf8_lossy(&script));
+    }
+    let session = Session::open(&cli.options)?;
+    match cli.noun {
+        Noun::Tenant(command) => tenant::run(&session, command).await,
+        Noun::Network(command) => network::run(&session, command).await,
+        Noun::Subnet(command) => subnet::run(&session, command).await,
+        Noun::Port(command) => port::run(&session, command).await,
+        Noun::Host(command) => host::run(&session, command).await,
+        Noun::Token(command) => token::run(&session, command).await,
+        Noun::Show(wish) => show::run(&session, &wish).await,
+        Noun::Applied(wanted) => progress::applied(&session, &wanted).await,
+        Noun::Whoami => progress::whoami(&session).await,
+        Noun::Version => progress::version(&session).await,
+        Noun::Completions { .. } => Ok(()),
+    }
+}

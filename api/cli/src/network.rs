@@ -1,0 +1,200 @@
+//! `weft network`: broadcast domains of ports on any hosts.
+
+use clap::{Args, Subcommand, ValueEnum};
+use weft_api::{Network, NetworkCreate, NetworkUpdate};
+use weft_client::{Client, Collection};
+
+use crate::failure::Failure;
+use crate::output::or_dash;
+use crate::session::{Names, Noun, Session};
+use crate::spelling::{either, replaced};
+use crate::verbs::{self, Listing, Many, One, called};
+
+/// What can be done with networks.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// List networks.
+    List(Listing),
+    /// Show one network.
+    Show(One),
+    /// Create a network.
+    Create(Create),
+    /// Change a network.
+    Set(Set),
+    /// Delete networks and their subnets. One that still has ports is refused.
+    Delete(Many),
+}
+
+/// How packets of a network travel between hosts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Encap {
+    /// RFC 7348.
+    Vxlan,
+    /// RFC 8926.
+    Geneve,
+    /// RFC 7637 (with the key as VNI).
+    Gre,
+}
+
+impl Encap {
+    fn word(self) -> String {
+        match self {
+            Encap::Vxlan => "vxlan",
+            Encap::Geneve => "geneve",
+            Encap::Gre => "gre",
+        }
+        .to_owned()
+    }
+}
+
+/// A network to create.
+#[derive(Debug, Args)]
+pub struct Create {
+    /// What to call it.
+    name: String,
+    /// The largest IP packet of its workloads, in bytes; at most what the underlay carries, which is the default.
+    #[arg(long, value_name = "BYTES")]
+    mtu: Option<u32>,
+    /// How its packets travel between hosts; administrators only.
+    #[arg(long, value_enum)]
+    encap: Option<Encap>,
+    /// Its virtual network identifier, 1 to 16777215; administrators only.
+    #[arg(long, value_name = "NUMBER")]
+    vni: Option<u32>,
+    /// Let its ports send with any source unless they say otherwise.
+    #[arg(long)]
+    no_port_security: bool,
+    /// Let no port send or receive until it is enabled.
+    #[arg(long)]
+    disable: bool,
+    /// Free text.
+    #[arg(long, value_name = "TEXT")]
+    description: Option<String>,
+    /// The DNS domain of its ports' names.
+    #[arg(long, value_name = "DOMAIN")]
+    dns_domain: Option<String>,
+    /// A label; may be repeated.
+    #[arg(long, value_name = "TAG")]
+    tag: Vec<String>,
+}
+
+/// Changes to a network.
+#[derive(Debug, Args)]
+pub struct Set {
+    #[command(flatten)]
+    one: One,
+    /// A new name.
+    #[arg(long)]
+    name: Option<String>,
+    /// A new free text.
+    #[arg(long, value_name = "TEXT")]
+    description: Option<String>,
+    /// The largest IP packet of its workloads, in bytes.
+    #[arg(long, value_name = "BYTES")]
+    mtu: Option<u32>,
+    /// Check the sources of ports made from now on.
+    #[arg(long, conflicts_with = "no_port_security")]
+    port_security: bool,
+    /// Do not check the sources of ports made from now on.
+    #[arg(long)]
+    no_port_security: bool,
+    /// Let its ports send and receive.
+    #[arg(long, conflicts_with = "disable")]
+    enable: bool,
+    /// Let no port send or receive.
+    #[arg(long)]
+    disable: bool,
+    /// The DNS domain of its ports' names.
+    #[arg(long, value_name = "DOMAIN", conflicts_with = "no_dns_domain")]
+    dns_domain: Option<String>,
+    /// No DNS domain any more.
+    #[arg(long)]
+    no_dns_domain: bool,
+    /// Labels instead of the present ones.
+    #[arg(long, value_name = "TAG", conflicts_with = "no_tag")]
+    tag: Vec<String>,
+    /// No labels any more.
+    #[arg(long)]
+    no_tag: bool,
+}
+
+/// Runs one of the commands.
+///
+/// # Errors
+/// What the API says.
+pub async fn run(session: &Session, command: Command) -> Result<(), Failure> {
+    match command {
+        Command::List(listing) => verbs::list::<Network>(session, listing.query(vec![])).await,
+        Command::Show(one) => verbs::show::<Network>(session, &one).await,
+        Command::Create(new) => {
+            let body = NetworkCreate { project_id: session.project().await?, ..new.body() };
+            session.show_written(session.client.networks().create(&body).await?).await
+        }
+        Command::Set(set) => verbs::set::<Network>(session, &set.one, set.body(), set.tags()).await,
+        Command::Delete(many) => verbs::delete::<Network>(session, &many.objects).await,
+    }
+}
+
+impl Create {
+    fn body(self) -> NetworkCreate {
+        NetworkCreate {
+            name: Some(self.name),
+            description: self.description,
+            project_id: None,
+            admin_state_up: self.disable.then_some(false),
+            mtu: self.mtu,
+            port_security_enabled: self.no_port_security.then_some(false),
+            dns_domain: self.dns_domain,
+            provider_network_type: self.encap.map(Encap::word),
+            provider_segmentation_id: self.vni,
+            tags: replaced(&self.tag, false),
+        }
+    }
+}
+
+impl Set {
+    fn body(&self) -> NetworkUpdate {
+        NetworkUpdate {
+            name: self.name.clone(),
+            description: self.description.clone(),
+            admin_state_up: either(self.enable, self.disable),
+            mtu: self.mtu,
+            port_security_enabled: either(self.port_security, self.no_port_security),
+            dns_domain: self.dns_domain.clone().or(self.no_dns_domain.then(String::new)),
+        }
+    }
+
+    fn tags(&self) -> Option<Vec<String>> {
+        replaced(&self.tag, self.no_tag)
+    }
+}
+
+impl Noun for Network {
+    const NOUN: &'static str = "network";
+    const IS_OWNED: bool = true;
+    const COLUMNS: &'static [&'static str] = &["ID", "NAME", "TENANT", "MTU", "ENCAP", "VNI", "SUBNETS"];
+
+    fn all(client: &Client) -> Collection<'_, Network> {
+        client.networks()
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn owner(&self) -> Option<&str> {
+        Some(&self.project_id)
+    }
+
+    fn row(&self, names: &Names) -> Vec<String> {
+        vec![
+            self.id.clone(),
+            or_dash(&self.name),
+            called(names, &self.project_id),
+            self.mtu.to_string(),
+            or_dash(self.provider_network_type.as_deref().unwrap_or_default()),
+            self.provider_segmentation_id.map_or_else(|| "-".to_owned(), |vni| vni.to_string()),
+            self.subnets.len().to_string(),
+        ]
+    }
+}

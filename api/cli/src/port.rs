@@ -1,0 +1,281 @@
+//! `weft port`: a tenant's attachment points.
+
+use clap::{Args, Subcommand};
+use weft_api::{FixedIpAsked, Network, Port, PortCreate, PortUpdate, Subnet};
+use weft_client::{Client, Collection};
+
+use crate::failure::Failure;
+use crate::output::or_dash;
+use crate::session::{Names, Noun, Session};
+use crate::spelling::{AddressAsked, either, replaced};
+use crate::verbs::{self, Listing, Many, One, called};
+
+/// What can be done with ports.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// List ports.
+    List(List),
+    /// Show one port.
+    Show(One),
+    /// Create a port.
+    Create(Create),
+    /// Change a port.
+    Set(Set),
+    /// Delete ports.
+    Delete(Many),
+}
+
+/// Which ports to list.
+#[derive(Debug, Args)]
+pub struct List {
+    #[command(flatten)]
+    listing: Listing,
+    /// Only those of this network.
+    #[arg(long, value_name = "ID|NAME")]
+    network: Option<String>,
+    /// Only those on this host; administrators only.
+    #[arg(long, value_name = "ID")]
+    host: Option<String>,
+    /// Only those with this status: ACTIVE or DOWN.
+    #[arg(long)]
+    status: Option<String>,
+    /// Only those of this user.
+    #[arg(long, value_name = "TEXT")]
+    device: Option<String>,
+    /// Only the one with this MAC address.
+    #[arg(long, value_name = "ADDRESS")]
+    mac: Option<String>,
+}
+
+/// A port to create.
+#[derive(Debug, Args)]
+pub struct Create {
+    /// What to call it.
+    name: Option<String>,
+    /// The network it belongs to.
+    #[arg(long, value_name = "ID|NAME")]
+    network: String,
+    /// Its Ethernet address; made up when not given.
+    #[arg(long, value_name = "ADDRESS")]
+    mac: Option<String>,
+    /// An address: ADDRESS, subnet=SUBNET or subnet=SUBNET,ip=ADDRESS; may be repeated. One of each family that the
+    /// network has when not given.
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "no_ip")]
+    ip: Vec<AddressAsked>,
+    /// No addresses at all.
+    #[arg(long)]
+    no_ip: bool,
+    /// What uses the port.
+    #[arg(long, value_name = "TEXT")]
+    device: Option<String>,
+    /// Which kind of user.
+    #[arg(long, value_name = "TEXT")]
+    device_owner: Option<String>,
+    /// Its host name for DNS.
+    #[arg(long, value_name = "NAME")]
+    dns_name: Option<String>,
+    /// The host it is meant for, as a hint; administrators only.
+    #[arg(long, value_name = "ID")]
+    host: Option<String>,
+    /// Check its sources whatever its network says.
+    #[arg(long, conflicts_with = "no_port_security")]
+    port_security: bool,
+    /// Let it send with any source.
+    #[arg(long)]
+    no_port_security: bool,
+    /// Let it neither send nor receive until it is enabled.
+    #[arg(long)]
+    disable: bool,
+    /// Free text.
+    #[arg(long, value_name = "TEXT")]
+    description: Option<String>,
+    /// A label; may be repeated.
+    #[arg(long, value_name = "TAG")]
+    tag: Vec<String>,
+}
+
+/// Changes to a port. Lists that are given replace the present ones.
+#[derive(Debug, Args)]
+pub struct Set {
+    #[command(flatten)]
+    one: One,
+    /// A new name.
+    #[arg(long)]
+    name: Option<String>,
+    /// A new free text.
+    #[arg(long, value_name = "TEXT")]
+    description: Option<String>,
+    /// Its Ethernet address.
+    #[arg(long, value_name = "ADDRESS")]
+    mac: Option<String>,
+    /// An address: ADDRESS, subnet=SUBNET or subnet=SUBNET,ip=ADDRESS; may be repeated.
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "no_ip")]
+    ip: Vec<AddressAsked>,
+    /// No addresses any more.
+    #[arg(long)]
+    no_ip: bool,
+    /// What uses the port.
+    #[arg(long, value_name = "TEXT", conflicts_with = "no_device")]
+    device: Option<String>,
+    /// Nothing uses the port any more.
+    #[arg(long)]
+    no_device: bool,
+    /// Which kind of user.
+    #[arg(long, value_name = "TEXT")]
+    device_owner: Option<String>,
+    /// Its host name for DNS.
+    #[arg(long, value_name = "NAME", conflicts_with = "no_dns_name")]
+    dns_name: Option<String>,
+    /// No host name any more.
+    #[arg(long)]
+    no_dns_name: bool,
+    /// The host it is meant for, as a hint; administrators only.
+    #[arg(long, value_name = "ID", conflicts_with = "no_host")]
+    host: Option<String>,
+    /// Meant for any host.
+    #[arg(long)]
+    no_host: bool,
+    /// Check its sources.
+    #[arg(long, conflicts_with = "no_port_security")]
+    port_security: bool,
+    /// Let it send with any source.
+    #[arg(long)]
+    no_port_security: bool,
+    /// Let it send and receive.
+    #[arg(long, conflicts_with = "disable")]
+    enable: bool,
+    /// Let it neither send nor receive.
+    #[arg(long)]
+    disable: bool,
+    /// Labels instead of the present ones.
+    #[arg(long, value_name = "TAG", conflicts_with = "no_tag")]
+    tag: Vec<String>,
+    /// No labels any more.
+    #[arg(long)]
+    no_tag: bool,
+}
+
+/// Runs one of the commands.
+///
+/// # Errors
+/// What the API says.
+pub async fn run(session: &Session, command: Command) -> Result<(), Failure> {
+    match command {
+        Command::List(list) => {
+            let network = verbs::network_filter(session, list.network.as_deref()).await?;
+            let query = list.listing.query(network.into_iter().chain(list.filters()).collect());
+            verbs::list::<Port>(session, query).await
+        }
+        Command::Show(one) => verbs::show::<Port>(session, &one).await,
+        Command::Create(new) => {
+            let network_id = session.id::<Network>(&new.network).await?;
+            let addresses = asked(session, replaced(&new.ip, new.no_ip)).await?;
+            let body = new.body(network_id, addresses);
+            session.show_written(session.client.ports().create(&body).await?).await
+        }
+        Command::Set(set) => {
+            let fixed_ips = asked(session, replaced(&set.ip, set.no_ip)).await?;
+            let body = PortUpdate { fixed_ips, ..set.body() };
+            verbs::set::<Port>(session, &set.one, body, replaced(&set.tag, set.no_tag)).await
+        }
+        Command::Delete(many) => verbs::delete::<Port>(session, &many.objects).await,
+    }
+}
+
+/// Turns names of subnets into their ids.
+async fn asked(
+    session: &Session,
+    addresses: Option<Vec<AddressAsked>>,
+) -> Result<Option<Vec<FixedIpAsked>>, Failure> {
+    let Some(addresses) = addresses else { return Ok(None) };
+    let mut asked = Vec::with_capacity(addresses.len());
+    for AddressAsked { subnet, address } in addresses {
+        let subnet_id = match subnet {
+            Some(text) => Some(session.id::<Subnet>(&text).await?),
+            None => None,
+        };
+        asked.push(FixedIpAsked { subnet_id, ip_address: address });
+    }
+    Ok(Some(asked))
+}
+
+impl List {
+    fn filters(&self) -> Vec<(&'static str, String)> {
+        let given = [
+            ("binding:host_id", &self.host),
+            ("status", &self.status),
+            ("device_id", &self.device),
+            ("mac_address", &self.mac),
+        ];
+        given.into_iter().filter_map(|(field, value)| Some((field, value.clone()?))).collect()
+    }
+}
+
+impl Create {
+    fn body(self, network_id: String, fixed_ips: Option<Vec<FixedIpAsked>>) -> PortCreate {
+        PortCreate {
+            network_id,
+            name: self.name,
+            description: self.description,
+            // The network's tenant is the only one it can have.
+            project_id: None,
+            admin_state_up: self.disable.then_some(false),
+            mac_address: self.mac,
+            fixed_ips,
+            port_security_enabled: either(self.port_security, self.no_port_security),
+            device_id: self.device,
+            device_owner: self.device_owner,
+            dns_name: self.dns_name,
+            binding_host_id: self.host,
+            tags: replaced(&self.tag, false),
+        }
+    }
+}
+
+impl Set {
+    fn body(&self) -> PortUpdate {
+        PortUpdate {
+            name: self.name.clone(),
+            description: self.description.clone(),
+            admin_state_up: either(self.enable, self.disable),
+            mac_address: self.mac.clone(),
+            fixed_ips: None,
+            port_security_enabled: either(self.port_security, self.no_port_security),
+            device_id: self.device.clone().or(self.no_device.then(String::new)),
+            device_owner: self.device_owner.clone().or(self.no_device.then(String::new)),
+            dns_name: self.dns_name.clone().or(self.no_dns_name.then(String::new)),
+            binding_host_id: self.host.clone().map(Some).or(self.no_host.then_some(None)),
+        }
+    }
+}
+
+impl Noun for Port {
+    const NOUN: &'static str = "port";
+    const IS_OWNED: bool = true;
+    const COLUMNS: &'static [&'static str] = &["ID", "NAME", "NETWORK", "MAC", "ADDRESSES", "HOST", "STATUS"];
+
+    fn all(client: &Client) -> Collection<'_, Port> {
+        client.ports()
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn owner(&self) -> Option<&str> {
+        Some(&self.project_id)
+    }
+
+    fn row(&self, names: &Names) -> Vec<String> {
+        let addresses: Vec<&str> = self.fixed_ips.iter().map(|ip| ip.ip_address.as_str()).collect();
+        vec![
+            self.id.clone(),
+            or_dash(&self.name),
+            called(names, &self.network_id),
+            self.mac_address.clone(),
+            or_dash(&addresses.join(",")),
+            or_dash(self.binding_host_id.as_deref().unwrap_or_default()),
+            self.status.clone(),
+        ]
+    }
+}
