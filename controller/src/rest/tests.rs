@@ -8,6 +8,7 @@ mod malformed;
 mod operators;
 mod pages;
 mod published;
+mod refusals;
 mod wire;
 
 use axum::Router;

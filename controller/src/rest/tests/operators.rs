@@ -21,7 +21,7 @@ async fn tenants_are_made_changed_and_removed_by_administrators() {
     let changed =
         lab.call("admin", &format!("PUT /v1/tenants/{id}"), json!({"tenant": {"name": "lime"}})).await;
     assert_eq!(changed.body["tenant"]["name"], "lime");
-    assert_eq!(ids(&lab.get("admin", "/v1/tenants?name=lime").await.body["tenants"]), [id.clone()]);
+    assert_eq!(ids(&lab.get("admin", "/v1/tenants?name=lime").await.body["tenants"]), [id.as_str()]);
     assert_eq!(ids(&lab.get("red", "/v1/tenants").await.body["tenants"]), ["red"]);
     let body = json!({"network": {"project_id": id}});
     let network = lab.call("admin", "POST /v2.0/networks", body).await.created("network");
