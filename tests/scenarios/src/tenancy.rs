@@ -81,24 +81,27 @@ impl<'a> Tenancy<'a> {
 
     /// A port with addresses that the controller chooses.
     pub fn port(&self, network: &Network, name: &str) -> Result<Port> {
-        let new = PortCreate {
-            network_id: network.id.clone(),
-            name: Some(name.to_owned()),
-            ..PortCreate::default()
-        };
-        Ok(self.site.wait(self.client.ports().create(&new))?.value)
+        self.port_from(Tenancy::new_port(network, name))
     }
 
     /// A port with these addresses.
     pub fn port_at(&self, network: &Network, name: &str, addresses: &[&str]) -> Result<Port> {
-        let asked =
-            |address: &&str| FixedIpAsked { ip_address: Some((*address).to_owned()), subnet_id: None };
-        let new = PortCreate {
-            network_id: network.id.clone(),
-            name: Some(name.to_owned()),
-            fixed_ips: Some(addresses.iter().map(asked).collect()),
-            ..PortCreate::default()
-        };
+        self.port_from(PortCreate { fixed_ips: Some(asked(addresses)), ..Tenancy::new_port(network, name) })
+    }
+
+    /// What a port is made from, for those who want to add to it.
+    pub fn new_port(network: &Network, name: &str) -> PortCreate {
+        PortCreate { network_id: network.id.clone(), name: Some(name.to_owned()), ..PortCreate::default() }
+    }
+
+    /// A port as asked for.
+    pub fn port_from(&self, new: PortCreate) -> Result<Port> {
         Ok(self.site.wait(self.client.ports().create(&new))?.value)
     }
+}
+
+/// Exactly these addresses, from whichever subnets they belong to.
+pub fn asked(addresses: &[&str]) -> Vec<FixedIpAsked> {
+    let one = |address: &&str| FixedIpAsked { ip_address: Some((*address).to_owned()), subnet_id: None };
+    addresses.iter().map(one).collect()
 }
