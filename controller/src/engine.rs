@@ -3,7 +3,7 @@
 //! It runs at its own pace: whatever has arrived is drained, then everything is done in one pass. It performs no I/O
 //! itself; sessions do, at the ends of bounded channels.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -11,7 +11,8 @@ use bytes::Bytes;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
-use weft_compiler::{TunnelPort, TunnelSettings, tunnels};
+use weft_compiler::tunnels::tunnel_name;
+use weft_compiler::{Link, TunnelPort, TunnelSettings, tunnel, tunnels};
 use weft_distributor::{Answer, Distributor, Installed, ReadFrom, ReadId, SessionId, Transmit, Tuning};
 use weft_model::{HostId, HostIndex, Revision, Snapshot};
 
@@ -145,7 +146,7 @@ pub async fn run(parts: Parts, stop: CancellationToken) {
         // Commits first: an event may speak of a host that the newest commit introduced.
         if let Some(commit) = feed.take() {
             let concerned = engine.distributor.handle_commit(commit.snapshot, &commit.touched);
-            concerned.hosts.into_iter().for_each(|host| engine.want_tunnels(host));
+            engine.change_tunnels(&concerned.links);
             engine.forget_gone();
         }
         batch.drain(..).for_each(|event| engine.handle(event));
@@ -317,20 +318,50 @@ impl Engine {
         }
     }
 
-    /// Tells a host's OVSDB session which tunnels it should have, if that is news.
+    /// Tells a host's new OVSDB session which tunnels it should have.
     fn want_tunnels(&mut self, index: HostIndex) {
         let snapshot = self.distributor.snapshot();
         let Some(id) = snapshot.host_by_index(index).map(|host| host.id.clone()) else { return };
-        let Some(link) = self.ovsdb.get(&id) else { return };
         let wanted = tunnels(&id, snapshot, &self.tunnels);
-        let same =
-            link.wanted.borrow().as_ref().is_some_and(|had| had.tunnels == wanted && had.index == index);
-        if same {
+        self.want(index, &id, wanted);
+    }
+
+    /// Tells hosts' OVSDB sessions about the tunnels that a commit may have changed; it costs what changed.
+    fn change_tunnels(&mut self, links: &BTreeSet<Link>) {
+        let mut by_host: BTreeMap<HostIndex, Vec<Link>> = BTreeMap::new();
+        for link in links {
+            by_host.entry(link.host).or_default().push(*link);
+        }
+        for (index, links) in by_host {
+            let snapshot = self.distributor.snapshot();
+            let Some(id) = snapshot.host_by_index(index).map(|host| host.id.clone()) else { continue };
+            let had = self.ovsdb.get(&id).and_then(|session| session.wanted.borrow().clone());
+            let Some(had) = had.filter(|had| had.index == index) else {
+                // Not connected, or a host that came back under another number: it gets all of them.
+                self.want_tunnels(index);
+                continue;
+            };
+            let mut wanted = had.tunnels.clone();
+            for link in links {
+                match tunnel(link, snapshot, &self.tunnels) {
+                    Some(port) => drop(wanted.insert(port.name.clone(), port)),
+                    None => drop(wanted.remove(&tunnel_name(link.encap, link.peer))),
+                }
+            }
+            self.want(index, &id, wanted);
+        }
+    }
+
+    /// Hands a host's OVSDB session what is wanted, if that is news. The newest wins.
+    fn want(&mut self, index: HostIndex, id: &HostId, tunnels: BTreeMap<String, TunnelPort>) {
+        let Some(session) = self.ovsdb.get(id) else { return };
+        let had = session.wanted.borrow().clone();
+        if had.is_some_and(|had| had.tunnels == tunnels && had.index == index) {
             return;
         }
-        let revision = snapshot.revision();
-        link.wanted.send_replace(Some(Arc::new(Wanted { revision, index, tunnels: wanted })));
-        self.ovsdb_owed.insert(id, revision);
+        let revision = self.distributor.snapshot().revision();
+        session.wanted.send_replace(Some(Arc::new(Wanted { revision, index, tunnels })));
+        self.ovsdb_owed.insert(id.clone(), revision);
         self.report(index);
     }
 

@@ -79,8 +79,14 @@ pub struct Fleet {
 }
 
 impl Fleet {
-    /// How far `revision` has got.
-    pub fn applied(&self, revision: Revision) -> AppliedReport {
+    /// How far `revision` has got on every host, or on the one that is named.
+    pub fn applied(&self, revision: Revision, only: Option<&HostId>) -> AppliedReport {
+        if let Some(host) = only {
+            let confirmed = self.confirmed(host);
+            let applied = confirmed >= revision;
+            let pending = if applied { Vec::new() } else { vec![host.clone()] };
+            return AppliedReport { revision: confirmed, applied, pending };
+        }
         let behind = self.owed.iter().filter(|(_, owed)| **owed <= revision).map(|(host, _)| host);
         let unknown = self.unseen.keys().filter(|_| revision <= self.start);
         let pending: BTreeSet<HostId> = behind.chain(unknown).cloned().collect();
@@ -144,13 +150,13 @@ impl Board {
             && snapshot.network(&record.network).is_some_and(|network| network.admin_up)
     }
 
-    /// Waits until `revision` is in force on every switch concerned, or until the time is up.
-    pub async fn applied(&self, revision: Revision, timeout: Duration) -> AppliedReport {
+    /// Waits until `revision` is in force on every switch concerned (or on the one that is named), or until the time is up.
+    pub async fn applied(&self, revision: Revision, only: Option<HostId>, timeout: Duration) -> AppliedReport {
         let mut fleet = self.fleet.clone();
-        let reached = fleet.wait_for(|fleet| fleet.applied(revision).applied);
+        let reached = fleet.wait_for(|fleet| fleet.applied(revision, only.as_ref()).applied);
         // Time is up or the engine is gone: say how far it got.
         drop(tokio::time::timeout(timeout, reached).await);
-        self.fleet.borrow().applied(revision)
+        self.fleet.borrow().applied(revision, only.as_ref())
     }
 
     /// True once the engine runs.

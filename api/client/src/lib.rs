@@ -86,6 +86,17 @@ impl Client {
         Ok(request.send::<Applied>().await?.value)
     }
 
+    /// Like [`Client::applied`], but only one host counts. For administrators.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn applied_on(&self, host: &str, revision: u64, timeout: Duration) -> Result<Applied, ClientError> {
+        let (revision, seconds) = (revision.to_string(), timeout.as_secs().to_string());
+        let query = [("revision", revision), ("timeout", seconds), ("host", host.to_owned())];
+        let request = self.transport.get(&["v1", "applied"], &query).patience(timeout + APPLIED_SLACK);
+        Ok(request.send::<Applied>().await?.value)
+    }
+
     /// Who the token speaks for.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use weft_api as api;
-use weft_model::Revision;
+use weft_model::{HostId, Revision};
 
 use super::call::{Api, Call, Reply};
 use super::failure::Failure;
@@ -20,6 +20,7 @@ const WAIT_MAX: u64 = 300;
 /// the same, with `applied` false.
 #[utoipa::path(get, path = "/v1/applied", tag = "progress", operation_id = "applied",
     params(("revision" = Option<u64>, Query, description = "Which revision; the newest one when absent"),
+        ("host" = Option<String>, Query, description = "Only this host counts (administrators)"),
         ("timeout" = Option<u64>, Query, description = "How long to wait, 0 to 300 seconds; 30 when absent")),
     responses((status = 200, body = api::Applied),
         (status = "default", body = api::Problem, content_type = "application/problem+json")))]
@@ -30,7 +31,12 @@ pub(super) async fn applied(call: Call) -> Result<Reply, Failure> {
     if revision > newest {
         return Err(Failure::field("revision", format!("must not be after the newest one, {newest}")));
     }
-    let report = call.view.board.applied(revision, Duration::from_secs(timeout)).await;
+    let only = match call.parameter("host").map(str::parse::<HostId>) {
+        Some(Ok(host)) if call.caller().is_admin() && call.view.snapshot.host(&host).is_some() => Some(host),
+        Some(_) => return Err(Failure::field("host", "is not a host that you may ask about".to_owned())),
+        None => None,
+    };
+    let report = call.view.board.applied(revision, only, Duration::from_secs(timeout)).await;
     let pending = if call.caller().is_admin() { report.pending } else { Vec::new() };
     let pending = pending.iter().map(ToString::to_string).collect();
     Ok(Reply::ok(newest, api::Applied { revision: report.revision.0, applied: report.applied, pending }))

@@ -10,6 +10,9 @@ use weft_ovsdb::{Id, Mirror};
 
 /// The name of the integration bridge, as every Open vSwitch tool expects it.
 pub const BRIDGE: &str = "br-int";
+/// The first of the ofports that Open vSwitch leaves to controllers, and Weft to tunnels. An interface that asked for one
+/// of them is not bound: a tunnel's number would then lead to a workload.
+pub const FIRST_RESERVED_OFPORT: u16 = 32_768;
 /// The key in `external_ids` that marks rows as ours.
 pub const OWNER: &str = "weft-owner";
 /// Its value.
@@ -125,7 +128,9 @@ impl Inventory {
     fn interfaces(&self) -> Vec<ReportedInterface> {
         let plugged = self.integration.iter().flat_map(|integration| integration.plugged.values());
         let claims = plugged.filter(|plugged| !plugged.ours).filter_map(|plugged| claim(&plugged.interface));
-        let mut claims: Vec<ReportedInterface> = claims.collect();
+        // Open vSwitch never gives two interfaces one number, but rows may show it for a moment while numbers move.
+        let distinct: BTreeMap<OfPort, ReportedInterface> = claims.map(|claim| (claim.ofport, claim)).collect();
+        let mut claims: Vec<ReportedInterface> = distinct.into_values().collect();
         claims.sort_by_key(|claim| (claim.port, claim.ofport));
         claims
     }
@@ -153,7 +158,7 @@ pub fn is_ours(external_ids: &Dictionary) -> bool {
 /// The claim to a port that an interface makes, once Open vSwitch has given it a number.
 fn claim(interface: &Interface) -> Option<ReportedInterface> {
     let port = interface.external_ids.get("iface-id")?.parse().ok()?;
-    let ofport = OfPort::new(interface.ofport?)?;
+    let ofport = OfPort::new(interface.ofport?).filter(|ofport| ofport.get() < FIRST_RESERVED_OFPORT)?;
     Some(ReportedInterface { port, name: interface.name.clone(), ofport })
 }
 

@@ -1,10 +1,10 @@
 //! A reading of a switch's tables: parts of two multipart answers become one list of flows and one of groups.
 
 use thiserror::Error;
-use weft_compiler::{Place, SeenFlow, SeenGroup};
+use weft_compiler::{SeenFlow, SeenGroup};
 use weft_distributor::{Installed, ReadId};
-use weft_openflow::message::multipart::{FlowEntry, GroupDesc, MultipartReply, Reply};
-use weft_openflow::{DecodeError, FlowFlags, Xid};
+use weft_openflow::message::multipart::{MultipartReply, Reply};
+use weft_openflow::{DecodeError, Xid};
 
 /// How many flows a switch may show before the reading is given up: more than Open vSwitch can hold of ours.
 const FLOWS_MAX: usize = 4_000_000;
@@ -54,37 +54,17 @@ impl Reading {
     pub fn take(&mut self, xid: Xid, part: &MultipartReply) -> Result<Option<Installed>, ReadingError> {
         if xid == self.flows {
             for entry in part.flows() {
-                self.installed.flows.push(seen_flow(&entry?)?);
+                self.installed.flows.push(SeenFlow::from_entry(&entry?)?);
             }
             if self.installed.flows.len() > FLOWS_MAX {
                 return Err(ReadingError::TooMany);
             }
             self.flows_done = !part.has_more();
         } else if let Reply::GroupDesc(groups) = part.decode()? {
-            self.installed.groups.extend(groups.iter().map(seen_group));
+            self.installed.groups.extend(groups.iter().map(SeenGroup::from_desc));
             self.groups_done = !part.has_more();
         }
         let complete = self.flows_done && self.groups_done;
         Ok(complete.then(|| std::mem::take(&mut self.installed)))
-    }
-}
-
-fn seen_flow(entry: &FlowEntry<'_>) -> Result<SeenFlow, DecodeError> {
-    let place = Place { table: entry.table, priority: entry.priority, cookie: entry.cookie };
-    let matching = entry.matching()?;
-    let plain = entry.idle_timeout == 0
-        && entry.hard_timeout == 0
-        && entry.importance == 0
-        && entry.flags == FlowFlags::empty();
-    Ok(match plain {
-        true => SeenFlow::new(place, &matching, &entry.instructions()?),
-        false => SeenFlow::foreign(place, &matching),
-    })
-}
-
-fn seen_group(group: &GroupDesc) -> SeenGroup {
-    match group.properties.is_empty() {
-        true => SeenGroup::new(group.group, group.kind, &group.buckets),
-        false => SeenGroup::foreign(group.group),
     }
 }

@@ -55,26 +55,16 @@ impl Edition {
 
     /// The parcels that give a switch the whole scope.
     pub fn full(&mut self, press: &mut Press) -> Vec<Arc<Parcel>> {
-        if self.full.is_none() {
-            let delta = self.fold(diff);
-            self.full = Some(press.print(&delta));
-        }
-        self.full.clone().unwrap_or_default()
+        let nothing = Compiled::default();
+        let owners = &self.owners;
+        let print = || press.print(&owners.values().map(|wanted| diff(&nothing, wanted)).collect::<Vec<_>>());
+        self.full.get_or_insert_with(print).clone()
     }
 
     /// The parcels that take the whole scope away from a switch.
     pub fn removal(&self, press: &mut Press) -> Vec<Arc<Parcel>> {
-        let delta = self.fold(|nothing, owned| diff(owned, nothing));
-        press.print(&delta)
-    }
-
-    fn fold(&self, step: impl Fn(&Compiled, &Compiled) -> Delta) -> Delta {
         let nothing = Compiled::default();
-        let mut whole = Delta::default();
-        for compiled in self.owners.values() {
-            merge(&mut whole, step(&nothing, compiled));
-        }
-        whole
+        press.print(&self.owners.values().map(|had| diff(had, &nothing)).collect::<Vec<_>>())
     }
 
     fn put(&mut self, owner: Owner, compiled: Compiled) {
@@ -87,11 +77,4 @@ impl Edition {
         };
         self.flows -= before.map_or(0, |gone| gone.flows.len());
     }
-}
-
-/// Adds one owner's delta to that of its scope.
-pub fn merge(whole: &mut Delta, part: Delta) {
-    whole.add.extend(part.add);
-    whole.delete.extend(part.delete);
-    whole.groups.extend(part.groups);
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use weft_compiler::{Compiled, Delta, Impact, Owner, Scope, impact, read_back, subscriptions};
 use weft_model::{HostIndex, Key, Revision, Snapshot};
 
-use crate::edition::{Edition, merge};
+use crate::edition::Edition;
 use crate::parcel::{Parcel, Press};
 use crate::switch::{Answer, Installed, ReadBack, ReadId, SessionId, Switch, Transmit};
 
@@ -157,7 +157,7 @@ impl Distributor {
         }
         let wanted = scopes.iter().filter_map(|scope| self.editions.get(scope)).flat_map(Edition::compiled);
         let delta = read_back(wanted, installed.flows, installed.groups);
-        let parcels = self.print(&delta);
+        let parcels = self.print(std::slice::from_ref(&delta));
         let revision = self.snapshot.revision();
         let Some(switch) = self.switches.get_mut(&host) else { return };
         if purpose == ReadBack::Audit {
@@ -249,15 +249,12 @@ impl Distributor {
             self.owe(&hosts, revision);
             return;
         };
-        let mut delta = Delta::default();
-        for owner in owners {
-            merge(&mut delta, edition.recompile(*owner, &self.snapshot));
-        }
+        let deltas: Vec<Delta> = owners.iter().map(|owner| edition.recompile(*owner, &self.snapshot)).collect();
         self.work.owners_compiled += owners.len() as u64;
-        if delta.is_empty() {
+        let parcels = self.print(&deltas);
+        if parcels.is_empty() {
             return;
         }
-        let parcels = self.print(&delta);
         for host in hosts {
             self.queue(host, &parcels, revision);
         }
@@ -319,8 +316,8 @@ impl Distributor {
         self.changed.insert(host);
     }
 
-    fn print(&mut self, delta: &Delta) -> Vec<Arc<Parcel>> {
-        let parcels = self.press.print(delta);
+    fn print(&mut self, deltas: &[Delta]) -> Vec<Arc<Parcel>> {
+        let parcels = self.press.print(deltas);
         self.work.messages_encoded += parcels.iter().map(|p| p.messages as u64).sum::<u64>();
         parcels
     }

@@ -23,8 +23,8 @@ pub struct SiteSpec {
     pub underlay: Underlay,
     /// Further options of the controller.
     pub options: Vec<String>,
-    /// Dummy datapaths: cheaper hosts that forward no packets.
-    pub dummy: Datapaths,
+    /// Whether they forward packets.
+    pub datapaths: Datapaths,
 }
 
 /// What the hosts' bridges are made of.
@@ -39,7 +39,7 @@ pub enum Datapaths {
 impl SiteSpec {
     /// Hosts with userspace datapaths over an IPv4 underlay.
     pub fn hosts(hosts: usize) -> SiteSpec {
-        SiteSpec { hosts, underlay: Underlay::V4, options: Vec::new(), dummy: Datapaths::Netdev }
+        SiteSpec { hosts, underlay: Underlay::V4, options: Vec::new(), datapaths: Datapaths::Netdev }
     }
 
     /// Adds options to the controller's command line.
@@ -88,7 +88,7 @@ impl Site {
         let args = ["--data-dir".to_owned(), data.display().to_string()].into_iter().chain(options);
         let controller = ControllerSpec::new(program("weft-controller")?).args(args);
         let controller = ControllerProc::start(&rig, controller, LIMIT)?;
-        let kind = |n| match spec.dummy {
+        let kind = |n| match spec.datapaths {
             Datapaths::Netdev => HostSpec::new(&format!("h{n}")),
             Datapaths::Dummy => HostSpec::dummy(&format!("h{n}")),
         };

@@ -1,0 +1,147 @@
+//! One change, measured: a bound port in a network of all hosts goes down and up again over REST.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use serde::Serialize;
+use weft_api::{Port, PortCreate, PortUpdate};
+use weft_scenarios::{LIMIT, Site};
+
+use crate::floor;
+use crate::numbers::{Spread, cpu, resident_kib};
+use crate::population;
+
+/// The columns of the table that [`Measured`] prints a row of.
+pub const HEADER: &str = "\
+| hosts | bound ports | API write p50 / p99 ms | own host p50 / p99 ms | all hosts p50 / p99 ms | CPU ms | encoded | sent | floor p50 ms | all : floor | RSS MiB |
+|---|---|---|---|---|---|---|---|---|---|---|";
+
+/// What a change came to.
+#[derive(Debug, Serialize)]
+pub struct Measured {
+    hosts: usize,
+    ports: usize,
+    iterations: usize,
+    /// From the request to the durable answer.
+    api: Spread,
+    /// From the request to the confirmation by the port's own host.
+    own: Spread,
+    /// From the request to the confirmation by all hosts.
+    all: Spread,
+    /// Processor time of the controller per change.
+    cpu_ms: f64,
+    /// Flow and group messages encoded per change.
+    encoded: f64,
+    /// Flow and group messages sent per change, over all hosts.
+    sent: f64,
+    /// A bundle of as many flows straight into one switch's socket, to the commit's answer.
+    floor: Spread,
+    /// Resident memory of the controller.
+    rss_kib: u64,
+}
+
+/// Measures `iterations` changes. Each is a port's `admin_state_up` set to true, after it was set to false unmeasured:
+/// all of the port's flows are made, for its own host and for every other.
+pub fn measure(site: &Site, ports: usize, iterations: usize) -> Result<Measured> {
+    let port = probe(site, ports)?;
+    let pid = site.controller.pid().context("the controller does not run")?;
+    let (mut api, mut own, mut all) = (Vec::new(), Vec::new(), Vec::new());
+    // Warm up connections and caches.
+    for _ in 0..3 {
+        toggle(site, &port)?;
+    }
+    let before = (cpu(pid)?, counter(site, "weft_messages_encoded_total")?, sent(site)?);
+    for _ in 0..iterations {
+        let sample = toggle(site, &port)?;
+        api.push(sample.api);
+        own.push(sample.own);
+        all.push(sample.all);
+    }
+    let after = (cpu(pid)?, counter(site, "weft_messages_encoded_total")?, sent(site)?);
+    // Down and up are two changes.
+    let changes = (iterations * 2) as f64;
+    let encoded = (after.1 - before.1) / changes;
+    Ok(Measured {
+        hosts: site.hosts.len(),
+        ports,
+        iterations,
+        api: Spread::of(api),
+        own: Spread::of(own),
+        all: Spread::of(all),
+        cpu_ms: (after.0 - before.0).as_secs_f64() * 1000.0 / changes,
+        encoded,
+        sent: (after.2 - before.2) as f64 / changes,
+        floor: Spread::of(floor::measure(&site.hosts[0], encoded.ceil() as usize, iterations)?),
+        rss_kib: resident_kib(pid)?,
+    })
+}
+
+/// A port on the first host, in a network with a port on every host.
+fn probe(site: &Site, ports: usize) -> Result<Port> {
+    let network = population::network(site, &format!("probe-{ports}"))?;
+    let mut first = None;
+    for (n, host) in site.hosts.iter().enumerate() {
+        let new = PortCreate { network_id: network.clone(), ..PortCreate::default() };
+        let port = site.wait(site.admin.ports().create(&new))?.value;
+        host.add_dummy_port(&format!("probe{ports}-{n}"), &port.id)?;
+        site.wait_active(&port.id)?;
+        first.get_or_insert(port);
+    }
+    first.context("a site has at least one host")
+}
+
+struct Sample {
+    api: Duration,
+    own: Duration,
+    all: Duration,
+}
+
+fn toggle(site: &Site, port: &Port) -> Result<Sample> {
+    let set = |up| PortUpdate { admin_state_up: Some(up), ..PortUpdate::default() };
+    let down = site.wait(site.admin.ports().update(&port.id, &set(false)))?.revision;
+    site.wait_applied(down)?;
+    let host = site.hosts[0].name();
+    let start = Instant::now();
+    let revision = site.wait(site.admin.ports().update(&port.id, &set(true)))?.revision;
+    let api = start.elapsed();
+    let (own, all) = site.wait(async {
+        let own = async {
+            site.admin.applied_on(host, revision, LIMIT).await.map(|report| (report, start.elapsed()))
+        };
+        let all = async { site.admin.applied(revision, LIMIT).await.map(|report| (report, start.elapsed())) };
+        tokio::try_join!(own, all)
+    })?;
+    ensure!(own.0.applied && all.0.applied, "revision {revision} was not confirmed");
+    Ok(Sample { api, own: own.1, all: all.1 })
+}
+
+/// Flow and group messages sent to all hosts so far.
+fn sent(site: &Site) -> Result<u64> {
+    let hosts = site.wait(site.admin.hosts().list(&[]))?.value;
+    Ok(hosts.iter().map(|host| host.flow_messages_sent).sum())
+}
+
+fn counter(site: &Site, name: &str) -> Result<f64> {
+    let page = weft_rig::http_get(site.controller.api_addr(), "/metrics")?;
+    let value = page.body.lines().find_map(|line| line.strip_prefix(name));
+    Ok(value.with_context(|| format!("no metric {name}"))?.trim().parse()?)
+}
+
+impl fmt::Display for Measured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let pair = |s: &Spread| format!("{:.2} / {:.2}", s.p50_ms, s.p99_ms);
+        let ratio = self.all.p50_ms / self.floor.p50_ms;
+        write!(
+            f,
+            "| {} | {} | {} | {} | {} ",
+            self.hosts,
+            self.ports,
+            pair(&self.api),
+            pair(&self.own),
+            pair(&self.all)
+        )?;
+        write!(f, "| {:.2} | {:.1} | {:.1} ", self.cpu_ms, self.encoded, self.sent)?;
+        write!(f, "| {:.2} | {ratio:.1} | {:.0} |", self.floor.p50_ms, self.rss_kib as f64 / 1024.0)
+    }
+}
