@@ -1,7 +1,7 @@
 //! One host's OVSDB session: reports what the host has, and makes it have what is wanted.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
@@ -21,6 +21,8 @@ use crate::status::TunnelStatus;
 
 /// How long to wait before trying again what a host's OVSDB refused.
 const RETRY: Duration = Duration::from_secs(1);
+/// How long a new bridge may be without a datapath before that is a problem.
+const DATAPATH_PATIENCE: Duration = Duration::from_secs(3);
 /// The longest message taken from a host: a database of 60,000 interfaces stays well below.
 const MESSAGE_LIMIT: usize = 64 << 20;
 
@@ -81,6 +83,8 @@ struct HostSession {
     told: Option<(Option<weft_model::Revision>, Vec<TunnelStatus>, Vec<String>)>,
     /// What was last said about why the host cannot take part.
     complained: Option<String>,
+    /// Since when the bridge has been without a datapath.
+    no_datapath_since: Option<Instant>,
 }
 
 /// Whether something must be tried again without a further event.
@@ -104,6 +108,7 @@ impl HostSession {
             reported: None,
             told: None,
             complained: None,
+            no_datapath_since: None,
         }
     }
 
@@ -161,8 +166,9 @@ impl HostSession {
         let snapshot = self.context.desk.snapshot();
         match reconcile(&inventory, &wanted, &self.target, &snapshot) {
             Verdict::Settled => {
-                self.tell(&inventory, &wanted, &snapshot, None).await;
-                Ok(Next::Wait)
+                let (problem, next) = self.watch_datapath(&inventory);
+                self.tell(&inventory, &wanted, &snapshot, problem).await;
+                Ok(next)
             }
             Verdict::Foreign(problem) => {
                 self.tell(&inventory, &wanted, &snapshot, Some(problem)).await;
@@ -207,6 +213,26 @@ impl HostSession {
         Next::Wait
     }
 
+    /// A bridge whose datapath type the host cannot make stays without a datapath id, and Open vSwitch says so only in its
+    /// log. A new bridge is without one for a moment.
+    fn watch_datapath(&mut self, inventory: &Inventory) -> (Option<String>, Next) {
+        let Some(integration) = &inventory.integration else { return (None, Next::Wait) };
+        if integration.bridge.datapath_id.is_some() {
+            self.no_datapath_since = None;
+            return (None, Next::Wait);
+        }
+        let since = *self.no_datapath_since.get_or_insert_with(Instant::now);
+        if since.elapsed() < DATAPATH_PATIENCE {
+            return (None, Next::Retry);
+        }
+        let kind = &integration.bridge.datapath_type;
+        let problem = format!(
+            "br-int has no datapath: this host cannot make one of type {kind:?}; choose another with \
+             `ovs-vsctl set Open_vSwitch . external_ids:weft-datapath-type=netdev`"
+        );
+        (Some(problem), Next::Wait)
+    }
+
     async fn tell(
         &mut self,
         inventory: &Inventory,
@@ -247,6 +273,7 @@ fn plan(schema: &Schema) -> Result<Arc<Plan>, Error> {
         .columns::<Bridge>(&[
             "name",
             "datapath_type",
+            "datapath_id",
             "ports",
             "controller",
             "protocols",

@@ -117,7 +117,7 @@ impl Inventory {
         if let Some(integration) = &self.integration {
             return integration.bridge.datapath_type.clone();
         }
-        if let Some(chosen) = self.root.external_ids.get("weft-datapath-type") {
+        if let Some(chosen) = self.chosen_datapath_type() {
             return chosen.clone();
         }
         let offered: &BTreeSet<String> = &self.root.datapath_types;
@@ -125,11 +125,17 @@ impl Inventory {
         preferred.map(str::to_owned).or_else(|| offered.first().cloned()).unwrap_or_default()
     }
 
+    /// The datapath type that the host's owner chose.
+    pub fn chosen_datapath_type(&self) -> Option<&String> {
+        self.root.external_ids.get("weft-datapath-type")
+    }
+
     fn interfaces(&self) -> Vec<ReportedInterface> {
         let plugged = self.integration.iter().flat_map(|integration| integration.plugged.values());
         let claims = plugged.filter(|plugged| !plugged.ours).filter_map(|plugged| claim(&plugged.interface));
         // Open vSwitch never gives two interfaces one number, but rows may show it for a moment while numbers move.
-        let distinct: BTreeMap<OfPort, ReportedInterface> = claims.map(|claim| (claim.ofport, claim)).collect();
+        let distinct: BTreeMap<OfPort, ReportedInterface> =
+            claims.map(|claim| (claim.ofport, claim)).collect();
         let mut claims: Vec<ReportedInterface> = distinct.into_values().collect();
         claims.sort_by_key(|claim| (claim.port, claim.ofport));
         claims

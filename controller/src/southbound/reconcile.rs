@@ -52,7 +52,8 @@ pub fn reconcile(inventory: &Inventory, wanted: &Wanted, target: &str, snapshot:
             if let Some(reason) = foreign(integration) {
                 return Verdict::Foreign(reason);
             }
-            keep_bridge(integration, wanted, target, &mut transaction);
+            keep_bridge(inventory, integration, &mut transaction);
+            keep_identity(integration, wanted, target, &mut transaction);
             keep_tunnels(integration, &wanted.tunnels, snapshot, &mut transaction);
         }
     }
@@ -133,9 +134,9 @@ fn create_bridge(inventory: &Inventory, wanted: &Wanted, target: &str, transacti
     transaction.mutate(inventory.root_id, OpenVSwitch::bridges().insert([bridge]));
 }
 
-/// Puts right what somebody changed about the bridge, column by column.
-fn keep_bridge(integration: &Integration, wanted: &Wanted, target: &str, transaction: &mut Transaction) {
-    let Integration { id, bridge, controllers, .. } = integration;
+/// Puts right what somebody changed about the bridge, column by column, and follows a newly chosen datapath type.
+fn keep_bridge(inventory: &Inventory, integration: &Integration, transaction: &mut Transaction) {
+    let bridge = &integration.bridge;
     let mut record = Bridge::record();
     let mut differs = false;
     if bridge.fail_mode.as_deref() != Some("secure") {
@@ -146,9 +147,18 @@ fn keep_bridge(integration: &Integration, wanted: &Wanted, target: &str, transac
         record = record.set(Bridge::protocols(), protocols());
         differs = true;
     }
-    if differs {
-        transaction.update(*id, record);
+    if let Some(chosen) = inventory.chosen_datapath_type().filter(|chosen| **chosen != bridge.datapath_type) {
+        record = record.set(Bridge::datapath_type(), chosen.as_str());
+        differs = true;
     }
+    if differs {
+        transaction.update(integration.id, record);
+    }
+}
+
+/// The bridge carries its datapath id, our mark and our controller.
+fn keep_identity(integration: &Integration, wanted: &Wanted, target: &str, transaction: &mut Transaction) {
+    let Integration { id, bridge, controllers, .. } = integration;
     let settings = bridge_settings(wanted.index);
     if settings.iter().any(|(key, value)| bridge.other_config.get(key) != Some(value)) {
         transaction.mutate(*id, Bridge::other_config().put(settings));
