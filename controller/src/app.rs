@@ -9,7 +9,7 @@
 //!      +------------- board <--------- engine thread <---bell+feed-- publish(snapshot, touched)
 //!                                        |  ^ SwitchUp, Installed, Answered
 //!                                        v  |
-//!  hosts' br-int ------TCP 6653----> switch session (1 per host): Read, Send(parcels)
+//!  hosts' br-int ------TCP 6653----> switch session (1 per host): Read, Send(parcels) --Notice--> notices task
 //! ```
 //!
 //! Shutdown: the API stops taking requests, then sessions end, then the engine, then the writer. Switches keep
@@ -36,6 +36,7 @@ use crate::engine::{self, Event};
 use crate::feed::Feed;
 use crate::first_token::{self, FirstTokenError};
 use crate::metrics::Metrics;
+use crate::notices;
 use crate::rest;
 use crate::southbound::{host, listen::listen, switch};
 use crate::status::{Board, Fleet};
@@ -116,8 +117,8 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     let engine = spawn_engine(parts, engine_stop.clone(), stop.clone()).map_err(StartError::Thread)?;
 
     let mut tasks = JoinSet::new();
-    serve_hosts(&config, &desk, &events, &sessions, &mut tasks).await?;
-    serve_switches(&config, &events, &metrics, &sessions, &mut tasks).await?;
+    serve_hosts(&config, (&desk, &events, &metrics), &sessions, &mut tasks).await?;
+    serve_switches(&config, (&events, &metrics), &sessions, &mut tasks).await?;
     serve_api(&config, (desk, board, metrics), &sessions, &mut tasks).await?;
     drop(events);
 
@@ -204,8 +205,7 @@ fn session_ids() -> impl Fn() -> SessionId + Send + 'static {
 
 async fn serve_hosts(
     config: &Config,
-    desk: &Desk,
-    events: &mpsc::Sender<Event>,
+    (desk, events, metrics): (&Desk, &mpsc::Sender<Event>, &Metrics),
     stop: &CancellationToken,
     tasks: &mut JoinSet<()>,
 ) -> Result<(), StartError> {
@@ -215,6 +215,7 @@ async fn serve_hosts(
         engine: events.clone(),
         openflow_target: config.openflow_target.clone(),
         openflow_port: config.openflow_listen.port(),
+        metrics: metrics.clone(),
         stop: stop.clone(),
     };
     let (ids, stop) = (session_ids(), stop.clone());
@@ -226,13 +227,15 @@ async fn serve_hosts(
 
 async fn serve_switches(
     config: &Config,
-    events: &mpsc::Sender<Event>,
-    metrics: &Metrics,
+    (events, metrics): (&mpsc::Sender<Event>, &Metrics),
     stop: &CancellationToken,
     tasks: &mut JoinSet<()>,
 ) -> Result<(), StartError> {
     let listener = bind(config.openflow_listen, "integration bridges' OpenFlow").await?;
-    let context = switch::Context { engine: events.clone(), metrics: metrics.clone(), stop: stop.clone() };
+    let (notices, inbox) = mpsc::channel(notices::QUEUE);
+    tasks.spawn(notices::run(inbox, metrics.clone()));
+    let (engine, metrics) = (events.clone(), metrics.clone());
+    let context = switch::Context { engine, notices, metrics, stop: stop.clone() };
     let (ids, stop) = (session_ids(), stop.clone());
     tasks.spawn(async move {
         listen("openflow", listener, stop, |stream| switch::serve(stream, ids(), context.clone())).await;

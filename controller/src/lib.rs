@@ -7,6 +7,7 @@ pub mod engine;
 pub mod feed;
 pub mod first_token;
 pub mod metrics;
+pub mod notices;
 pub mod records;
 pub mod rest;
 pub mod southbound;

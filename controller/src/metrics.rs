@@ -2,11 +2,14 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use weft_distributor::Work;
+use weft_openflow::message::MessageKind;
 
 use crate::desk::Desk;
 use crate::status::Board;
@@ -23,8 +26,9 @@ pub struct Metrics {
     pub openflow_sessions: Counter,
     /// Requests answered by the API.
     pub api_requests: Counter,
-    /// Packet-ins and other messages that nobody asked for.
-    pub unsolicited: Counter,
+    /// Messages of switches that could not be read.
+    pub unreadable: Counter,
+    notices: Family<NoticeLabels, Counter>,
     owners_compiled: Counter,
     messages_encoded: Counter,
     parcels_queued: Counter,
@@ -55,11 +59,8 @@ impl Default for Metrics {
                 "OpenFlow connections accepted from hosts",
             ),
             api_requests: counter(registry, "api_requests", "Requests answered by the API"),
-            unsolicited: counter(
-                registry,
-                "switch_unsolicited",
-                "Messages from switches that nobody asked for",
-            ),
+            unreadable: counter(registry, "switch_unreadable", "Messages of switches that could not be read"),
+            notices: Family::default(),
             owners_compiled: counter(registry, "owners_compiled", "Owners compiled"),
             messages_encoded: counter(
                 registry,
@@ -83,6 +84,8 @@ impl Default for Metrics {
                 "Flow and group messages sent to connected hosts",
             ),
         };
+        let help = "Messages from switches that nobody asked for, by kind";
+        registry.register("switch_notices", help, metrics.notices.clone());
         Metrics { registry: Arc::new(std::mem::take(registry)), ..metrics }
     }
 }
@@ -99,7 +102,18 @@ fn gauge(registry: &mut Registry, name: &str, help: &str) -> Gauge {
     gauge
 }
 
+/// The kind of an OpenFlow message.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct NoticeLabels {
+    kind: String,
+}
+
 impl Metrics {
+    /// Counts a message that nobody asked for.
+    pub fn notice(&self, kind: MessageKind) {
+        self.notices.get_or_create(&NoticeLabels { kind: format!("{kind:?}") }).inc();
+    }
+
     /// Adds what the distributor has done since it was last asked.
     pub fn take_work(&self, work: Work) {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);

@@ -17,6 +17,7 @@ use super::inventory::Inventory;
 use super::reconcile::{Verdict, is_fulfilled, reconcile, tunnel_status};
 use crate::desk::{Desk, WriteError};
 use crate::engine::{Event, Wanted};
+use crate::metrics::Metrics;
 use crate::status::TunnelStatus;
 
 /// How long to wait before trying again what a host's OVSDB refused.
@@ -37,6 +38,8 @@ pub struct Context {
     pub openflow_target: Option<String>,
     /// The port to dial when it is derived.
     pub openflow_port: u16,
+    /// Counters.
+    pub metrics: Metrics,
     /// Ends the session.
     pub stop: CancellationToken,
 }
@@ -205,6 +208,7 @@ impl HostSession {
         if let Some(wanted) = self.wanted_pen.take() {
             info!(host = %report.id, ovs = report.ovs_version, "host joined over OVSDB");
             self.announced = Some(report.id.clone());
+            self.context.metrics.ovsdb_sessions.inc();
             let up = Event::OvsdbUp { host: report.id.clone(), session: self.session, wanted };
             drop(self.context.engine.send(up).await);
         }

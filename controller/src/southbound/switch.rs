@@ -27,6 +27,7 @@ use super::readback::Reading;
 use super::reconcile::host_of_datapath;
 use crate::engine::{Event, ToSwitch};
 use crate::metrics::Metrics;
+use crate::notices::Notice;
 
 /// How long a switch may take for each step of the handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -50,6 +51,8 @@ const READS_END: u32 = 0x00ff_fff0;
 pub struct Context {
     /// The way to the engine.
     pub engine: mpsc::Sender<Event>,
+    /// Where everything goes that nobody asked for.
+    pub notices: mpsc::Sender<Notice>,
     /// Counters.
     pub metrics: Metrics,
     /// Ends the session.
@@ -252,7 +255,7 @@ impl Session<'_> {
             Err(error) => {
                 // The stream is still in step; one strange message is no reason to give up the switch.
                 warn!(%error, length = frame.len(), "a message of the switch cannot be read");
-                self.context.metrics.unsolicited.inc();
+                self.context.metrics.unreadable.inc();
                 return Ok(());
             }
         };
@@ -268,10 +271,9 @@ impl Session<'_> {
             },
             Message::Error(error) => self.refused(header.xid, &error).await,
             Message::MultipartReply(part) => self.part(header.xid, &part).await,
-            other => {
-                self.context.metrics.unsolicited.inc();
-                debug!(kind = ?other.kind(), "unsolicited message");
-                Ok(())
+            message => {
+                let notice = Notice { host: self.host, message };
+                self.context.notices.send(notice).await.map_err(|_| SessionError::Stopping)
             }
         }
     }
