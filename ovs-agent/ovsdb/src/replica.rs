@@ -142,3 +142,48 @@ impl Replica {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fuzz::{SCHEMA, Shapes};
+
+    const ROW: &str = "00000000-0000-0000-0000-000000000001";
+
+    fn text(json: serde_json::Value) -> Box<RawValue> {
+        RawValue::from_string(json.to_string()).expect("JSON")
+    }
+
+    fn modified(one: &str) -> Box<RawValue> {
+        text(serde_json::json!({"Shapes": {ROW: {"modify": {"one": one}}}}))
+    }
+
+    /// Changes that nobody took in between are one, and none once they are undone.
+    #[test]
+    fn changes_of_a_row_are_folded() {
+        let plan = Plan::of(&serde_json::from_str(SCHEMA).expect("a schema"));
+        let mut mirror = Mirror::new(plan.table::<Shapes>().expect("a table").build());
+        let mut replica = Replica::from_mirror(&mirror, 10);
+        let first = text(serde_json::json!({"Shapes": {ROW: {"initial": {"one": "a"}}}}));
+        replica.start(Start::Anew, &first).expect("valid");
+        mirror.apply(&replica.take_batch(MonitorId(1)));
+
+        for one in ["b", "c"] {
+            replica.update(&modified(one)).expect("valid");
+        }
+        let batch = replica.take_batch(MonitorId(1));
+        let changes: Vec<_> = batch.of::<Shapes>().map(|change| (change.before, change.after)).collect();
+        assert!(
+            matches!(&changes[..], [(Some(before), Some(after))] if before.one == "a" && after.one == "c"),
+            "{changes:?}"
+        );
+        mirror.apply(&batch);
+
+        for one in ["d", "c"] {
+            replica.update(&modified(one)).expect("valid");
+        }
+        assert!(replica.is_due());
+        assert_eq!(replica.take_batch(MonitorId(1)).changes, []);
+        assert!(!replica.is_due());
+    }
+}

@@ -145,6 +145,10 @@ async fn conditions_choose_rows() -> Result<()> {
     client.monitor_cond_change::<Bridge>(watch.monitor, &[Bridge::name().equals("br-other")]).await?;
     settle(&mut events, &mut mirror, |mirror| mirror.get(ours).is_none()).await?;
     assert!(mirror.get(other).is_some());
+    // A row that meets one of several conditions is shown.
+    let both = [Bridge::name().equals("br-int"), Bridge::name().equals("br-other")];
+    client.monitor_cond_change(watch.monitor, &both).await?;
+    settle(&mut events, &mut mirror, |mirror| mirror.len() == 2).await?;
     client.monitor_cond_change::<Bridge>(watch.monitor, &[]).await?;
     settle(&mut events, &mut mirror, Mirror::is_empty).await?;
     client.monitor_cancel(watch.monitor).await?;

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -15,9 +16,14 @@ use weft_ovsdb::{
 pub const PATIENCE: Duration = Duration::from_secs(20);
 const SCHEMA: &str = "/usr/share/openvswitch/vswitch.ovsschema";
 
+/// No test takes this long: then its server is killed, so that whoever waits for an answer hears of the end.
+const WATCHDOG: Duration = Duration::from_secs(60);
+
 pub struct Server {
     dir: TempDir,
-    child: Child,
+    child: Arc<Mutex<Child>>,
+    /// Dropped with the server, which calls the watchdog off.
+    _watched: Sender<()>,
 }
 
 impl Server {
@@ -27,8 +33,9 @@ impl Server {
         let made =
             Command::new("ovsdb-tool").arg("create").arg(dir.path().join("conf.db")).arg(SCHEMA).status()?;
         ensure!(made.success(), "ovsdb-tool failed");
-        let child = spawn(&dir)?;
-        let server = Server { dir, child };
+        let child = Arc::new(Mutex::new(spawn(&dir)?));
+        let _watched = watch(Arc::clone(&child));
+        let server = Server { dir, child, _watched };
         let (client, _events) = server.connect().await?;
         let mut txn = Transaction::on(DATABASE);
         txn.insert(OpenVSwitch::record());
@@ -40,13 +47,12 @@ impl Server {
     pub async fn restart(&mut self) -> Result<()> {
         self.kill();
         std::fs::remove_file(self.socket())?;
-        self.child = spawn(&self.dir)?;
+        *locked(&self.child) = spawn(&self.dir)?;
         self.connect().await.map(drop)
     }
 
     pub fn kill(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        kill(&self.child);
     }
 
     pub fn socket(&self) -> PathBuf {
@@ -88,6 +94,26 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+fn locked(child: &Mutex<Child>) -> MutexGuard<'_, Child> {
+    child.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn kill(child: &Mutex<Child>) {
+    let mut child = locked(child);
+    let _ = child.kill();
+    let _ = child.wait();
+}
+
+fn watch(child: Arc<Mutex<Child>>) -> Sender<()> {
+    let (watched, gone) = channel();
+    std::thread::spawn(move || {
+        if gone.recv_timeout(WATCHDOG) == Err(RecvTimeoutError::Timeout) {
+            kill(&child);
+        }
+    });
+    watched
 }
 
 fn spawn(dir: &TempDir) -> Result<Child> {
