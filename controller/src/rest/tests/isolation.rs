@@ -188,6 +188,15 @@ async fn tokens_end_with_their_time_and_their_tenant() {
     let off = json!({"tenant": {"enabled": false}});
     assert_eq!(lab.call("admin", "PUT /v1/tenants/red", off).await.status, 200);
     assert_eq!(lab.get("red", "/v2.0/networks").await.status, 401);
+    let expired = weft_model::intent::NewToken {
+        id: weft_model::TokenId(uuid::Uuid::new_v4()),
+        role: weft_model::TokenRole::Admin,
+        digest: crate::first_token::digest("expired"),
+        description: String::new(),
+        expires: Some(weft_model::Timestamp(1)),
+    };
+    lab.desk.write(Actor::Admin, vec![Intent::CreateToken(expired)]).await.unwrap();
+    assert_eq!(lab.get("expired", "/v1/whoami").await.status, 401);
     let past = json!({"token": {"expires_at": "2020-01-01T00:00:00Z"}});
     assert_eq!(lab.call("admin", "POST /v1/tenants/blue/tokens", past).await.status, 400);
     let future = json!({"token": {"expires_at": "2999-01-01T00:00:00Z", "role": "reader"}});
