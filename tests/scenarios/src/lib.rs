@@ -2,11 +2,15 @@
 
 mod drops;
 pub mod frames;
+mod installed;
 mod site;
 mod tenancy;
+mod traffic;
 mod witness;
 
 pub use drops::{Drops, drops, wait_drops};
+pub use installed::{check_installed, stored, wanted};
 pub use site::{Datapaths, LIMIT, Site, SiteSpec, program};
 pub use tenancy::{NetworkSpec, Tenancy, asked};
+pub use traffic::Traffic;
 pub use witness::{Witness, expect_times, send_and_settle};
