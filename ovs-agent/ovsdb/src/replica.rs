@@ -161,8 +161,8 @@ mod tests {
     /// Changes that nobody took in between are one, and none once they are undone.
     #[test]
     fn changes_of_a_row_are_folded() {
-        let plan = Plan::of(&serde_json::from_str(SCHEMA).expect("a schema"));
-        let mut mirror = Mirror::new(plan.table::<Shapes>().expect("a table").build());
+        let schema = serde_json::from_str(SCHEMA).expect("a schema");
+        let mut mirror = Mirror::new(Plan::of(&schema).table::<Shapes>().expect("a table").build());
         let mut replica = Replica::from_mirror(&mirror, 10);
         let first = text(serde_json::json!({"Shapes": {ROW: {"initial": {"one": "a"}}}}));
         replica.start(Start::Anew, &first).expect("valid");

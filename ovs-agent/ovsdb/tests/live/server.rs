@@ -17,7 +17,7 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 const SCHEMA: &str = "/usr/share/openvswitch/vswitch.ovsschema";
 
 /// No test takes this long: then its server is killed, so that whoever waits for an answer hears of the end.
-const WATCHDOG: Duration = Duration::from_secs(60);
+const WATCHDOG: Duration = Duration::from_secs(30);
 
 pub struct Server {
     dir: TempDir,
