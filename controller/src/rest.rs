@@ -1,4 +1,5 @@
-//! The REST server: the OpenStack Networking API under `/v2.0`, what it has no word for under `/v1`.
+//! The REST server: the OpenStack Networking API under `/v2.0`, what it has no word for under `/v1`, and under `/v3` as
+//! much of the Identity API as clients need to log in.
 //!
 //! A request passes `frame` (id, log, time limit, error bodies), becomes a `Call` (who asks, which state they see) and
 //! lands in one handler. Handlers read fields into intents and rows out of the snapshot; what is right is decided by the
@@ -13,6 +14,7 @@ mod failure;
 mod fields;
 mod frame;
 mod hosts;
+mod identity;
 mod kind;
 mod labels;
 mod networks;
@@ -98,6 +100,10 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(tokens::delete))
         .routes(routes!(hosts::list))
         .routes(routes!(hosts::show, hosts::delete))
+        .routes(routes!(identity::version))
+        .routes(routes!(identity::login))
+        .routes(routes!(identity::projects))
+        .routes(routes!(identity::project))
         .routes(routes!(progress::applied))
         .routes(routes!(progress::whoami))
         .routes(routes!(progress::health))

@@ -22,22 +22,28 @@ impl Caller {
         Caller { role: TokenRole::Admin, token: None }
     }
 
-    /// The caller that a request's token stands for. All refusals are the same, so that nobody learns which tokens exist.
+    /// The caller that a request's token stands for.
     pub(super) fn of(headers: &HeaderMap, snapshot: &Snapshot, now: Timestamp) -> Result<Caller, Failure> {
-        let refused = || {
-            let message = "The request needs a valid token in X-Auth-Token or Authorization: Bearer.";
-            Failure::new(StatusCode::UNAUTHORIZED, "Unauthorized", message)
-        };
-        let secret = secret(headers).ok_or_else(refused)?;
+        Caller::of_secret(secret(headers).ok_or_else(Caller::refused)?, snapshot, now)
+    }
+
+    /// The caller that a secret stands for.
+    pub(super) fn of_secret(secret: &str, snapshot: &Snapshot, now: Timestamp) -> Result<Caller, Failure> {
         // The secret is looked up by its digest, so the time that takes tells nothing about other secrets.
-        let token = snapshot.token_by_digest(&first_token::digest(secret)).ok_or_else(refused)?;
+        let token = snapshot.token_by_digest(&first_token::digest(secret)).ok_or_else(Caller::refused)?;
         if token.expires.is_some_and(|expires| expires <= now) {
-            return Err(refused());
+            return Err(Caller::refused());
         }
         if let TokenRole::Member(tenant) | TokenRole::Reader(tenant) = &token.role {
-            snapshot.tenant(tenant).filter(|tenant| tenant.enabled).ok_or_else(refused)?;
+            snapshot.tenant(tenant).filter(|tenant| tenant.enabled).ok_or_else(Caller::refused)?;
         }
         Ok(Caller { role: token.role.clone(), token: Some(token.id) })
+    }
+
+    /// All refusals are the same, so that nobody learns which tokens exist.
+    pub(super) fn refused() -> Failure {
+        let message = "The request needs a valid token in X-Auth-Token or Authorization: Bearer.";
+        Failure::new(StatusCode::UNAUTHORIZED, "Unauthorized", message)
     }
 
     /// In whose name writes are planned.

@@ -10,6 +10,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use tracing::{Instrument, debug, field, info_span, warn};
 use uuid::Uuid;
+use weft_api::identity::{IdentityError, IdentityFault};
 use weft_api::{NeutronError, NeutronFault, Problem};
 
 use super::failure::Failure;
@@ -101,8 +102,12 @@ fn with_body(mut response: Response, path: &str, origin: &str, id: &str) -> Resp
         errors: failure.errors,
         request_id: Some(id.to_owned()),
     };
-    let is_v2 = path.starts_with("/v2.0");
-    let body = if is_v2 {
+    let (is_v2, is_v3) = (path.starts_with("/v2.0"), path.starts_with("/v3"));
+    let body = if is_v3 {
+        let (code, title) = (problem.status, problem.title.clone());
+        let error = IdentityFault { code, title, message: failure.message };
+        serde_json::to_vec(&IdentityError { error, problem })
+    } else if is_v2 {
         let fault =
             NeutronFault { kind: problem.kind.clone(), message: failure.message, detail: String::new() };
         serde_json::to_vec(&NeutronError { neutron_error: fault, problem })
@@ -110,12 +115,12 @@ fn with_body(mut response: Response, path: &str, origin: &str, id: &str) -> Resp
         serde_json::to_vec(&problem)
     };
     // OpenStack clients read an error's body only if it says that it is plain JSON.
-    let content_type = if is_v2 { "application/json" } else { "application/problem+json" };
+    let content_type = if is_v2 || is_v3 { "application/json" } else { "application/problem+json" };
     let (mut parts, _) = response.into_parts();
     parts.headers.remove(axum::http::header::CONTENT_LENGTH);
     parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     if status == StatusCode::UNAUTHORIZED {
-        let challenge = HeaderValue::from_str(&format!("Keystone uri=\"{origin}\""));
+        let challenge = HeaderValue::from_str(&format!("Keystone uri=\"{origin}/v3\""));
         parts.headers.insert(WWW_AUTHENTICATE, challenge.unwrap_or(HeaderValue::from_static("Bearer")));
     }
     Response::from_parts(parts, Body::from(body.unwrap_or_default()))

@@ -4,6 +4,7 @@
 
 mod concurrency;
 mod isolation;
+mod logins;
 mod malformed;
 mod operators;
 mod pages;
@@ -136,10 +137,12 @@ impl Answer {
     /// Every error is problem details that say the status; under `/v2.0` in the form that OpenStack clients read.
     fn check_problem(&self, path: &str) {
         let is_v2 = path.starts_with("/v2.0");
-        let expected = if is_v2 { "application/json" } else { "application/problem+json" };
+        let is_v3 = path.starts_with("/v3");
+        let expected = if is_v2 || is_v3 { "application/json" } else { "application/problem+json" };
         assert_eq!(self.headers["content-type"], expected, "{path}: {}", self.text);
         assert_eq!(self.body["status"], self.status.as_u16(), "{path}: {}", self.text);
         assert_eq!(self.body.get("NeutronError").is_some(), is_v2, "{path}: {}", self.text);
+        assert_eq!(self.body.get("error").is_some(), is_v3, "{path}: {}", self.text);
         for member in ["type", "title", "detail"] {
             assert!(self.body[member].as_str().is_some_and(|text| !text.is_empty()), "{path}: {}", self.text);
         }
