@@ -29,6 +29,7 @@ use weft_compiler::TunnelSettings;
 use weft_distributor::{SessionId, Tuning};
 use weft_model::Snapshot;
 use weft_model::intent::Settings;
+use weft_store::Store;
 
 use crate::config::{Authentication, Config};
 use crate::desk::{Desk, Hooks};
@@ -135,14 +136,23 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
 }
 
 fn open_state(config: &Config) -> Result<(Vault, Snapshot), StartError> {
-    let path = config.data_dir.clone();
-    std::fs::create_dir_all(&path).map_err(|source| StartError::DataDir { path: path.clone(), source })?;
-    let file = path.join("store");
-    let opened = weft_store::open(config.store, &file, weft_store::Options::default());
-    let store = opened.map_err(|source| StartError::OpenStore { path: file, source })?;
-    let vault = Vault::new(store);
+    let vault = Vault::new(open_store(config)?);
     let loaded = vault.load()?;
     Ok((vault, loaded))
+}
+
+/// Where the store stands.
+pub(crate) fn store_place(config: &Config) -> PathBuf {
+    config.data_dir.join("store")
+}
+
+/// Opens the store that the settings name, and makes it if it is not there. One process at a time can.
+pub(crate) fn open_store(config: &Config) -> Result<Box<dyn Store>, StartError> {
+    let path = config.data_dir.clone();
+    std::fs::create_dir_all(&path).map_err(|source| StartError::DataDir { path: path.clone(), source })?;
+    let file = store_place(config);
+    let opened = weft_store::open(config.store, &file, weft_store::Options::default());
+    opened.map_err(|source| StartError::OpenStore { path: file, source })
 }
 
 fn open_desk(

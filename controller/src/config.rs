@@ -58,6 +58,25 @@ pub struct Options {
     /// Answer the API without tokens. For laboratories: everyone is administrator.
     #[arg(long, env = "WEFT_NO_AUTH", num_args = 0..=1, default_missing_value = "true")]
     pub no_auth: Option<bool>,
+    /// Write the state to this file, for a backup or another machine or store, and end. No controller may be running.
+    #[arg(long, value_name = "FILE", conflicts_with = "import")]
+    #[serde(skip)]
+    pub export: Option<PathBuf>,
+    /// Fill a new store from a file that --export wrote, and end.
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip)]
+    pub import: Option<PathBuf>,
+}
+
+/// What the process is to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Task {
+    /// Be the controller.
+    Serve,
+    /// Write the state to a file.
+    Export(PathBuf),
+    /// Fill a new store from a file.
+    Import(PathBuf),
 }
 
 /// How log lines look.
@@ -81,6 +100,8 @@ pub enum Authentication {
 /// All settings, checked and complete.
 #[derive(Debug, Clone)]
 pub struct Config {
+    /// What to do.
+    pub task: Task,
     /// Where the store and the first token live.
     pub data_dir: PathBuf,
     /// Which store.
@@ -174,6 +195,8 @@ impl Options {
             log: self.log.or(other.log),
             log_format: self.log_format.or(other.log_format),
             no_auth: self.no_auth.or(other.no_auth),
+            export: self.export,
+            import: self.import,
         }
     }
 }
@@ -196,6 +219,11 @@ fn complete(options: Options) -> Result<Config, ConfigError> {
         return Err(wrong("vxlan_port", "must not be 0"));
     }
     Ok(Config {
+        task: match (options.export, options.import) {
+            (Some(file), _) => Task::Export(file),
+            (None, Some(file)) => Task::Import(file),
+            (None, None) => Task::Serve,
+        },
         data_dir: options.data_dir.unwrap_or_else(|| PathBuf::from("/var/lib/weft")),
         store: store.parse().map_err(|_| wrong("store", "must be redb or sled"))?,
         api_listen: options.api_listen.unwrap_or_else(|| any(9696)),

@@ -12,4 +12,5 @@ pub mod records;
 pub mod rest;
 pub mod southbound;
 pub mod status;
+pub mod transfer;
 pub mod vault;

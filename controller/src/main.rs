@@ -1,15 +1,31 @@
-//! The controller's entrance: options, logging, signals.
+//! The controller's entrance: options, logging, signals, and the two tasks that need no controller.
 
 use anyhow::{Context, Result};
 use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
-use weft_controller::app;
-use weft_controller::config::{Config, LogFormat, Options};
+use weft_controller::config::{Config, LogFormat, Options, Task};
+use weft_controller::{app, transfer};
 
 fn main() -> Result<()> {
     let config = Config::load(Options::parse())?;
+    match &config.task {
+        Task::Serve => serve(config),
+        Task::Export(file) => {
+            let revision = transfer::export(&config, file)?;
+            println!("{}: the state at revision {revision}", file.display());
+            Ok(())
+        }
+        Task::Import(file) => {
+            let state = transfer::import(&config, file)?;
+            println!("{}: revision {}, {} ports", file.display(), state.revision(), state.port_count());
+            Ok(())
+        }
+    }
+}
+
+fn serve(config: Config) -> Result<()> {
     let filter = EnvFilter::try_new(&config.log).with_context(|| format!("log = {:?}", config.log))?;
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match config.log_format {
