@@ -212,11 +212,10 @@ impl Distributor {
     /// What is known about a switch.
     pub fn report(&self, host: HostIndex) -> Option<Report> {
         let switch = self.switches.get(&host)?;
-        let editions = switch.subscriptions.iter().filter_map(|scope| self.editions.get(scope));
         Some(Report {
             connected: switch.is_connected(),
             owed: switch.owed(),
-            flows: editions.map(Edition::flow_count).sum(),
+            flows: switch.flows,
             messages_sent: switch.messages_sent,
             drift_repaired: switch.drift_repaired,
             refusal: switch.refusal.clone(),
@@ -249,13 +248,19 @@ impl Distributor {
             self.owe(&hosts, revision);
             return;
         };
-        let deltas: Vec<Delta> = owners.iter().map(|owner| edition.recompile(*owner, &self.snapshot)).collect();
+        let had = edition.flow_count();
+        let deltas: Vec<Delta> =
+            owners.iter().map(|owner| edition.recompile(*owner, &self.snapshot)).collect();
+        let has = edition.flow_count();
         self.work.owners_compiled += owners.len() as u64;
         let parcels = self.print(&deltas);
         if parcels.is_empty() {
             return;
         }
         for host in hosts {
+            if let Some(switch) = self.switches.get_mut(&host) {
+                switch.flows = switch.flows + has - had;
+            }
             self.queue(host, &parcels, revision);
         }
     }
@@ -273,9 +278,11 @@ impl Distributor {
                 _ => Vec::new(),
             };
             self.deliver(host, &removal, revision);
+            self.count(host, -self.flows_of(*scope));
             self.leave(*scope, host);
         }
         for scope in wanted.difference(&had) {
+            self.count(host, self.flows_of(*scope));
             self.subscribers.entry(*scope).or_default().insert(host);
             let full = if connected { self.full(*scope) } else { Vec::new() };
             self.deliver(host, &full, revision);
@@ -322,14 +329,27 @@ impl Distributor {
         parcels
     }
 
-    /// The scope's edition, compiled from scratch at first use.
-    fn edition(&mut self, scope: Scope) -> &mut Edition {
-        let (snapshot, work) = (&self.snapshot, &mut self.work);
-        self.editions.entry(scope).or_insert_with(|| {
-            let edition = Edition::from_scratch(scope, snapshot);
-            work.owners_compiled += edition.owners().len() as u64;
-            edition
-        })
+    /// Compiles the scope from scratch if nobody needed it before.
+    fn edition(&mut self, scope: Scope) {
+        if self.editions.contains_key(&scope) {
+            return;
+        }
+        let edition = Edition::from_scratch(scope, &self.snapshot);
+        self.work.owners_compiled += edition.owners().len() as u64;
+        let hosts: Vec<HostIndex> = self.subscribers.get(&scope).into_iter().flatten().copied().collect();
+        self.editions.insert(scope, edition);
+        hosts.into_iter().for_each(|host| self.count(host, self.flows_of(scope)));
+    }
+
+    fn flows_of(&self, scope: Scope) -> isize {
+        self.editions.get(&scope).map_or(0, |edition| edition.flow_count().cast_signed())
+    }
+
+    /// Keeps the number of flows that a switch should have, so that reporting it costs nothing.
+    fn count(&mut self, host: HostIndex, flows: isize) {
+        if let Some(switch) = self.switches.get_mut(&host) {
+            switch.flows = switch.flows.saturating_add_signed(flows);
+        }
     }
 
     fn full(&mut self, scope: Scope) -> Vec<Arc<Parcel>> {

@@ -142,6 +142,8 @@ pub struct Switch {
     pub host: HostIndex,
     /// The scopes whose flows it should have.
     pub subscriptions: BTreeSet<Scope>,
+    /// How many flows that is, as far as the scopes are compiled.
+    pub flows: usize,
     /// Flow and group messages sent to it.
     pub messages_sent: u64,
     /// Flows and groups found different by audits and put right.
@@ -159,6 +161,7 @@ impl Switch {
         Switch {
             host,
             subscriptions: BTreeSet::new(),
+            flows: 0,
             messages_sent: 0,
             drift_repaired: 0,
             refusal: None,

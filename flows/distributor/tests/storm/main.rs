@@ -125,6 +125,11 @@ impl Storm {
         for index in self.sessions.keys() {
             let wanted = from_scratch(*index, &self.world.snapshot);
             assert_eq!(
+                self.distributor.report(*index).unwrap().flows,
+                wanted.0.len(),
+                "flows counted for host {index}"
+            );
+            assert_eq!(
                 self.switches[index].tables.content(),
                 wanted,
                 "host {index} at {}",
