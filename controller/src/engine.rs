@@ -14,7 +14,7 @@ use tracing::{debug, info, warn};
 use weft_compiler::tunnels::tunnel_name;
 use weft_compiler::{Link, TunnelPort, TunnelSettings, tunnel, tunnels};
 use weft_distributor::{Answer, Distributor, Installed, ReadFrom, ReadId, SessionId, Transmit, Tuning};
-use weft_model::{HostId, HostIndex, Revision, Snapshot};
+use weft_model::{HostId, HostIndex, Key, Revision, Snapshot};
 
 use crate::feed::Feed;
 use crate::metrics::Metrics;
@@ -147,7 +147,7 @@ pub async fn run(parts: Parts, stop: CancellationToken) {
         if let Some(commit) = feed.take() {
             let concerned = engine.distributor.handle_commit(commit.snapshot, &commit.touched);
             engine.change_tunnels(&concerned.links);
-            engine.forget_gone();
+            engine.forget_gone(&commit.touched);
         }
         batch.drain(..).for_each(|event| engine.handle(event));
         engine.pass();
@@ -366,18 +366,17 @@ impl Engine {
     }
 
     /// Drops the status of hosts that are no longer known.
-    fn forget_gone(&mut self) {
+    fn forget_gone(&mut self, touched: &BTreeSet<Key>) {
         let snapshot = self.distributor.snapshot();
-        if self.fleet.hosts.size() <= snapshot.hosts().count() {
-            return;
-        }
-        let gone: Vec<HostId> =
-            self.fleet.hosts.keys().filter(|id| snapshot.host(id).is_none()).cloned().collect();
-        for id in gone {
-            self.fleet.hosts.remove_mut(&id);
-            self.fleet.owed.remove_mut(&id);
-            self.fleet.unseen.remove_mut(&id);
-            self.ovsdb_owed.remove(&id);
+        let hosts = touched.iter().filter_map(|key| match key {
+            Key::Host(id) if snapshot.host(id).is_none() => Some(id),
+            _ => None,
+        });
+        for id in hosts {
+            self.fleet.hosts.remove_mut(id);
+            self.fleet.owed.remove_mut(id);
+            self.fleet.unseen.remove_mut(id);
+            self.ovsdb_owed.remove(id);
         }
     }
 }
