@@ -68,13 +68,28 @@ impl<'a, R: Resource> Collection<'a, R> {
     }
 
     /// Those that match all filters (`("name", "blue")`; the same field twice means either), in the order of their ids
-    /// or of `sort_key`. `limit` and `marker` may be among the filters.
+    /// or of `sort_key`. With `limit` (and `marker`) among the filters it is one page, without it everything: the pages
+    /// into which the controller divides long lists are put together.
     ///
     /// # Errors
     /// See [`ClientError`].
     pub async fn list(&self, filters: &[(&str, &str)]) -> Result<Answer<Vec<R>>, ClientError> {
-        let query: Vec<(&str, String)> = filters.iter().map(|(k, v)| (*k, (*v).to_owned())).collect();
-        unwrap(self.transport.get(&[R::VERSION, R::MANY], &query), R::MANY).await
+        let mut query: Vec<(&str, String)> = filters.iter().map(|(k, v)| (*k, (*v).to_owned())).collect();
+        let is_one_page = filters.iter().any(|(name, _)| *name == "limit");
+        let mut all: Vec<R> = Vec::new();
+        loop {
+            let request = self.transport.get(&[R::VERSION, R::MANY], &query);
+            let Answer { value: mut envelope, revision } = request.send::<Map<String, Value>>().await?;
+            let links = envelope.remove(&format!("{}_links", R::MANY)).unwrap_or_default();
+            let mut page: Vec<R> = member(&mut envelope, R::MANY)?;
+            let is_last = page.is_empty() || !has_next(&links);
+            all.append(&mut page);
+            if is_one_page || is_last {
+                return Ok(Answer { value: all, revision });
+            }
+            query.retain(|(name, _)| *name != "marker");
+            query.extend(all.last().map(|row| ("marker", row.id().to_owned())));
+        }
     }
 
     /// The one with that id.
@@ -209,11 +224,18 @@ impl<'a> TokenCollection<'a> {
 }
 
 /// Sends a request and takes one member out of the answer's envelope.
-async fn unwrap<T: DeserializeOwned>(request: Request, member: &str) -> Result<Answer<T>, ClientError> {
+async fn unwrap<T: DeserializeOwned>(request: Request, name: &str) -> Result<Answer<T>, ClientError> {
     let Answer { value: mut envelope, revision } = request.send::<Map<String, Value>>().await?;
-    let inner = envelope.remove(member).unwrap_or(Value::Null);
-    let value = serde_json::from_value(inner).map_err(|e| not_ours(member, &e))?;
-    Ok(Answer { value, revision })
+    Ok(Answer { value: member(&mut envelope, name)?, revision })
+}
+
+fn member<T: DeserializeOwned>(envelope: &mut Map<String, Value>, name: &str) -> Result<T, ClientError> {
+    let inner = envelope.remove(name).unwrap_or(Value::Null);
+    serde_json::from_value(inner).map_err(|e| not_ours(name, &e))
+}
+
+fn has_next(links: &Value) -> bool {
+    links.as_array().is_some_and(|links| links.iter().any(|link| link["rel"] == "next"))
 }
 
 fn not_ours(member: &str, error: &serde_json::Error) -> ClientError {

@@ -90,7 +90,12 @@ impl Client {
     ///
     /// # Errors
     /// See [`ClientError`].
-    pub async fn applied_on(&self, host: &str, revision: u64, timeout: Duration) -> Result<Applied, ClientError> {
+    pub async fn applied_on(
+        &self,
+        host: &str,
+        revision: u64,
+        timeout: Duration,
+    ) -> Result<Applied, ClientError> {
         let (revision, seconds) = (revision.to_string(), timeout.as_secs().to_string());
         let query = [("revision", revision), ("timeout", seconds), ("host", host.to_owned())];
         let request = self.transport.get(&["v1", "applied"], &query).patience(timeout + APPLIED_SLACK);

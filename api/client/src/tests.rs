@@ -12,9 +12,14 @@ use crate::{Client, ClientError};
 
 /// Answers one request with that status line, headers and body, and hands back what was sent.
 fn answering(head: &'static str, body: &'static str) -> (String, JoinHandle<String>) {
+    answering_each(vec![(head, body)])
+}
+
+/// Answers one request after the other; hands back all that was sent.
+fn answering_each(answers: Vec<(&'static str, &'static str)>) -> (String, JoinHandle<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
-    let server = std::thread::spawn(move || {
+    let answer = move |(head, body): (&str, &str)| {
         let (mut stream, _) = listener.accept().unwrap();
         let mut seen = Vec::new();
         let mut buffer = [0; 4096];
@@ -23,9 +28,11 @@ fn answering(head: &'static str, body: &'static str) -> (String, JoinHandle<Stri
             seen.extend_from_slice(&buffer[..count]);
         }
         let length = body.len();
-        write!(stream, "HTTP/1.1 {head}\r\nContent-Length: {length}\r\n\r\n{body}").unwrap();
+        write!(stream, "HTTP/1.1 {head}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}")
+            .unwrap();
         String::from_utf8(seen).unwrap()
-    });
+    };
+    let server = std::thread::spawn(move || answers.into_iter().map(answer).collect());
     (endpoint, server)
 }
 
@@ -71,6 +78,22 @@ async fn a_refusal_carries_status_kind_message_and_fields() {
     let seen = server.join().unwrap();
     assert!(seen.starts_with("DELETE /v2.0/ports/a%2Fb%20c HTTP/1.1\r\n"), "{seen}");
     assert!(!seen.to_ascii_lowercase().contains("authorization"), "{seen}");
+}
+
+#[tokio::test]
+async fn a_list_that_comes_in_pages_is_put_together() {
+    let (endpoint, server) = answering_each(vec![
+        (
+            "200 OK",
+            r#"{"ports": [{"id": "a"}, {"id": "b"}], "ports_links": [{"rel": "next", "href": "http://x"}]}"#,
+        ),
+        ("200 OK", r#"{"ports": [{"id": "c"}], "ports_links": [{"rel": "previous", "href": "http://x"}]}"#),
+    ]);
+    let client = Client::new(&endpoint, None).unwrap();
+    let ports = client.ports().list(&[("name", "p q")]).await.unwrap().value;
+    assert_eq!(ports.iter().map(|port| port.id.as_str()).collect::<Vec<_>>(), ["a", "b", "c"]);
+    let seen = server.join().unwrap();
+    assert!(seen.contains("GET /v2.0/ports?name=p+q&marker=b HTTP/1.1"), "{seen}");
 }
 
 #[tokio::test]
