@@ -89,7 +89,7 @@ impl Namespace {
     }
 
     /// A number by which the kernel knows it in netlink messages of this process. Valid as long as this value lives.
-    pub(crate) fn raw(&self) -> RawFd {
+    pub fn raw(&self) -> RawFd {
         self.file.as_raw_fd()
     }
 

@@ -25,6 +25,9 @@ const FEATURES: [&str; 8] = [
     "tx-tcp6-segmentation",
 ];
 
+/// The same in kernels of which older ones do not know the names: they refuse a request that has one.
+const NEWER_FEATURES: [&str; 1] = ["tx-tcp-accecn-segmentation"];
+
 const NLM_F_REQUEST_ACK: u16 = 0x1 | 0x4;
 const NLMSG_ERROR: u16 = 2;
 const HEADERS: usize = 20;
@@ -52,7 +55,17 @@ pub fn disable(name: &str) -> Result<(), AgentError> {
     let socket = Socket::new(NETLINK_GENERIC).map_err(failed())?;
     socket.connect(&SocketAddr::new(0, 0)).map_err(failed())?;
     match family(&socket) {
-        Ok(family) => set(&socket, family, name).map_err(failed()),
+        Ok(family) => {
+            set(&socket, family, name, &FEATURES).map_err(failed())?;
+            for feature in NEWER_FEATURES {
+                match set(&socket, family, name, &[feature]) {
+                    Err(error) if error.kind() == io::ErrorKind::InvalidInput => {}
+                    Err(error) if error.kind() == io::ErrorKind::Unsupported => {}
+                    result => result.map_err(failed())?,
+                }
+            }
+            Ok(())
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => run_ethtool(name).map_err(failed()),
         Err(error) => Err(failed()(error)),
     }
@@ -66,14 +79,17 @@ fn family(socket: &Socket) -> io::Result<u16> {
     id.map(u16::from_ne_bytes).ok_or_else(|| io::Error::other("the kernel's answer has no family id"))
 }
 
-fn set(socket: &Socket, family: u16, name: &str) -> io::Result<()> {
+fn set(socket: &Socket, family: u16, name: &str, features: &[&str]) -> io::Result<()> {
     let header = attribute(ETHTOOL_A_HEADER_DEV_NAME, format!("{name}\0").as_bytes());
     // A bit that is named without a value is to be cleared; bits that are not named stay.
     let bit = |feature: &str| {
         let name = attribute(ETHTOOL_A_BITSET_BIT_NAME, format!("{feature}\0").as_bytes());
         attribute(ETHTOOL_A_BITSET_BITS_BIT | NLA_F_NESTED, &name)
     };
-    let bits = attribute(ETHTOOL_A_BITSET_BITS | NLA_F_NESTED, &FEATURES.map(bit).concat());
+    let bits = attribute(
+        ETHTOOL_A_BITSET_BITS | NLA_F_NESTED,
+        &features.iter().map(|feature| bit(feature)).collect::<Vec<_>>().concat(),
+    );
     let mut body = attribute(ETHTOOL_A_FEATURES_HEADER | NLA_F_NESTED, &header);
     body.extend(attribute(ETHTOOL_A_FEATURES_WANTED | NLA_F_NESTED, &bits));
     ask(socket, &message(family, ETHTOOL_MSG_FEATURES_SET, &body)).map(drop)
