@@ -105,6 +105,16 @@ impl Site {
         Ok(site)
     }
 
+    /// Lets every host's `ovsdb-server` dial again within a second of losing the controller; it would be up to eight.
+    /// Bridges do so by themselves. For tests that lose the controller more than once.
+    pub fn redial_soon(&self) -> Result<()> {
+        for host in &self.hosts {
+            let manager = host.vsctl(&["--bare", "--columns=_uuid", "list", "Manager"])?;
+            host.vsctl(&["set", "Manager", manager.trim(), "max_backoff=1000"])?;
+        }
+        Ok(())
+    }
+
     /// Runs a call of a client to its end.
     pub fn wait<T>(&self, call: impl Future<Output = Result<T, ClientError>>) -> Result<T> {
         Ok(self.runtime.block_on(call)?)

@@ -28,6 +28,7 @@ fn a_killed_controller_costs_nothing_with_sled() {
 fn killed_and_started_again(store: &str) {
     let mut site =
         Site::build(&format!("down{store}"), SiteSpec::hosts(2).options(&["--store", store])).unwrap();
+    site.redial_soon().unwrap();
     let red = Tenancy::create(&site, "red").unwrap();
     let network = red.network(&NetworkSpec::new("blue", &["10.0.0.0/24", "fd00::/64"])).unwrap();
     let ports = ["a", "b", "c"].map(|name| red.port(&network, name).unwrap());
