@@ -17,9 +17,10 @@ pub struct Join {
     /// Where the host finds the controller: HOST, HOST:PORT or tcp:HOST:PORT [default: the host of --endpoint, port 6640].
     #[arg(long, value_name = "ADDRESS")]
     pub controller: Option<String>,
-    /// Where other hosts' tunnels find this one [default: the address from which this machine reaches the controller].
-    #[arg(long, value_name = "IP")]
-    pub encap_ip: Option<IpAddr>,
+    /// Where other hosts' tunnels find this one; one address of each family at most, separated by a comma [default: the
+    /// address from which this machine reaches the controller].
+    #[arg(long, value_name = "IP", value_delimiter = ',')]
+    pub encap_ip: Vec<IpAddr>,
     /// Run the line here instead of printing it.
     #[arg(long)]
     pub run: bool,
@@ -34,11 +35,11 @@ pub struct Join {
 /// [`Failure::Usage`] when an address has to be given, [`Failure::Host`] when the host must not or cannot join.
 pub fn run(endpoint: &str, join: &Join) -> Result<(), Failure> {
     let manager = manager(endpoint, join.controller.as_deref())?;
-    let encap_ip = match join.encap_ip {
-        Some(ip) => ip,
-        None => towards(&manager)?,
+    let encap_ips = match join.encap_ip.as_slice() {
+        [] => vec![towards(&manager)?],
+        given => given.to_vec(),
     };
-    let arguments = arguments(&manager, encap_ip, join.db.as_deref());
+    let arguments = arguments(&manager, &encap_ips, join.db.as_deref());
     if !join.run {
         return output::write(&format!("ovs-vsctl {}\n", arguments.join(" ")));
     }
@@ -102,18 +103,10 @@ fn towards(manager: &str) -> Result<IpAddr, Failure> {
     Ok(ip)
 }
 
-fn arguments(manager: &str, encap_ip: IpAddr, db: Option<&str>) -> Vec<String> {
-    // A colon would end the value for ovs-vsctl; quotes keep it together, and the shell must leave them alone.
-    let ip = if encap_ip.is_ipv6() { format!("\\\"{encap_ip}\\\"") } else { encap_ip.to_string() };
-    let join = [
-        "set",
-        "Open_vSwitch",
-        ".",
-        &format!("external_ids:weft-encap-ip={ip}"),
-        "--",
-        "set-manager",
-        manager,
-    ];
+fn arguments(manager: &str, encap_ips: &[IpAddr], db: Option<&str>) -> Vec<String> {
+    let ips: Vec<String> = encap_ips.iter().map(ToString::to_string).collect();
+    let id = format!("external_ids:weft-encap-ip={}", ips.join(","));
+    let join = ["set", "Open_vSwitch", ".", &id, "--", "set-manager", manager];
     let db = db.map(|socket| format!("--db={socket}"));
     db.into_iter().chain(join.map(str::to_owned)).collect()
 }
@@ -143,9 +136,7 @@ fn check(db: Option<&str>, manager: &str) -> Result<(), Failure> {
 
 fn vsctl(arguments: &[String]) -> Result<String, Failure> {
     let command = format!("ovs-vsctl {}", arguments.join(" "));
-    // No shell is between us and the command: what protects quotes from it must go.
-    let bare = arguments.iter().map(|argument| argument.replace('\\', ""));
-    let ran = Command::new("ovs-vsctl").arg("--timeout=15").args(bare).output();
+    let ran = Command::new("ovs-vsctl").arg("--timeout=15").args(arguments).output();
     let Output { status, stdout, stderr } =
         ran.map_err(|source| Failure::Start { command: command.clone(), source })?;
     if !status.success() {
@@ -159,9 +150,10 @@ fn vsctl(arguments: &[String]) -> Result<String, Failure> {
 mod tests {
     use super::*;
 
-    fn line(endpoint: &str, controller: Option<&str>, ip: &str, db: Option<&str>) -> Result<String, String> {
+    fn line(endpoint: &str, controller: Option<&str>, ips: &str, db: Option<&str>) -> Result<String, String> {
         let manager = manager(endpoint, controller).map_err(|failure| failure.to_string())?;
-        Ok(format!("ovs-vsctl {}", arguments(&manager, ip.parse().expect("an address"), db).join(" ")))
+        let ips: Vec<IpAddr> = ips.split(',').map(|ip| ip.parse().expect("an address")).collect();
+        Ok(format!("ovs-vsctl {}", arguments(&manager, &ips, db).join(" ")))
     }
 
     #[test]
@@ -184,11 +176,11 @@ mod tests {
     }
 
     #[test]
-    fn addresses_of_ipv6_keep_their_brackets_and_quotes() {
-        let expected = "ovs-vsctl set Open_vSwitch . external_ids:weft-encap-ip=\\\"fd00::b\\\" -- set-manager tcp:[fd00::1]:6640";
+    fn addresses_of_ipv6_keep_their_brackets() {
+        let expected = "ovs-vsctl set Open_vSwitch . external_ids:weft-encap-ip=192.0.2.11,fd00::b -- set-manager tcp:[fd00::1]:6640";
         for controller in ["fd00::1", "[fd00::1]", "[fd00::1]:6640", "tcp:[fd00::1]:6640"] {
             assert_eq!(
-                line("http://c:1", Some(controller), "fd00::b", None).as_deref(),
+                line("http://c:1", Some(controller), "192.0.2.11,fd00::b", None).as_deref(),
                 Ok(expected),
                 "{controller}"
             );
