@@ -90,6 +90,32 @@ fn a_tenants_life() {
     assert_eq!(changed["tags"], serde_json::json!(["z"]));
     assert_eq!(tenant.json("port set p1 --no-ip --device vm1")["fixed_ips"], serde_json::json!([]));
 
+    // Deleted: all are tried, and what failed is told.
+    let failed = tenant.cmd(&format!("port delete {second} nobody bare")).output().unwrap();
+    assert_eq!(failed.code, Some(1));
+    assert!(
+        failed.stderr.contains("nobody: error: there is no port") && failed.stderr.contains("1 of 3"),
+        "{failed:?}"
+    );
+    assert_eq!(tenant.ok("port list -o id").lines().count(), 1);
+    assert!(tenant.fails(1, "network delete web2").contains("409"));
+    tenant.ok("port delete p1 --wait");
+    tenant.ok("network delete web2 --wait");
+    let tokens = admin.ok("token list blue -o id");
+    admin.ok(&format!("token delete blue {}", tokens.trim()));
+    assert!(tenant.fails(1, "whoami").contains("401"));
+    admin.ok("tenant delete blue");
+    assert!(admin.fails(1, "tenant show blue").contains("there is no tenant"));
+}
+
+#[test]
+fn tenants_see_their_own_and_administrators_act_for_any() {
+    let site = Site::start("clisee", 1).unwrap();
+    let admin = Weft::admin(&site);
+    admin.ok("tenant create blue");
+    let network = admin.id("network create web2 --project blue");
+    admin.ok("subnet create --network web2 --cidr 10.0.0.0/24 --gateway none");
+    admin.ok("port create p1 --network web2 --wait");
     // The picture: all for the administrator, their own for tenants.
     let picture = admin.ok("show");
     for part in ["Hosts: 1 of 1 up", "h1", "Tenant blue", "Network web2", "10.0.0.0/24", "no gateway", "p1"] {
@@ -115,23 +141,6 @@ fn a_tenants_life() {
     assert!(ambiguous.contains(&network) && ambiguous.contains(&red), "{ambiguous}");
     assert_eq!(admin.json("network show web2 --project blue")["id"], network.as_str());
     assert_eq!(admin.ok("network list --project red -o id").lines().count(), 1);
-
-    // Deleted: all are tried, and what failed is told.
-    let failed = tenant.cmd(&format!("port delete {second} nobody bare")).output().unwrap();
-    assert_eq!(failed.code, Some(1));
-    assert!(
-        failed.stderr.contains("nobody: error: there is no port") && failed.stderr.contains("1 of 3"),
-        "{failed:?}"
-    );
-    assert_eq!(tenant.ok("port list -o id").lines().count(), 1);
-    assert!(tenant.fails(1, "network delete web2").contains("409"));
-    tenant.ok("port delete p1 --wait");
-    tenant.ok("network delete web2 --wait");
-    let tokens = admin.ok("token list blue -o id");
-    admin.ok(&format!("token delete blue {}", tokens.trim()));
-    assert!(tenant.fails(1, "whoami").contains("401"));
-    admin.ok("tenant delete blue");
-    assert!(admin.fails(1, "tenant show blue").contains("there is no tenant"));
 }
 
 #[test]
