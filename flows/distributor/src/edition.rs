@@ -6,7 +6,7 @@ use std::sync::Arc;
 use weft_compiler::{Compiled, Delta, Owner, Scope, compile, diff, owners};
 use weft_model::Snapshot;
 
-use crate::parcel::{Parcel, Press};
+use crate::parcel::{Parcel, ParcelSize, Press};
 
 /// The compiled state of one scope.
 #[derive(Debug, Default)]
@@ -57,14 +57,20 @@ impl Edition {
     pub fn full(&mut self, press: &mut Press) -> Vec<Arc<Parcel>> {
         let nothing = Compiled::default();
         let owners = &self.owners;
-        let print = || press.print(&owners.values().map(|wanted| diff(&nothing, wanted)).collect::<Vec<_>>());
+        let print = || {
+            press.print(
+                &owners.values().map(|wanted| diff(&nothing, wanted)).collect::<Vec<_>>(),
+                ParcelSize::Full,
+            )
+        };
         self.full.get_or_insert_with(print).clone()
     }
 
     /// The parcels that take the whole scope away from a switch.
     pub fn removal(&self, press: &mut Press) -> Vec<Arc<Parcel>> {
         let nothing = Compiled::default();
-        press.print(&self.owners.values().map(|had| diff(had, &nothing)).collect::<Vec<_>>())
+        press
+            .print(&self.owners.values().map(|had| diff(had, &nothing)).collect::<Vec<_>>(), ParcelSize::Full)
     }
 
     fn put(&mut self, owner: Owner, compiled: Compiled) {

@@ -8,7 +8,7 @@ use weft_compiler::{Compiled, Delta, Impact, Owner, Scope, impact, read_back, su
 use weft_model::{HostIndex, Key, Revision, Snapshot};
 
 use crate::edition::Edition;
-use crate::parcel::{Parcel, Press};
+use crate::parcel::{Parcel, ParcelSize, Press};
 use crate::switch::{Answer, Installed, ReadBack, ReadId, SessionId, Switch, Transmit};
 
 /// What can be tuned.
@@ -146,7 +146,7 @@ impl Distributor {
         let ReadFrom { host, session, read } = from;
         let Some(switch) = self.switches.get_mut(&host).filter(|s| s.is_session(session)) else { return };
         let purpose = switch.read_back(read, now + self.tuning.audit_interval);
-        let scopes: Vec<Scope> = switch.subscriptions.iter().copied().collect();
+        let (picky, scopes) = (switch.is_picky(), Vec::from_iter(switch.subscriptions.iter().copied()));
         self.attend(host);
         if purpose == ReadBack::Useless {
             return;
@@ -157,14 +157,14 @@ impl Distributor {
         }
         let wanted = scopes.iter().filter_map(|scope| self.editions.get(scope)).flat_map(Edition::compiled);
         let delta = read_back(wanted, installed.flows, installed.groups);
-        let parcels = self.print(std::slice::from_ref(&delta));
+        let size = if picky { ParcelSize::Small } else { ParcelSize::Full };
+        let parcels = self.print(std::slice::from_ref(&delta), size);
         let revision = self.snapshot.revision();
         let Some(switch) = self.switches.get_mut(&host) else { return };
         if purpose == ReadBack::Audit {
             switch.drift_repaired += delta.len() as u64;
         }
-        switch.enqueue(&parcels, revision);
-        switch.update_owed();
+        switch.repair(&parcels, revision);
         self.work.parcels_queued += parcels.len() as u64;
     }
 
@@ -253,7 +253,7 @@ impl Distributor {
             owners.iter().map(|owner| edition.recompile(*owner, &self.snapshot)).collect();
         let has = edition.flow_count();
         self.work.owners_compiled += owners.len() as u64;
-        let parcels = self.print(&deltas);
+        let parcels = self.print(&deltas, ParcelSize::Full);
         if parcels.is_empty() {
             return;
         }
@@ -323,8 +323,8 @@ impl Distributor {
         self.changed.insert(host);
     }
 
-    fn print(&mut self, deltas: &[Delta]) -> Vec<Arc<Parcel>> {
-        let parcels = self.press.print(deltas);
+    fn print(&mut self, deltas: &[Delta], size: ParcelSize) -> Vec<Arc<Parcel>> {
+        let parcels = self.press.print(deltas, size);
         self.work.messages_encoded += parcels.iter().map(|p| p.messages as u64).sum::<u64>();
         parcels
     }

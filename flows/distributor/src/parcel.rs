@@ -14,6 +14,18 @@ use weft_openflow::{BundleId, Writer, Xid};
 /// does, and its packets wait for a few milliseconds at the longest.
 pub const MESSAGES_PER_PARCEL: usize = 1000;
 
+/// Into how many parcels a difference is spread, at the most, when it is to be told apart.
+const SMALL_PARCELS: usize = 1000;
+
+/// How much goes into a parcel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ParcelSize {
+    /// As much as one bundle should carry: the fewest round trips.
+    Full,
+    /// A single message, or a few when there are very many: what is refused takes the fewest others along.
+    Small,
+}
+
 /// One bundle, from open to commit.
 #[derive(Debug)]
 pub struct Parcel {
@@ -53,10 +65,14 @@ impl Default for Press {
 pub const FIRST_XID: u32 = 0x0100_0000;
 
 impl Press {
-    /// Encodes the deltas of a scope's owners as few bundles as their size allows. Empty deltas give none.
-    pub fn print(&mut self, deltas: &[Delta]) -> Vec<Arc<Parcel>> {
+    /// Encodes the deltas of a scope's owners as bundles. Empty deltas give none.
+    pub fn print(&mut self, deltas: &[Delta], size: ParcelSize) -> Vec<Arc<Parcel>> {
         let mods = encode(deltas);
-        mods.chunks(MESSAGES_PER_PARCEL).map(|chunk| Arc::new(self.bundle(chunk))).collect()
+        let most = match size {
+            ParcelSize::Full => MESSAGES_PER_PARCEL,
+            ParcelSize::Small => mods.len().div_ceil(SMALL_PARCELS).clamp(1, MESSAGES_PER_PARCEL),
+        };
+        mods.chunks(most).map(|chunk| Arc::new(self.bundle(chunk))).collect()
     }
 
     fn bundle(&mut self, mods: &[Mod<'_>]) -> Parcel {

@@ -15,7 +15,8 @@ use crate::parcel::Parcel;
 const WINDOW_PARCELS: usize = 32;
 /// How many bytes a switch may owe an answer for, beyond its first parcel.
 const WINDOW_BYTES: usize = 2 << 20;
-/// How many bytes may wait for a switch before it is read back instead: the newest state wins over the history.
+/// How many bytes of changes may wait for a switch before it is read back instead: the newest state wins over the history.
+/// What a read-back found does not count: reading again would only find it again.
 const OUTBOX_BYTES: usize = 16 << 20;
 /// How many parcels may wait for a switch, likewise.
 const OUTBOX_PARCELS: usize = 4096;
@@ -76,8 +77,8 @@ pub enum Transmit {
 /// Where a session stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// Its tables must be read back as soon as nothing is in flight, but not before the given time.
-    MustRead(Option<Instant>),
+    /// Its tables must be read back as soon as nothing is in flight.
+    MustRead,
     /// Its tables are on their way; changes need no queueing, the comparison will be with the newest state.
     Reading,
     /// It has what is wanted once its outbox and window are empty.
@@ -100,6 +101,23 @@ enum Audit {
 struct Queued {
     parcel: Arc<Parcel>,
     revision: Revision,
+    why: Why,
+}
+
+/// Why a parcel waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Why {
+    /// Something changed.
+    Change,
+    /// A read-back found that the switch differs.
+    Repair,
+}
+
+/// How much waits of what changed.
+#[derive(Debug, Clone, Copy, Default)]
+struct Backlog {
+    bytes: usize,
+    parcels: usize,
 }
 
 #[derive(Debug)]
@@ -119,9 +137,14 @@ struct Session {
     overtaken: u32,
     last_read: ReadId,
     outbox: VecDeque<Queued>,
-    outbox_bytes: usize,
+    backlog: Backlog,
     in_flight: VecDeque<InFlight>,
+    /// How many times in a row something was refused between two read-backs.
     refusals_in_a_row: u32,
+    /// Whether anything was refused since the last read-back.
+    is_refused: bool,
+    /// The oldest revision of which the switch refused something, until the next read-back shows what is still missing.
+    missing: Option<Revision>,
 }
 
 /// What a read-back is good for.
@@ -190,14 +213,16 @@ impl Switch {
         self.owe(revision);
         self.session = Some(Session {
             id: session,
-            phase: Phase::MustRead(None),
+            phase: Phase::MustRead,
             audit: Audit::Due(None),
             overtaken: 0,
             last_read: ReadId(0),
             outbox: VecDeque::new(),
-            outbox_bytes: 0,
+            backlog: Backlog::default(),
             in_flight: VecDeque::new(),
             refusals_in_a_row: 0,
+            is_refused: false,
+            missing: None,
         });
     }
 
@@ -226,11 +251,27 @@ impl Switch {
         if session.audit == Audit::Clean {
             session.audit = Audit::Overtaken;
         }
-        session.outbox.extend(parcels.iter().map(|parcel| Queued { parcel: parcel.clone(), revision }));
-        session.outbox_bytes += parcels.iter().map(|p| p.bytes.len()).sum::<usize>();
-        if session.outbox_bytes > OUTBOX_BYTES || session.outbox.len() > OUTBOX_PARCELS {
-            session.read_again(None);
+        session.push(parcels, revision, Why::Change);
+        let Backlog { bytes, parcels } = session.backlog;
+        if bytes > OUTBOX_BYTES || parcels > OUTBOX_PARCELS {
+            session.read_again();
         }
+    }
+
+    /// Queues all that a read-back found to be different. What the switch has owed from before, it owes until that is
+    /// confirmed.
+    pub fn repair(&mut self, parcels: &[Arc<Parcel>], revision: Revision) {
+        let oldest = self.owed.map_or(revision, |owed| owed.min(revision));
+        if let Some(session) = &mut self.session {
+            session.push(parcels, oldest, Why::Repair);
+        }
+        self.update_owed();
+    }
+
+    /// True when the switch lately refused something, so that what it is sent should be told apart as finely as possible:
+    /// a bundle is all or nothing, and what is refused must not hold up the rest.
+    pub fn is_picky(&self) -> bool {
+        self.session.as_ref().is_some_and(|session| session.refusals_in_a_row > 0)
     }
 
     /// What the session must do now, if anything.
@@ -238,8 +279,8 @@ impl Switch {
         let (host, session) = (self.host, self.session.as_mut()?);
         match session.phase {
             Phase::Reading => None,
-            Phase::MustRead(not_before) => {
-                if !session.in_flight.is_empty() || not_before.is_some_and(|time| now < time) {
+            Phase::MustRead => {
+                if !session.in_flight.is_empty() {
                     return None;
                 }
                 session.phase = Phase::Reading;
@@ -264,7 +305,6 @@ impl Switch {
     pub fn poll_timeout(&self, now: Instant) -> Option<Instant> {
         let session = self.session.as_ref()?;
         let time = match (session.phase, session.audit) {
-            (Phase::MustRead(not_before), _) => not_before,
             (Phase::Live, Audit::Due(time)) => time,
             _ => None,
         };
@@ -282,18 +322,18 @@ impl Switch {
         match (session.phase, audit) {
             (Phase::Reading, _) => {
                 session.phase = Phase::Live;
-                session.overtaken = 0;
+                session.begin_round();
                 ReadBack::Resync
             }
-            (Phase::Live, Audit::Clean) => {
-                session.overtaken = 0;
-                ReadBack::Audit
-            }
+            (Phase::Live, Audit::Clean) => match session.begin_round() {
+                None => ReadBack::Audit,
+                Some(_) => ReadBack::Resync,
+            },
             (Phase::Live, Audit::Overtaken) => {
                 session.overtaken += 1;
                 // On a switch that never rests, stop sending for the time of one reading.
                 if session.overtaken >= OVERTAKEN_MAX {
-                    session.read_again(None);
+                    session.read_again();
                 }
                 ReadBack::Useless
             }
@@ -309,17 +349,17 @@ impl Switch {
                 let Some(at) = session.in_flight.iter().position(|f| f.parcel.commit == xid.0) else {
                     return;
                 };
-                let settled = session.in_flight.remove(at);
-                self.settle(settled.and_then(|f| f.refused), now);
+                if let Some(settled) = session.in_flight.remove(at) {
+                    self.settle(settled, now);
+                }
             }
             Answer::Refused(xid, error) => {
                 let Some(at) = session.in_flight.iter().position(|f| f.parcel.carries(xid)) else { return };
-                if session.in_flight[at].parcel.commit == xid.0 {
-                    let settled = session.in_flight.remove(at);
-                    let first = settled.and_then(|f| f.refused).unwrap_or(error);
-                    self.settle(Some(first), now);
-                } else if let Some(flight) = session.in_flight.get_mut(at) {
-                    flight.refused.get_or_insert(error);
+                session.in_flight[at].refused.get_or_insert(error);
+                if session.in_flight[at].parcel.commit == xid.0
+                    && let Some(settled) = session.in_flight.remove(at)
+                {
+                    self.settle(settled, now);
                 }
             }
         }
@@ -332,29 +372,20 @@ impl Switch {
             return;
         }
         let flying = session.in_flight.iter().map(|f| f.revision);
-        self.owed = flying.chain(session.outbox.iter().map(|queued| queued.revision)).min();
-    }
-
-    fn settle(&mut self, refused: Option<String>, now: Instant) {
-        let Some(session) = &mut self.session else { return };
-        match refused {
-            None => session.refusals_in_a_row = 0,
-            Some(error) => {
-                // One full read-back at once; if that is refused as well, ever more rarely.
-                let pause = match session.refusals_in_a_row {
-                    0 => None,
-                    n => Some(now + Duration::from_secs(1 << n.min(6)).min(BACKOFF_MAX)),
-                };
-                session.refusals_in_a_row = session.refusals_in_a_row.saturating_add(1);
-                session.read_again(pause);
-                self.refusal = Some(error);
-                return;
-            }
-        }
-        self.update_owed();
+        let waiting = session.outbox.iter().map(|queued| queued.revision);
+        self.owed = flying.chain(waiting).chain(session.missing).min();
         if self.owed.is_none() {
             self.refusal = None;
         }
+    }
+
+    fn settle(&mut self, settled: InFlight, now: Instant) {
+        let Some(session) = &mut self.session else { return };
+        if let Some(error) = settled.refused {
+            self.refusal = Some(error);
+            session.refused(settled.revision, now);
+        }
+        self.update_owed();
     }
 }
 
@@ -369,9 +400,12 @@ impl Session {
         let mut parcels = Vec::new();
         let mut bytes: usize = self.in_flight.iter().map(|f| f.parcel.bytes.len()).sum();
         while self.in_flight.len() < WINDOW_PARCELS && (bytes < WINDOW_BYTES || self.in_flight.is_empty()) {
-            let Some(Queued { parcel, revision }) = self.outbox.pop_front() else { break };
+            let Some(Queued { parcel, revision, why }) = self.outbox.pop_front() else { break };
             bytes += parcel.bytes.len();
-            self.outbox_bytes -= parcel.bytes.len();
+            if why == Why::Change {
+                self.backlog.bytes -= parcel.bytes.len();
+                self.backlog.parcels -= 1;
+            }
             *messages_sent += parcel.messages as u64;
             parcels.push(parcel.bytes.clone());
             self.in_flight.push_back(InFlight { parcel, revision, refused: None });
@@ -379,11 +413,51 @@ impl Session {
         parcels
     }
 
-    fn read_again(&mut self, not_before: Option<Instant>) {
-        self.phase = Phase::MustRead(not_before);
+    fn push(&mut self, parcels: &[Arc<Parcel>], revision: Revision, why: Why) {
+        self.outbox.extend(parcels.iter().map(|parcel| Queued { parcel: parcel.clone(), revision, why }));
+        if why == Why::Change {
+            self.backlog.bytes += parcels.iter().map(|p| p.bytes.len()).sum::<usize>();
+            self.backlog.parcels += parcels.len();
+        }
+    }
+
+    /// The tables are known and will be compared: gives the revision of which something was missing, if it was.
+    fn begin_round(&mut self) -> Option<Revision> {
+        self.overtaken = 0;
+        if !std::mem::take(&mut self.is_refused) {
+            self.refusals_in_a_row = 0;
+        }
+        self.missing.take()
+    }
+
+    /// The first refusal leads to a read-back at once: a message may have met something that somebody had changed by hand.
+    /// If what that finds is refused as well, everything else goes on, and what is missing is tried ever more rarely.
+    fn refused(&mut self, revision: Revision, now: Instant) {
+        if self.phase != Phase::Live {
+            return;
+        }
+        self.missing = Some(self.missing.map_or(revision, |missing| missing.min(revision)));
+        if std::mem::replace(&mut self.is_refused, true) {
+            return;
+        }
+        match self.refusals_in_a_row {
+            0 => self.read_again(),
+            n => {
+                let pause = Duration::from_secs(1 << n.min(6)).min(BACKOFF_MAX);
+                self.audit = Audit::Due(Some(now + pause));
+            }
+        }
+        self.refusals_in_a_row = self.refusals_in_a_row.saturating_add(1);
+    }
+
+    fn read_again(&mut self) {
+        self.phase = Phase::MustRead;
         self.audit = Audit::Due(None);
         self.overtaken = 0;
         self.outbox.clear();
-        self.outbox_bytes = 0;
+        self.backlog = Backlog::default();
     }
 }
+
+#[cfg(test)]
+mod tests;

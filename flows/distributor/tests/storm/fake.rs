@@ -39,6 +39,8 @@ pub struct FakeSwitch {
     pub messages: usize,
     /// Refuse the n-th message from now on, once.
     pub refuse_in: Option<usize>,
+    /// Refuse every flow of the owner with these upper 32 bits of a cookie, whenever it comes.
+    pub cursed: Option<u64>,
     bundle: Vec<(Xid, Message)>,
 }
 
@@ -83,6 +85,11 @@ impl FakeSwitch {
         let mut next = self.tables.clone();
         for (inner, message) in std::mem::take(&mut self.bundle) {
             let outcome = match message {
+                Message::FlowMod(flow)
+                    if flow.command == FlowCommand::Add && self.cursed == Some(flow.cookie.0 >> 32) =>
+                {
+                    Err("OFPFMFC_TABLE_FULL")
+                }
                 Message::FlowMod(flow) => next.flow_mod(&flow),
                 Message::GroupMod(group) => next.group_mod(&group),
                 other => panic!("{other:?}"),

@@ -114,6 +114,24 @@ impl Storm {
         panic!("does not settle; owing: {:?}", self.owing());
     }
 
+    /// Delivers answers for a while.
+    fn elapse(&mut self, time: Duration) {
+        let end = self.now + time;
+        loop {
+            self.transmit();
+            match self.answers.pop_front() {
+                Some((host, session, answer)) => {
+                    self.distributor.handle_answer(host, session, answer, self.now)
+                }
+                None if self.now >= end => return,
+                None => {
+                    self.now += Duration::from_secs(1);
+                    self.distributor.handle_timeout(self.now);
+                }
+            }
+        }
+    }
+
     /// Connected switches that owe a confirmation.
     fn owing(&self) -> Vec<(HostIndex, Revision)> {
         let owed = |index: &HostIndex| self.distributor.report(*index).and_then(|report| report.owed);
@@ -185,6 +203,46 @@ proptest! {
         storm.settle();
         let after: usize = storm.switches.values().map(|switch| switch.messages).sum();
         prop_assert_eq!(before, after);
+    }
+
+    #[test]
+    fn what_a_switch_refuses_for_ever_holds_up_nothing_else(
+        before in prop::collection::vec(step(), 1..60),
+        after in prop::collection::vec(step().prop_filter("a bad switch", |step| !step.needs_a_good_switch()), 0..20),
+        pick in any::<prop::sample::Index>(),
+    ) {
+        let mut storm = Storm::new();
+        before.iter().for_each(|step| storm.take(step));
+        storm.settle();
+        let Some(index) = storm.sessions.keys().next().copied() else { return Ok(()) };
+        let flows = from_scratch(index, &storm.world.snapshot).0;
+        if flows.is_empty() {
+            return Ok(());
+        }
+        let cursed = pick.get(&Vec::from_iter(flows.values())).0 >> 32;
+        storm.switches.insert(index, FakeSwitch::default());
+        storm.switches.get_mut(&index).unwrap().cursed = Some(cursed);
+        storm.connect(index);
+        storm.elapse(Duration::from_secs(5));
+        for step in &after {
+            storm.take(step);
+            storm.elapse(Duration::from_secs(70));
+            if !storm.sessions.contains_key(&index) {
+                return Ok(());
+            }
+            let is_good = |(cookie, _): &(u64, _)| cookie >> 32 != cursed;
+            let (mut wanted, mut installed) =
+                (from_scratch(index, &storm.world.snapshot), storm.switches[&index].tables.content());
+            let some_are_refused = wanted.0.values().any(|flow| !is_good(flow));
+            wanted.0.retain(|_, flow| is_good(flow));
+            installed.0.retain(|_, flow| is_good(flow));
+            prop_assert_eq!(&installed, &wanted);
+            let report = storm.distributor.report(index).unwrap();
+            prop_assert_eq!((report.owed.is_some(), report.refusal.is_some()), (some_are_refused, some_are_refused));
+        }
+        storm.switches.get_mut(&index).unwrap().cursed = None;
+        storm.settle();
+        storm.check();
     }
 
     #[test]

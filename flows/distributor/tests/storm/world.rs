@@ -47,6 +47,13 @@ pub enum Step {
     Settle,
 }
 
+impl Step {
+    /// True for a step that replaces a switch, lets it refuse something by chance, or waits until nothing is owed.
+    pub fn needs_a_good_switch(&self) -> bool {
+        matches!(self, Step::Wipe(_) | Step::Refuse { .. } | Step::DeleteHost(_) | Step::Settle)
+    }
+}
+
 pub fn step() -> impl Strategy<Value = Step> {
     let interfaces = prop::collection::btree_map(0u8..10, 1u8..12, 0..6);
     prop_oneof![

@@ -1,0 +1,180 @@
+//! A switch's queue by itself: what is owed when, what is refused, what does not fit.
+
+use super::*;
+
+const START: Revision = Revision(5);
+
+/// A parcel whose messages have the xids from `first` on; `size` bytes long.
+fn parcel(first: u32, size: usize) -> Arc<Parcel> {
+    Arc::new(Parcel { bytes: Bytes::from(vec![0; size]), first, commit: first + 2, messages: 1 })
+}
+
+struct Rig {
+    switch: Switch,
+    now: Instant,
+}
+
+impl Rig {
+    /// A connected switch whose tables were asked for.
+    fn reading() -> Rig {
+        let mut switch = Switch::unseen(HostIndex::new(1).unwrap());
+        switch.connect(SessionId(1), START);
+        let mut rig = Rig { switch, now: Instant::now() };
+        rig.expect_read();
+        rig
+    }
+
+    fn expect_read(&mut self) {
+        let transmit = self.switch.poll(self.now);
+        assert!(matches!(transmit, Some(Transmit::Read { .. })), "{transmit:?}");
+    }
+
+    /// The tables come, and differ by these parcels.
+    fn read_back(&mut self, parcels: &[Arc<Parcel>], revision: Revision) -> ReadBack {
+        let read = self.switch.session.as_ref().unwrap().last_read;
+        let purpose = self.switch.read_back(read, self.now + Duration::from_secs(10));
+        if purpose != ReadBack::Useless {
+            self.switch.repair(parcels, revision);
+        }
+        purpose
+    }
+
+    /// Sends what can be sent and says how many parcels that is.
+    fn send(&mut self) -> usize {
+        match self.switch.poll(self.now) {
+            Some(Transmit::Send { parcels, .. }) => parcels.len(),
+            None => 0,
+            Some(read) => panic!("{read:?}"),
+        }
+    }
+
+    fn commit(&mut self, parcel: &Parcel) {
+        self.switch.answer(Answer::Committed(Xid(parcel.commit)), self.now);
+    }
+
+    fn refuse(&mut self, parcel: &Parcel) {
+        self.switch.answer(Answer::Refused(Xid(parcel.first + 1), "no".into()), self.now);
+        self.switch.answer(Answer::Refused(Xid(parcel.commit), "failed".into()), self.now);
+    }
+
+    fn owed(&self) -> Option<Revision> {
+        self.switch.owed()
+    }
+}
+
+#[test]
+fn what_was_owed_stays_owed_until_the_difference_is_confirmed() {
+    let mut rig = Rig::reading();
+    let difference = parcel(100, 10);
+    // Much was committed while the switch was away.
+    rig.read_back(std::slice::from_ref(&difference), Revision(100));
+    assert_eq!(rig.owed(), Some(START), "nothing is confirmed yet");
+    assert_eq!(rig.send(), 1);
+    assert_eq!(rig.owed(), Some(START));
+    rig.commit(&difference);
+    assert_eq!(rig.owed(), None);
+}
+
+#[test]
+fn a_difference_of_any_size_is_sent() {
+    let mut rig = Rig::reading();
+    let difference: Vec<_> = (0..40).map(|n| parcel(100 + 10 * n, 1 << 20)).collect();
+    rig.read_back(&difference, START);
+    let mut sent = 0;
+    while rig.owed().is_some() {
+        let now = rig.send();
+        assert!(now > 0, "stuck after {sent} of {}", difference.len());
+        difference[sent..sent + now].iter().for_each(|parcel| rig.commit(parcel));
+        sent += now;
+    }
+    assert_eq!(sent, difference.len());
+}
+
+#[test]
+fn changes_beyond_the_outbox_lead_to_a_read_back() {
+    let mut rig = Rig::reading();
+    let difference: Vec<_> = (0..40).map(|n| parcel(100 + 10 * n, 1 << 20)).collect();
+    rig.read_back(&difference, START);
+    let sent = rig.send();
+    let changes: Vec<_> = (0..17).map(|n| parcel(1000 + 10 * n, 1 << 20)).collect();
+    rig.switch.enqueue(&changes[..16], Revision(6));
+    assert_eq!(rig.switch.session.as_ref().unwrap().phase, Phase::Live, "that much may wait");
+    rig.switch.enqueue(&changes[16..], Revision(7));
+    assert_eq!(rig.send(), 0, "what is in flight is waited for");
+    difference[..sent].iter().for_each(|parcel| rig.commit(parcel));
+    rig.expect_read();
+    assert_eq!(rig.owed(), Some(START));
+    assert_eq!(rig.read_back(&[], Revision(7)), ReadBack::Resync);
+    assert_eq!(rig.owed(), None);
+}
+
+#[test]
+fn a_refusal_is_no_longer_told_once_it_does_not_matter() {
+    let mut rig = Rig::reading();
+    let wrong = parcel(100, 10);
+    rig.read_back(std::slice::from_ref(&wrong), START);
+    rig.send();
+    rig.refuse(&wrong);
+    assert_eq!(rig.switch.refusal.as_deref(), Some("no"));
+    rig.expect_read();
+    // What was refused is not wanted any more.
+    rig.read_back(&[], Revision(6));
+    assert_eq!((rig.owed(), rig.switch.refusal.as_deref()), (None, None));
+}
+
+#[test]
+fn what_is_refused_for_ever_stays_owed_and_holds_up_nothing_else() {
+    let mut rig = Rig::reading();
+    let (wrong, good) = (parcel(100, 10), parcel(200, 10));
+    rig.read_back(std::slice::from_ref(&wrong), START);
+    rig.send();
+    rig.refuse(&wrong);
+    rig.expect_read();
+    assert!(rig.switch.is_picky());
+    rig.read_back(&[wrong.clone(), good.clone()], START);
+    assert_eq!(rig.send(), 2);
+    rig.refuse(&wrong);
+    rig.commit(&good);
+    assert_eq!(rig.owed(), Some(START));
+    let later = parcel(300, 10);
+    rig.switch.enqueue(std::slice::from_ref(&later), Revision(6));
+    assert_eq!(rig.send(), 1, "a change of somebody else");
+    rig.commit(&later);
+    assert_eq!(rig.owed(), Some(START));
+    let mut pauses = Vec::new();
+    for _ in 0..8 {
+        let due = rig.switch.poll_timeout(rig.now).unwrap();
+        pauses.push((due - rig.now).as_secs());
+        rig.now = due;
+        rig.expect_read();
+        assert_eq!(rig.read_back(std::slice::from_ref(&wrong), Revision(6)), ReadBack::Resync, "no drift");
+        assert_eq!(rig.send(), 1);
+        rig.refuse(&wrong);
+        assert_eq!(rig.owed(), Some(START));
+    }
+    assert_eq!(pauses, [2, 4, 8, 16, 32, 60, 60, 60]);
+    rig.now = rig.switch.poll_timeout(rig.now).unwrap();
+    rig.expect_read();
+    rig.read_back(std::slice::from_ref(&wrong), Revision(6));
+    rig.send();
+    rig.commit(&wrong);
+    assert_eq!((rig.owed(), rig.switch.refusal.as_deref()), (None, None));
+    rig.now = rig.switch.poll_timeout(rig.now).unwrap();
+    rig.expect_read();
+    assert_eq!(rig.read_back(&[], Revision(6)), ReadBack::Audit);
+    assert!(!rig.switch.is_picky());
+}
+
+#[test]
+fn many_refusals_at_once_count_as_one() {
+    let mut rig = Rig::reading();
+    let wrong: Vec<_> = (0..6).map(|n| parcel(100 + 10 * n, 10)).collect();
+    rig.read_back(&wrong, START);
+    assert_eq!(rig.send(), 6);
+    wrong.iter().for_each(|parcel| rig.refuse(parcel));
+    rig.expect_read();
+    rig.read_back(&wrong, START);
+    assert_eq!(rig.send(), 6);
+    wrong.iter().for_each(|parcel| rig.refuse(parcel));
+    assert_eq!(rig.switch.poll_timeout(rig.now), Some(rig.now + Duration::from_secs(2)));
+}
