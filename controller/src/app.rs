@@ -260,8 +260,8 @@ async fn serve_api(
     tasks: &mut JoinSet<()>,
 ) -> Result<(), StartError> {
     let listener = bind(config.api_listen, "the REST API").await?;
-    let router = rest::router(desk, board, rest::Config { metrics, authentication: config.authentication });
-    let stop = stop.clone();
+    let (authentication, stop) = (config.authentication, stop.clone());
+    let router = rest::router(desk, board, rest::Config { metrics, authentication, stop: stop.clone() });
     tasks.spawn(async move {
         let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
         if let Err(error) = served {

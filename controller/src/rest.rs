@@ -39,6 +39,8 @@ use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use tokio_util::sync::CancellationToken;
+
 use crate::config::Authentication;
 use crate::desk::Desk;
 use crate::metrics::Metrics;
@@ -56,6 +58,8 @@ pub struct Config {
     pub metrics: Metrics,
     /// Whether callers must show a token.
     pub authentication: Authentication,
+    /// Ends waiting answers when the controller stops.
+    pub stop: CancellationToken,
 }
 
 /// All routes.

@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Map, Value};
+use tokio_util::sync::CancellationToken;
 use weft_api::REVISION_HEADER;
 use weft_model::intent::Intent;
 use weft_model::{Revision, Snapshot};
@@ -45,6 +46,8 @@ pub(super) struct Call {
     pub(super) address: String,
     /// The revision number that the object must still have.
     pub(super) if_number: Option<u64>,
+    /// Cancelled when the controller stops.
+    pub(super) stop: CancellationToken,
     desk: Desk,
 }
 
@@ -65,7 +68,7 @@ impl FromRequestParts<Api> for Call {
         let address = format!("{}{}", frame::origin(&parts.headers), parts.uri.path());
         let if_number = if_number(&parts.headers)?;
         let view = View { snapshot, board: api.board.clone(), caller };
-        Ok(Call { view, query, address, if_number, desk: api.desk.clone() })
+        Ok(Call { view, query, address, if_number, stop: api.config.stop.clone(), desk: api.desk.clone() })
     }
 }
 

@@ -36,7 +36,12 @@ pub(super) async fn applied(call: Call) -> Result<Reply, Failure> {
         Some(_) => return Err(Failure::field("host", "is not a host that you may ask about".to_owned())),
         None => None,
     };
-    let report = call.view.board.applied(revision, only, Duration::from_secs(timeout)).await;
+    let board = &call.view.board;
+    let report = tokio::select! {
+        report = board.applied(revision, only.clone(), Duration::from_secs(timeout)) => report,
+        // A stopping controller answers at once with how far it got.
+        () = call.stop.cancelled() => board.applied(revision, only, Duration::ZERO).await,
+    };
     let pending = if call.caller().is_admin() { report.pending } else { Vec::new() };
     let pending = pending.iter().map(ToString::to_string).collect();
     Ok(Reply::ok(newest, api::Applied { revision: report.revision.0, applied: report.applied, pending }))

@@ -16,6 +16,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use uuid::Uuid;
 use weft_model::intent::{Actor, Intent, Labels, NewTenant, NewToken};
@@ -49,7 +50,8 @@ impl Lab {
         let desk = Desk::ephemeral().unwrap();
         let (pen, board) = Board::new();
         pen.send_modify(|fleet| fleet.started = true);
-        let config = Config { metrics: Metrics::default(), authentication: Authentication::Required };
+        let authentication = Authentication::Required;
+        let config = Config { metrics: Metrics::default(), authentication, stop: CancellationToken::new() };
         let router = router(desk.clone(), board, config);
         let tenant =
             |id: &str| NewTenant { id: id.parse().unwrap(), labels: Labels::default(), enabled: true };
