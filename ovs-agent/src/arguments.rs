@@ -46,11 +46,11 @@ pub struct Connection {
     /// Where the controller's API is.
     #[arg(long, env = "WEFT_ENDPOINT", default_value = "http://127.0.0.1:9696", help_heading = "Connection")]
     endpoint: String,
-    /// The API token.
-    #[arg(long, env = "WEFT_TOKEN", hide_env_values = true, help_heading = "Connection")]
+    /// The API token [env: WEFT_TOKEN].
+    #[arg(long, conflicts_with = "token_file", help_heading = "Connection")]
     token: Option<String>,
-    /// A file with the API token [default: /var/lib/weft/admin.token if it can be read].
-    #[arg(long, env = "WEFT_TOKEN_FILE", value_name = "FILE", help_heading = "Connection")]
+    /// A file with the API token [env: WEFT_TOKEN_FILE] [default: /var/lib/weft/admin.token if it can be read].
+    #[arg(long, value_name = "FILE", help_heading = "Connection")]
     token_file: Option<PathBuf>,
 }
 
@@ -177,17 +177,30 @@ impl Connection {
     /// [`AgentError::Wish`] when the token file that was named cannot be read, [`AgentError::Api`] when the endpoint is no
     /// address.
     pub fn client(&self) -> Result<Client, AgentError> {
+        Ok(Client::new(&self.endpoint, self.token()?.as_deref())?)
+    }
+
+    /// The token to show. What the command line says counts before what the environment says, and that before the file
+    /// that a controller on this machine leaves.
+    fn token(&self) -> Result<Option<String>, AgentError> {
+        let environment = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
         let read = |path: &Path| std::fs::read_to_string(path).map(|text| text.trim().to_owned());
-        let token = match (&self.token, &self.token_file) {
-            (Some(token), _) => Some(token.trim().to_owned()),
-            (None, Some(path)) => Some(
-                read(path)
-                    .map_err(|error| AgentError::Wish(format!("--token-file {}: {error}", path.display())))?,
-            ),
-            // Not there or not for us: a controller without tokens may be just as well what is meant.
-            (None, None) => read(Path::new(ADMIN_TOKEN)).ok(),
+        let named = |path: &Path| {
+            read(path)
+                .map_err(|error| AgentError::Wish(format!("the token file {}: {error}", path.display())))
         };
-        Ok(Client::new(&self.endpoint, token.as_deref())?)
+        if let Some(token) = &self.token {
+            Ok(Some(token.trim().to_owned()))
+        } else if let Some(path) = &self.token_file {
+            named(path).map(Some)
+        } else if let Some(token) = environment("WEFT_TOKEN") {
+            Ok(Some(token.trim().to_owned()))
+        } else if let Some(path) = environment("WEFT_TOKEN_FILE") {
+            named(Path::new(&path)).map(Some)
+        } else {
+            // Not there or not for us: a controller without tokens may be just as well what is meant.
+            Ok(read(Path::new(ADMIN_TOKEN)).ok())
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, Write};
 
 use clap::ValueEnum;
-use comfy_table::{Attribute, Cell, ContentArrangement, Table, presets};
+use comfy_table::{Attribute, Cell, ColumnConstraint, ContentArrangement, Table, presets};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -59,6 +59,10 @@ pub fn columns(surface: Surface, header: &[&str], rows: &[Vec<String>]) -> Strin
     let mut table = styled(surface);
     table.set_header(header.iter().map(|title| heading(surface, title)));
     table.add_rows(rows.iter().map(|row| row.iter().map(|cell| Cell::new(clean(cell))).collect::<Vec<_>>()));
+    // An id that is broken over two lines cannot be copied.
+    if let Some(ids) = table.column_mut(0) {
+        ids.set_constraint(ColumnConstraint::ContentWidth);
+    }
     finish(&table)
 }
 

@@ -31,11 +31,11 @@ pub struct Options {
         help_heading = "Connection"
     )]
     pub endpoint: String,
-    /// The API token.
-    #[arg(long, global = true, env = "WEFT_TOKEN", hide_env_values = true, help_heading = "Connection")]
+    /// The API token [env: WEFT_TOKEN].
+    #[arg(long, global = true, conflicts_with = "token_file", help_heading = "Connection")]
     pub token: Option<String>,
-    /// A file with the API token [default: /var/lib/weft/admin.token if it can be read].
-    #[arg(long, global = true, env = "WEFT_TOKEN_FILE", value_name = "FILE", help_heading = "Connection")]
+    /// A file with the API token [env: WEFT_TOKEN_FILE] [default: /var/lib/weft/admin.token if it can be read].
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Connection")]
     pub token_file: Option<PathBuf>,
     /// The tenant to act for, by id or name; for administrators.
     #[arg(long, global = true, env = "WEFT_PROJECT", value_name = "TENANT", help_heading = "Connection")]
@@ -236,15 +236,22 @@ fn candidate<R: Noun>(object: &R) -> String {
     }
 }
 
-/// The token to show: given as it is, in a file, or where a controller on this machine left the administrator's.
+/// The token to show. What the command line says counts before what the environment says, and that before the file
+/// that a controller on this machine leaves.
 fn token(options: &Options) -> Result<Option<String>, Failure> {
-    if let Some(token) = &options.token {
-        return Ok(Some(token.trim().to_owned()));
-    }
+    let environment = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
     let read = |path: &Path| std::fs::read_to_string(path).map(|text| text.trim().to_owned());
-    match &options.token_file {
-        Some(path) => read(path).map(Some).map_err(|source| Failure::Read { path: path.clone(), source }),
+    let named = |path: &Path| read(path).map_err(|source| Failure::Read { path: path.to_owned(), source });
+    if let Some(token) = &options.token {
+        Ok(Some(token.trim().to_owned()))
+    } else if let Some(path) = &options.token_file {
+        named(path).map(Some)
+    } else if let Some(token) = environment("WEFT_TOKEN") {
+        Ok(Some(token.trim().to_owned()))
+    } else if let Some(path) = environment("WEFT_TOKEN_FILE") {
+        named(Path::new(&path)).map(Some)
+    } else {
         // Not there or not for us: a controller without tokens may be just as well what is meant.
-        None => Ok(read(Path::new(ADMIN_TOKEN)).ok()),
+        Ok(read(Path::new(ADMIN_TOKEN)).ok())
     }
 }
