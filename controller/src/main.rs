@@ -1,5 +1,7 @@
 //! The controller's entrance: options, logging, signals, and the two tasks that need no controller.
 
+use std::process::ExitCode;
+
 use anyhow::{Context, Result};
 use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
@@ -8,7 +10,18 @@ use tracing_subscriber::EnvFilter;
 use weft_controller::config::{Config, LogFormat, Options, Task};
 use weft_controller::{app, transfer};
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // The causes in one line; a backtrace would tell an operator nothing.
+            eprintln!("weft-controller: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
     let config = Config::load(Options::parse())?;
     match &config.task {
         Task::Serve => serve(config),
