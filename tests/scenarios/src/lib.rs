@@ -1,5 +1,6 @@
 //! What every scenario stands on: real Open vSwitch hosts, a real controller, and tenants that use it over REST.
 
+mod caches;
 mod drops;
 pub mod frames;
 mod installed;
@@ -8,6 +9,7 @@ mod tenancy;
 mod traffic;
 mod witness;
 
+pub use caches::wait_caches;
 pub use drops::{Drops, drops, wait_drops};
 pub use installed::{check_installed, stored, wanted};
 pub use site::{Datapaths, LIMIT, Site, SiteSpec, program};

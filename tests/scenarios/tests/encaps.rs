@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use weft_api::Network;
 use weft_model::{Encap, HostIndex};
 use weft_rig::{Capture, Host, Underlay, Workload, wait_until};
-use weft_scenarios::{LIMIT, NetworkSpec, Site, SiteSpec, Tenancy};
+use weft_scenarios::{LIMIT, NetworkSpec, Site, SiteSpec, Tenancy, wait_caches};
 
 /// The subnets of every network here: tenants choose freely.
 const CIDRS: [&str; 2] = ["10.0.0.0/24", "fd00::/64"];
@@ -159,6 +159,7 @@ fn tunnels_come_and_go(site: &Site, red: &Tenancy<'_>, pairs: Vec<(Network, [Wor
     site.wait_applied(deleted.revision).unwrap();
     wait_tunnels(site, h1, &[("wv", h2), ("wg", h2)]);
     wait_tunnels(site, h2, &[("wv", h1), ("wg", h1)]);
+    wait_caches(&site.hosts).unwrap();
     assert!(gr_b.ping(gr_a.ipv4().unwrap(), 1).unwrap().none());
     // The last interface is unplugged, while its port stays.
     gn_a.unplug().unwrap();
