@@ -63,7 +63,9 @@ pub fn rooms() -> Result<Vec<Room>> {
         let Some(package) = manifest.get("package").and_then(|p| p.as_table()) else { continue };
         let name = package.get("name").and_then(|n| n.as_str()).unwrap_or_default().to_owned();
         let imports = manifest.get("dependencies").and_then(|d| d.as_table());
-        let imports = imports.map(|d| d.keys().filter(|k| k.starts_with("weft-")).cloned().collect()).unwrap_or_default();
+        let imports = imports
+            .map(|d| d.keys().filter(|k| k.starts_with("weft-")).cloned().collect())
+            .unwrap_or_default();
         let folder = shown(path.parent().unwrap_or(&path));
         rooms.push(Room { name, folder, imports });
     }

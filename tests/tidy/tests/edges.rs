@@ -17,7 +17,15 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("weft-ovsdb", &[]),
     (
         "weft-controller",
-        &["weft-api", "weft-model", "weft-openflow", "weft-compiler", "weft-distributor", "weft-store", "weft-ovsdb"],
+        &[
+            "weft-api",
+            "weft-model",
+            "weft-openflow",
+            "weft-compiler",
+            "weft-distributor",
+            "weft-store",
+            "weft-ovsdb",
+        ],
     ),
     ("weft-agent", &["weft-api", "weft-client", "weft-ovsdb"]),
     ("weft-rig", &[]),
@@ -51,8 +59,17 @@ fn only_the_allowed_edges_exist() {
 
 #[test]
 fn the_pure_world_has_no_shell() {
-    let banned =
-        ["tokio", "std::net::Tcp", "std::time::SystemTime", "Instant::now", "HashMap", "HashSet", "rand::", "std::fs", "std::process"];
+    let banned = [
+        "tokio",
+        "std::net::Tcp",
+        "std::time::SystemTime",
+        "Instant::now",
+        "HashMap",
+        "HashSet",
+        "rand::",
+        "std::fs",
+        "std::process",
+    ];
     let mut wrong = Vec::new();
     for room in rooms().unwrap().iter().filter(|room| PURE.contains(&room.name.as_str())) {
         let source = weft_tidy::top().join(&room.folder).join("src");
@@ -63,7 +80,9 @@ fn the_pure_world_has_no_shell() {
             }
             let text = std::fs::read_to_string(file).unwrap();
             let code = text.split("#[cfg(test)]").next().unwrap_or_default();
-            for (number, line) in code.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//")) {
+            for (number, line) in
+                code.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//"))
+            {
                 for word in banned.iter().filter(|word| line.contains(**word)) {
                     wrong.push(format!("{name}:{} uses {word}", number + 1));
                 }

@@ -11,7 +11,17 @@ const FILE_LINES: usize = 800;
 /// The cap on a function, in lines, signature and braces included.
 const FUNCTION_LINES: usize = 70;
 /// A file with one of these names has no noun and so no room.
-const NAMELESS: &[&str] = &["utils.rs", "util.rs", "common.rs", "manager.rs", "helpers.rs", "types.rs", "ext.rs", "misc.rs", "weft.rs"];
+const NAMELESS: &[&str] = &[
+    "utils.rs",
+    "util.rs",
+    "common.rs",
+    "manager.rs",
+    "helpers.rs",
+    "types.rs",
+    "ext.rs",
+    "misc.rs",
+    "weft.rs",
+];
 
 #[test]
 fn every_file_says_first_what_it_is_for() {
@@ -19,7 +29,10 @@ fn every_file_says_first_what_it_is_for() {
     for file in files(".rs").unwrap() {
         let text = fs::read_to_string(&file).unwrap();
         let first = text.lines().next().unwrap_or_default();
-        if !first.starts_with("//! ") || first.len() < 15 || text.contains("(room under construction)") && !shown(&file).contains("tidy") {
+        if !first.starts_with("//! ")
+            || first.len() < 15
+            || text.contains("(room under construction)") && !shown(&file).contains("tidy")
+        {
             wrong.push(shown(&file));
         }
     }
@@ -56,7 +69,12 @@ fn nothing_names_a_builder_machine() {
     for ending in [".rs", ".md", ".toml", ".yaml", ".py", ".sh", "run", "demo", "install"] {
         for file in files(ending).unwrap() {
             let Ok(text) = fs::read_to_string(&file) else { continue };
-            wrong.extend(banned.iter().filter(|word| text.contains(**word)).map(|word| format!("{}: {word}", shown(&file))));
+            wrong.extend(
+                banned
+                    .iter()
+                    .filter(|word| text.contains(**word))
+                    .map(|word| format!("{}: {word}", shown(&file))),
+            );
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -71,7 +89,8 @@ impl Functions<'_> {
     fn judge(&mut self, name: &syn::Ident, start: proc_macro2::Span, end: proc_macro2::Span) {
         let lines = end.end().line + 1 - start.start().line;
         if lines > FUNCTION_LINES {
-            self.wrong.push(format!("{}: fn {name} has {lines} lines, the cap is {FUNCTION_LINES}", self.file));
+            self.wrong
+                .push(format!("{}: fn {name} has {lines} lines, the cap is {FUNCTION_LINES}", self.file));
         }
     }
 }
