@@ -16,7 +16,7 @@ use weft_compiler::{Link, TunnelPort, TunnelSettings, tunnel, tunnels};
 use weft_distributor::{Answer, Distributor, Installed, ReadFrom, ReadId, SessionId, Transmit, Tuning};
 use weft_model::{HostId, HostIndex, Key, Revision, Snapshot};
 
-use crate::feed::Feed;
+use crate::feed::{Commit, Feed};
 use crate::metrics::Metrics;
 use crate::status::{Fleet, HostStatus, TunnelStatus};
 
@@ -145,9 +145,7 @@ pub async fn run(parts: Parts, stop: CancellationToken) {
         }
         // Commits first: an event may speak of a host that the newest commit introduced.
         if let Some(commit) = feed.take() {
-            let concerned = engine.distributor.handle_commit(commit.snapshot, &commit.touched);
-            engine.change_tunnels(&concerned.links);
-            engine.forget_gone(&commit.touched);
+            engine.take_in(commit);
         }
         batch.drain(..).for_each(|event| engine.handle(event));
         engine.pass();
@@ -172,7 +170,7 @@ struct Engine {
     tunnels: TunnelSettings,
     links: BTreeMap<HostIndex, (SessionId, mpsc::Sender<ToSwitch>)>,
     ovsdb: BTreeMap<HostId, OvsdbLink>,
-    /// Since when a host's OVSDB owes what is wanted of it.
+    /// The oldest revision of which a host's OVSDB owes something; 0 while it is not known what it holds.
     ovsdb_owed: BTreeMap<HostId, Revision>,
     fleet: Fleet,
     board: watch::Sender<Fleet>,
@@ -187,20 +185,24 @@ impl Engine {
         tunnels: TunnelSettings,
         metrics: Metrics,
     ) -> Engine {
-        let mut fleet = Fleet {
-            start: loaded.revision(),
-            distributed: loaded.revision(),
-            started: true,
-            ..Fleet::default()
-        };
+        let mut fleet = Fleet { distributed: loaded.revision(), started: true, ..Fleet::default() };
+        let mut ovsdb_owed = BTreeMap::new();
         for host in loaded.hosts() {
             fleet.hosts.insert_mut(host.id.clone(), HostStatus::default());
-            fleet.unseen.insert_mut(host.id.clone(), ());
+            fleet.owed.insert_mut(host.id.clone(), Revision(0));
+            ovsdb_owed.insert(host.id.clone(), Revision(0));
         }
         board.send_replace(fleet.clone());
         let distributor = Distributor::new(loaded, tuning);
-        let (links, ovsdb, ovsdb_owed) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let (links, ovsdb) = (BTreeMap::new(), BTreeMap::new());
         Engine { distributor, tunnels, links, ovsdb, ovsdb_owed, fleet, board, metrics }
+    }
+
+    /// Takes a commit in.
+    fn take_in(&mut self, commit: Commit) {
+        let concerned = self.distributor.handle_commit(commit.snapshot, &commit.touched);
+        self.change_tunnels(&concerned.links);
+        self.follow_hosts(&commit.touched);
     }
 
     fn handle(&mut self, event: Event) {
@@ -213,7 +215,6 @@ impl Engine {
             }
             Event::SwitchDown { host, session } => self.switch_down(host, session),
             Event::Installed { from, installed } => {
-                self.seen(from.host);
                 self.distributor.handle_installed(from, *installed, now);
             }
             Event::Answered { host, session, answer } => {
@@ -224,17 +225,23 @@ impl Engine {
                 self.distributor.handle_answer(host, session, answer, now);
             }
             Event::OvsdbUp { host, session, wanted } => {
+                // A host that was forgotten meanwhile: without its way to us the session ends, and the host joins anew.
+                let Some(record) = self.distributor.snapshot().host(&host) else { return };
+                let index = record.index;
                 self.ovsdb.insert(host.clone(), OvsdbLink { session, wanted });
-                let index = self.distributor.snapshot().host(&host).map(|record| record.index);
-                index.into_iter().for_each(|index| self.want_tunnels(index));
+                self.want_tunnels(index);
                 self.update_status(&host, |status| status.ovsdb_connected = true);
             }
             Event::OvsdbSeen { host, session, fulfils, tunnels, problems } => {
-                if self.ovsdb.get(&host).is_none_or(|link| link.session != session) {
-                    return;
-                }
-                if fulfils >= self.ovsdb_owed.get(&host).copied() {
-                    self.ovsdb_owed.remove(&host);
+                let Some(link) = self.ovsdb.get(&host).filter(|link| link.session == session) else { return };
+                let newest = link.wanted.borrow().as_ref().map(|wanted| wanted.revision);
+                match fulfils {
+                    Some(_) if fulfils >= newest => drop(self.ovsdb_owed.remove(&host)),
+                    Some(older) => {
+                        let rest = Revision(older.0 + 1);
+                        self.ovsdb_owed.entry(host.clone()).and_modify(|owed| *owed = rest.max(*owed));
+                    }
+                    None => {}
                 }
                 self.update_status(&host, |status| (status.tunnels, status.problems) = (tunnels, problems));
             }
@@ -305,17 +312,13 @@ impl Engine {
     }
 
     fn update_status(&mut self, host: &HostId, change: impl FnOnce(&mut HostStatus)) {
+        // A session may outlive what is known of its host.
+        let Some(record) = self.distributor.snapshot().host(host) else { return };
+        let index = record.index;
         let mut status = self.fleet.hosts.get(host).cloned().unwrap_or_default();
         change(&mut status);
         self.fleet.hosts.insert_mut(host.clone(), status);
-        let index = self.distributor.snapshot().host(host).map(|record| record.index);
-        index.into_iter().for_each(|index| self.report(index));
-    }
-
-    fn seen(&mut self, index: HostIndex) {
-        if let Some(host) = self.distributor.snapshot().host_by_index(index) {
-            self.fleet.unseen.remove_mut(&host.id);
-        }
+        self.report(index);
     }
 
     /// Tells a host's new OVSDB session which tunnels it should have.
@@ -335,9 +338,15 @@ impl Engine {
         for (index, links) in by_host {
             let snapshot = self.distributor.snapshot();
             let Some(id) = snapshot.host_by_index(index).map(|host| host.id.clone()) else { continue };
-            let had = self.ovsdb.get(&id).and_then(|session| session.wanted.borrow().clone());
+            let Some(session) = self.ovsdb.get(&id) else {
+                // It gets all of them when it is back.
+                self.owe_tunnels(&id, snapshot.revision());
+                self.report(index);
+                continue;
+            };
+            let had = session.wanted.borrow().clone();
             let Some(had) = had.filter(|had| had.index == index) else {
-                // Not connected, or a host that came back under another number: it gets all of them.
+                // A host that came back under another number.
                 self.want_tunnels(index);
                 continue;
             };
@@ -361,25 +370,43 @@ impl Engine {
         }
         let revision = self.distributor.snapshot().revision();
         session.wanted.send_replace(Some(Arc::new(Wanted { revision, index, tunnels })));
-        self.ovsdb_owed.insert(id.clone(), revision);
+        self.owe_tunnels(id, revision);
         self.report(index);
     }
 
-    /// Drops the status of hosts that are no longer known.
-    fn forget_gone(&mut self, touched: &BTreeSet<Key>) {
-        let snapshot = self.distributor.snapshot();
-        let hosts = touched.iter().filter_map(|key| match key {
-            Key::Host(id) if snapshot.host(id).is_none() => Some(id),
-            _ => None,
-        });
-        for id in hosts {
-            self.fleet.hosts.remove_mut(id);
-            self.fleet.owed.remove_mut(id);
-            self.fleet.unseen.remove_mut(id);
-            self.ovsdb_owed.remove(id);
+    /// Notes that a host's OVSDB owes something of `revision`, or still owes something older.
+    fn owe_tunnels(&mut self, id: &HostId, revision: Revision) {
+        self.ovsdb_owed.entry(id.clone()).or_insert(revision);
+    }
+
+    /// Drops what is kept of hosts that are no longer known, and tells those that came back under another number.
+    fn follow_hosts(&mut self, touched: &BTreeSet<Key>) {
+        for key in touched {
+            let Key::Host(id) = key else { continue };
+            let index = self.distributor.snapshot().host(id).map(|record| record.index);
+            match index {
+                None => self.forget(id),
+                Some(index) => {
+                    let had = self.ovsdb.get(id).and_then(|session| session.wanted.borrow().clone());
+                    if had.is_some_and(|had| had.index != index) {
+                        self.want_tunnels(index);
+                    }
+                }
+            }
         }
+    }
+
+    /// If the host still has an OVSDB session, that ends, and the host joins anew.
+    fn forget(&mut self, id: &HostId) {
+        self.ovsdb.remove(id);
+        self.ovsdb_owed.remove(id);
+        self.fleet.hosts.remove_mut(id);
+        self.fleet.owed.remove_mut(id);
     }
 }
 
 /// How a refusal begins in a host's list of problems.
 const REFUSED: &str = "switch refused a flow or group: ";
+
+#[cfg(test)]
+mod tests;

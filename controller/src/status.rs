@@ -3,7 +3,7 @@
 //! The engine is the only writer; readers get the newest state and may wait for it to change. Maps are persistent, so
 //! publishing after a change copies only what changed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -64,18 +64,14 @@ pub struct AppliedReport {
 /// The state of the fleet at one moment.
 #[derive(Debug, Clone, Default)]
 pub struct Fleet {
-    /// The revision that the controller started with.
-    pub start: Revision,
     /// The last revision the engine has handed to the switches concerned.
     pub distributed: Revision,
     /// Whether the engine runs.
     pub started: bool,
     /// Every known host. `confirmed` is filled in by [`Board`].
     pub hosts: RedBlackTreeMapSync<HostId, HostStatus>,
-    /// For each host that owes a confirmation, the oldest revision that it owes.
+    /// For each host that owes a confirmation, the oldest revision that it owes; 0 while it is not known what the host has.
     pub owed: RedBlackTreeMapSync<HostId, Revision>,
-    /// Hosts whose switch has not been read back since the start: what they have is not known.
-    pub unseen: RedBlackTreeMapSync<HostId, ()>,
 }
 
 impl Fleet {
@@ -88,20 +84,16 @@ impl Fleet {
             return AppliedReport { revision: confirmed, applied, pending };
         }
         let behind = self.owed.iter().filter(|(_, owed)| **owed <= revision).map(|(host, _)| host);
-        let unknown = self.unseen.keys().filter(|_| revision <= self.start);
-        let pending: BTreeSet<HostId> = behind.chain(unknown).cloned().collect();
+        let pending: Vec<HostId> = behind.cloned().collect();
         let before = |owed: &Revision| Revision(owed.0.saturating_sub(1));
         let confirmed =
             self.owed.values().map(before).min().unwrap_or(self.distributed).min(self.distributed);
         let applied = pending.is_empty() && self.distributed >= revision;
-        AppliedReport { revision: confirmed, applied, pending: pending.into_iter().collect() }
+        AppliedReport { revision: confirmed, applied, pending }
     }
 
     /// Up to which revision a host has everything that concerns it.
     pub fn confirmed(&self, host: &HostId) -> Revision {
-        if self.unseen.contains_key(host) {
-            return Revision(0);
-        }
         self.owed.get(host).map_or(self.distributed, |owed| Revision(owed.0.saturating_sub(1)))
     }
 }
@@ -151,7 +143,12 @@ impl Board {
     }
 
     /// Waits until `revision` is in force on every switch concerned (or on the one that is named), or until the time is up.
-    pub async fn applied(&self, revision: Revision, only: Option<HostId>, timeout: Duration) -> AppliedReport {
+    pub async fn applied(
+        &self,
+        revision: Revision,
+        only: Option<HostId>,
+        timeout: Duration,
+    ) -> AppliedReport {
         let mut fleet = self.fleet.clone();
         let reached = fleet.wait_for(|fleet| fleet.applied(revision, only.as_ref()).applied);
         // Time is up or the engine is gone: say how far it got.

@@ -135,7 +135,7 @@ impl HostSession {
                     None => return Ok(()),
                 },
                 changed = self.wanted.changed() => if changed.is_err() {
-                    info!("another session of the same system-id took over");
+                    info!("another session of the same system-id took over, or the host was forgotten");
                     return Ok(());
                 },
                 () = tokio::time::sleep(RETRY), if next == Next::Retry => {}

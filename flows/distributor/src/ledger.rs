@@ -95,6 +95,8 @@ impl Distributor {
         let hosts: Vec<HostIndex> = distributor.snapshot.hosts().map(|host| host.index).collect();
         for host in hosts {
             distributor.subscribe(host);
+            // What it had confirmed before the start is not known.
+            distributor.owe(&[host], Revision(0));
         }
         distributor
     }

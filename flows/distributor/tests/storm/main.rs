@@ -167,6 +167,22 @@ fn from_scratch(host: HostIndex, snapshot: &Snapshot) -> fake::Content {
     content_of(&compiled)
 }
 
+#[test]
+fn a_restarted_controller_trusts_no_switch_until_it_has_confirmed() {
+    let mut storm = Storm::new();
+    let report = |encap| Step::Report { host: 0, interfaces: BTreeMap::new(), encap };
+    [report(0), report(1), Step::Connect(0)].iter().for_each(|step| storm.take(step));
+    storm.settle();
+    storm.distributor = Distributor::new(storm.world.snapshot.clone(), TUNING);
+    storm.take(&Step::Wipe(0));
+    let index = storm.index(0).unwrap();
+    assert!(!storm.answers.is_empty(), "it is read back, and what it lacks is on its way");
+    let owed = storm.distributor.report(index).unwrap().owed;
+    assert_eq!(owed, Some(Revision(0)), "what it had before the start is not known either");
+    storm.settle();
+    assert_eq!(storm.distributor.report(index).unwrap().owed, None);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
 
