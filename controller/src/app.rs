@@ -85,7 +85,7 @@ pub enum StartError {
     #[error("making the first token")]
     FirstToken(#[from] FirstTokenError),
     /// A commit failed while the controller ran.
-    #[error("the store failed; start again to see what it holds")]
+    #[error("the store or its writer failed; start again to see what it holds")]
     StoreFailed,
     /// The operating system refuses a thread.
     #[error("starting a thread")]

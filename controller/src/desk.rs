@@ -53,7 +53,7 @@ pub type Publish = Box<dyn FnMut(&Snapshot, &[Key]) + Send>;
 pub struct Hooks {
     /// Told of every commit after it is durable, with the keys that it touched.
     pub publish: Publish,
-    /// Cancelled when a commit failed: what the store holds is not known then, and only a fresh start can tell.
+    /// Cancelled when a commit failed or the writer panicked: what the store holds is not known then, and only a fresh start can tell.
     pub halt: CancellationToken,
 }
 
@@ -83,16 +83,11 @@ impl Desk {
     ///
     /// # Errors
     /// When the operating system refuses the thread.
-    pub fn open(
-        vault: Vault,
-        loaded: Snapshot,
-        settings: Settings,
-        hooks: Hooks,
-    ) -> std::io::Result<Desk> {
+    pub fn open(vault: Vault, loaded: Snapshot, settings: Settings, hooks: Hooks) -> std::io::Result<Desk> {
         let (requests, inbox) = mpsc::channel(QUEUE);
         let (publisher, snapshots) = watch::channel(loaded.clone());
         let writer = Writer { vault, current: loaded, settings, publisher, hooks };
-        std::thread::Builder::new().name("writer".into()).spawn(move || writer.run(inbox))?;
+        std::thread::Builder::new().name("writer".into()).spawn(move || run(writer, inbox))?;
         Ok(Desk { requests, snapshots })
     }
 
@@ -155,6 +150,15 @@ impl Lot {
 struct Planned {
     touched: Vec<Key>,
     reply: oneshot::Sender<Result<Committed, WriteError>>,
+}
+
+/// If the writer panics, its state may be wrong and nobody else may write: only a fresh start helps.
+fn run(writer: Writer, inbox: mpsc::Receiver<Request>) {
+    let halt = writer.hooks.halt.clone();
+    if std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| writer.run(inbox))).is_err() {
+        error!("the writer panicked; ending the process so that a fresh start sets everything right");
+        halt.cancel();
+    }
 }
 
 impl Writer {
@@ -232,4 +236,24 @@ impl Writer {
 /// The wall clock, read once per group commit.
 fn now() -> Timestamp {
     Timestamp(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs()))
+}
+
+#[cfg(test)]
+mod tests {
+    use weft_model::intent::NewTenant;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_writer_that_panics_halts_the_controller() {
+        let halt = CancellationToken::new();
+        let publish: Publish = Box::new(|_, _| panic!("a mistake in the writer"));
+        let hooks = Hooks { publish, halt: halt.clone() };
+        let desk = Desk::open(Vault::none(), Snapshot::new(), Settings::default(), hooks).unwrap();
+        let tenant = NewTenant { id: "red".parse().unwrap(), labels: Default::default(), enabled: true };
+        let written = desk.write(Actor::Admin, vec![Intent::CreateTenant(tenant)]).await;
+        assert!(matches!(written, Err(WriteError::Unavailable(_))), "{written:?}");
+        let halted = tokio::time::timeout(std::time::Duration::from_secs(10), halt.cancelled()).await;
+        assert!(halted.is_ok(), "a controller without a writer goes on as if nothing had happened");
+    }
 }
