@@ -27,6 +27,9 @@ const DATAPATH_PATIENCE: Duration = Duration::from_secs(3);
 /// The longest message taken from a host: a database of 60,000 interfaces stays well below.
 const MESSAGE_LIMIT: usize = 64 << 20;
 
+/// How many characters of what is wrong with a host go into the log: a reason quotes the host, which may say anything.
+const REASON_MAX: usize = 400;
+
 /// What every session needs.
 #[derive(Debug, Clone)]
 pub struct Context {
@@ -263,6 +266,8 @@ impl HostSession {
     }
 
     fn complain(&mut self, reason: &str) {
+        let reason: String = reason.chars().take(REASON_MAX).collect();
+        let reason = reason.as_str();
         if self.complained.as_deref() != Some(reason) {
             warn!(reason, "a host dialled in but cannot take part yet");
             self.complained = Some(reason.to_owned());
