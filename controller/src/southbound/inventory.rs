@@ -53,6 +53,8 @@ pub struct Inventory {
     pub root: OpenVSwitch,
     /// The integration bridge, if there is one.
     pub integration: Option<Integration>,
+    /// Names that ports and interfaces have which are not ports of the integration bridge. A name can be had only once.
+    pub elsewhere: BTreeSet<String>,
 }
 
 /// Why a host cannot take part yet, for people.
@@ -89,7 +91,11 @@ impl Inventory {
             .iter()
             .find_map(|id| mirror.get(*id).filter(|b: &Bridge| b.name == BRIDGE).map(|b| (*id, b)));
         let integration = bridge.map(|(id, bridge)| integration(id, bridge, mirror));
-        Ok(Inventory { root_id, root, integration })
+        let plugged = |name: &String| integration.as_ref().is_some_and(|i| i.plugged.contains_key(name));
+        let ports = mirror.rows::<Port>().map(|(_, port)| port.name);
+        let interfaces = mirror.rows::<Interface>().map(|(_, interface)| interface.name);
+        let elsewhere = ports.chain(interfaces).filter(|name| !plugged(name)).collect();
+        Ok(Inventory { root_id, root, integration, elsewhere })
     }
 
     /// What the controller stores of the host.

@@ -47,6 +47,11 @@ pub fn host_of_datapath(datapath_id: u64) -> Option<HostIndex> {
 pub fn reconcile(inventory: &Inventory, wanted: &Wanted, target: &str, snapshot: &Snapshot) -> Verdict {
     let mut transaction = Transaction::on(DATABASE);
     match &inventory.integration {
+        None if inventory.elsewhere.contains(BRIDGE) => {
+            return Verdict::Foreign(format!(
+                "another bridge has a port named {BRIDGE}, so that there can be no bridge of that name"
+            ));
+        }
         None => create_bridge(inventory, wanted, target, &mut transaction),
         Some(integration) => {
             if let Some(reason) = foreign(integration) {
@@ -54,7 +59,9 @@ pub fn reconcile(inventory: &Inventory, wanted: &Wanted, target: &str, snapshot:
             }
             keep_bridge(inventory, integration, &mut transaction);
             keep_identity(integration, wanted, target, &mut transaction);
-            keep_tunnels(integration, &wanted.tunnels, snapshot, &mut transaction);
+            let possible = |(name, _): &(&String, &TunnelPort)| !inventory.elsewhere.contains(*name);
+            let tunnels = wanted.tunnels.iter().filter(possible).collect();
+            keep_tunnels(integration, &tunnels, snapshot, &mut transaction);
         }
     }
     if transaction.is_empty() {
@@ -211,7 +218,7 @@ fn options(tunnel: &TunnelPort) -> Dictionary {
 
 fn keep_tunnels(
     integration: &Integration,
-    wanted: &BTreeMap<String, TunnelPort>,
+    wanted: &BTreeMap<&String, &TunnelPort>,
     snapshot: &Snapshot,
     transaction: &mut Transaction,
 ) {
@@ -226,7 +233,7 @@ fn keep_tunnels(
     }
     let mut added = Vec::new();
     for (name, tunnel) in wanted {
-        match integration.plugged.get(name) {
+        match integration.plugged.get(*name) {
             None => added.push(add_tunnel(tunnel, snapshot, transaction)),
             Some(plugged) if plugged.ours => correct_tunnel(plugged, tunnel, transaction),
             // Somebody else's interface has the name; the status says so.
@@ -284,14 +291,14 @@ pub fn tunnel_status(
     for (name, tunnel) in &wanted.tunnels {
         let plugged = inventory.integration.as_ref().and_then(|integration| integration.plugged.get(name));
         let Some(peer) = snapshot.host_by_index(tunnel.peer).map(|host| host.id.clone()) else { continue };
-        let (ofport, error) =
-            plugged.map_or((None, None), |p| (p.interface.ofport, p.interface.error.clone()));
-        match (plugged, ofport, &error) {
-            (Some(plugged), ..) if !plugged.ours => {
-                problems.push(format!("interface {name} exists and is not Weft's"))
-            }
-            (_, _, Some(error)) => problems.push(format!("tunnel {name} to {peer}: {error}")),
-            (_, Some(number), _) if number != i64::from(tunnel.ofport) => {
+        let (ofport, error) = match plugged {
+            Some(plugged) if plugged.ours => (plugged.interface.ofport, plugged.interface.error.clone()),
+            None if !inventory.elsewhere.contains(name) => (None, None),
+            _ => (None, Some(format!("an interface {name} exists and is not Weft's"))),
+        };
+        match (ofport, &error) {
+            (_, Some(error)) => problems.push(format!("tunnel {name} to {peer}: {error}")),
+            (Some(number), _) if number != i64::from(tunnel.ofport) => {
                 problems.push(format!(
                     "tunnel {name} has ofport {number}, wanted {}: the number is taken",
                     tunnel.ofport
@@ -311,15 +318,4 @@ pub fn is_fulfilled(tunnels: &[TunnelStatus], wanted: &Wanted) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_datapath_id_names_its_host() {
-        let host = HostIndex::new(7).unwrap();
-        assert_eq!(format!("{:016x}", datapath_id(host)), "5745465400000007");
-        assert_eq!(host_of_datapath(datapath_id(host)), Some(host));
-        assert_eq!(host_of_datapath(0x0000_1234_5678_9abc), None);
-        assert_eq!(host_of_datapath(0x5745_4654_0000_0000), None);
-    }
-}
+mod tests;
