@@ -62,10 +62,14 @@ impl Ping {
     }
 }
 
-/// Sends `count` echo requests 50 ms apart and waits at most one second for the last answer.
+/// Sends `count` echo requests at once and waits at most one second for the last answer.
+///
+/// Once an answer has come, `ping` gives the others only twice that round trip or one interval, whatever `-W` says; with
+/// a short interval a busy machine would look like a lossy network. So the interval is a second, and no pause is left
+/// for it to lie in.
 pub(crate) fn ping(netns: &Netns, to: IpAddr, count: u32) -> Result<PingResult> {
     let (count, to) = (count.to_string(), to.to_string());
-    let argv = ["ping", "-n", "-q", "-i", "0.05", "-W", "1", "-c", &count, &to];
+    let argv = ["ping", "-n", "-q", "-i", "1", "-l", &count, "-W", "1", "-c", &count, &to];
     let finished = Cmd::from_argv(&argv)?.within(netns).output()?;
     parse(&finished.stdout).with_context(|| format!("ping {to} in {}: {}", netns.name(), finished.stderr))
 }

@@ -135,7 +135,7 @@ impl Workload {
         self.spec.addresses.iter().map(|(ip, _)| *ip).find(IpAddr::is_ipv6)
     }
 
-    /// Sends `count` echo requests 50 ms apart; the last one is waited for one second.
+    /// Sends `count` echo requests at once; answers are waited for one second.
     pub fn ping(&self, to: impl Into<IpAddr>, count: u32) -> Result<PingResult> {
         ping(&self.netns, to.into(), count)
     }
