@@ -45,6 +45,20 @@ pub fn wait_drops(host: &Host, before: &Drops, more: &Drops) -> Result<()> {
     })
 }
 
+/// What the switches of these hosts have dropped and why, in one line: for the message of a failing test.
+pub fn drops_text(hosts: &[Host]) -> String {
+    let one = |host: &Host| match drops(host) {
+        Ok(drops) => {
+            let some = drops.iter().filter(|(_, count)| **count > 0);
+            let some: Vec<String> =
+                some.map(|(reason, count)| format!("{} {count}", reason.name())).collect();
+            format!("{}: {}", host.name(), some.join(", "))
+        }
+        Err(error) => format!("{}: {error:#}", host.name()),
+    };
+    format!("dropped on {}", hosts.iter().map(one).collect::<Vec<_>>().join("; "))
+}
+
 fn read(line: &str) -> Result<(Reason, u64)> {
     let field = |name: &str| {
         let (_, rest) = line.split_once(name)?;

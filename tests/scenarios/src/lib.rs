@@ -10,7 +10,7 @@ mod traffic;
 mod witness;
 
 pub use caches::wait_caches;
-pub use drops::{Drops, drops, wait_drops};
+pub use drops::{Drops, drops, drops_text, wait_drops};
 pub use installed::{check_installed, stored, wanted};
 pub use site::{Datapaths, LIMIT, Site, SiteSpec, program};
 pub use tenancy::{NetworkSpec, Tenancy, asked};

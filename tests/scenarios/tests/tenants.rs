@@ -10,7 +10,7 @@ use weft_api::{Network, PortCreate, PortUpdate};
 use weft_client::ClientError;
 use weft_rig::{Capture, Workload};
 use weft_scenarios::frames::{Arp, BROADCAST, End, multicast, udp};
-use weft_scenarios::{LIMIT, NetworkSpec, Site, Tenancy, Witness, asked, send_and_settle};
+use weft_scenarios::{LIMIT, NetworkSpec, Site, Tenancy, Witness, asked, drops_text, send_and_settle};
 
 /// Where each tenant's workloads are: name, number, host.
 const PLACES: [(&str, u8, usize); 4] = [("a", 11, 0), ("b", 12, 0), ("c", 13, 1), ("d", 14, 2)];
@@ -48,12 +48,13 @@ impl<'a> Camp<'a> {
     }
 
     /// Everyone pings everyone else, in both families.
-    fn all_reach_all(&self) {
+    fn all_reach_all(&self, site: &Site) {
         for from in &self.workloads {
             for to in self.workloads.iter().filter(|to| to.name() != from.name()) {
                 for address in [to.ipv4().unwrap(), to.ipv6().unwrap()] {
                     let result = from.ping(address, 2).unwrap();
-                    assert!(result.all(), "{} to {} at {address}: {result:?}", from.name(), to.name());
+                    let what = || drops_text(&site.hosts);
+                    assert!(result.all(), "{} to {address}: {result:?}; {}", from.name(), what());
                 }
             }
         }
@@ -67,8 +68,8 @@ fn tenants_with_the_same_addresses_never_meet() {
     let mut red = Camp::pitch(&site, "red");
     let blue = Camp::pitch(&site, "blue");
     site.rig.seed_tunnel_neighbours().unwrap();
-    red.all_reach_all();
-    blue.all_reach_all();
+    red.all_reach_all(&site);
+    blue.all_reach_all(&site);
     // One address that only red has, on a host and network path that blue uses as well.
     red.add(&site, "red-e", 15, 1);
     pings_stay_at_home(&red, &blue);
