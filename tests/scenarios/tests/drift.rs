@@ -146,120 +146,93 @@ fn flows_and_groups_are_put_right() {
     assert_eq!((other.drift_repaired, other.problems.len()), (0, 0), "nobody touched this one");
 }
 
+/// `ovs-vsctl` with a line as one types it.
+fn type_in(host: &Host, line: &str) -> anyhow::Result<String> {
+    host.vsctl(&line.split(' ').collect::<Vec<_>>())
+}
+
+/// Puts beside Weft's what others may have on a host: a bridge with a controller, a port of `br-int`, a manager, marks.
+fn move_in(host: &Host) {
+    for line in [
+        "add-br br-own -- set Bridge br-own datapath_type=netdev fail_mode=standalone",
+        "set-controller br-own tcp:127.0.0.1:9",
+        "add-port br-int own1 -- set Interface own1 type=internal",
+        "-- --id=@m create Manager target=\"ptcp:6699:127.0.0.1\" -- add Open_vSwitch . manager_options @m",
+        "set Bridge br-int external_ids:own=1 -- set Open_vSwitch . external_ids:own=1",
+    ] {
+        type_in(host, line).unwrap();
+    }
+}
+
+/// What [`move_in`] put there, as it is now.
+fn others(host: &Host) -> Vec<String> {
+    let lines = [
+        "get-controller br-own",
+        "get-fail-mode br-own",
+        "port-to-br own1",
+        "get Interface own1 type",
+        "get-manager",
+        "get Bridge br-int external_ids:own",
+        "get Open_vSwitch . external_ids:own",
+    ];
+    lines.map(|line| type_in(host, line).unwrap()).into()
+}
+
+/// What Weft set of a host's tunnel and bridge.
+fn own(host: &Host, tunnel: &str) -> anyhow::Result<Vec<String>> {
+    let interface = ["type", "options", "ofport_request"].map(|c| format!("get Interface {tunnel} {c}"));
+    let bridge =
+        ["fail_mode", "protocols", "controller", "other_config"].map(|c| format!("get Bridge br-int {c}"));
+    interface.iter().chain(&bridge).map(|line| type_in(host, line)).collect()
+}
+
 /// Tunnels and the bridge's own settings are put right at once; what stands beside them and is not Weft's stays.
 #[test]
 fn tunnels_and_the_bridge_are_put_right_and_others_left_alone() {
     let (site, a, b) = audited("bridge");
     let host = &site.hosts[0];
-    // Everything that others may have on a host.
-    host.vsctl(&[
-        "add-br",
-        "br-own",
-        "--",
-        "set",
-        "Bridge",
-        "br-own",
-        "datapath_type=netdev",
-        "fail_mode=standalone",
-    ])
-    .unwrap();
-    host.vsctl(&["set-controller", "br-own", "tcp:127.0.0.1:9", "--", "add-port", "br-own", "own0"])
-        .unwrap_or_default();
-    host.vsctl(&["add-port", "br-int", "own1", "--", "set", "Interface", "own1", "type=internal"]).unwrap();
-    host.vsctl(&[
-        "--",
-        "--id=@m",
-        "create",
-        "Manager",
-        "target=\"ptcp:6699:127.0.0.1\"",
-        "--",
-        "add",
-        "Open_vSwitch",
-        ".",
-        "manager_options",
-        "@m",
-    ])
-    .unwrap();
-    host.vsctl(&[
-        "set",
-        "Bridge",
-        "br-int",
-        "external_ids:own=1",
-        "--",
-        "set",
-        "Open_vSwitch",
-        ".",
-        "external_ids:own=1",
-    ])
-    .unwrap();
-    let others = || {
-        let own = ["br-own", "own1"].map(|name| host.vsctl(&["show"]).unwrap().contains(name));
-        let controller = host.vsctl(&["get-controller", "br-own"]).unwrap();
-        let managers = host.vsctl(&["get-manager"]).unwrap();
-        let marks = host.vsctl(&[
-            "get",
-            "Bridge",
-            "br-int",
-            "external_ids:own",
-            "--",
-            "get",
-            "Open_vSwitch",
-            ".",
-            "external_ids:own",
-        ]);
-        (own, controller, managers, marks.unwrap(), host.vsctl(&["get-fail-mode", "br-own"]).unwrap())
-    };
-    let before = others();
-    assert!(before.0 == [true, true] && before.2.contains("6699"), "{before:?}");
-
+    move_in(host);
+    let before = others(host);
     let tunnel = site.host_status(host).unwrap().tunnels[0].clone();
-    let show = |column: &str| host.vsctl(&["get", "Interface", &tunnel.name, column]);
-    let wanted = ["type", "options", "ofport_request"].map(|column| show(column).unwrap());
+    let name = tunnel.name.as_str();
+    let wanted = own(host, name).unwrap();
     // The number as the switch says it: `ovs-vswitchd` may leave an older one in the column `ofport` when two changes of
     // `ofport_request` follow each other so closely that it has not yet heard back what it wrote for the first.
-    let ports = || host.ofctl(&["dump-ports-desc", "br-int"]);
-    let numbered = format!(" {}({})", tunnel.ofport.unwrap(), tunnel.name);
-    let settings = || {
-        ["fail_mode", "protocols", "controller"]
-            .map(|column| host.vsctl(&["get", "Bridge", "br-int", column]).unwrap())
-    };
-    let bridge = settings();
-    let interface: &[&str] = &["set", "Interface", &tunnel.name];
-    let set = |setting: &'static str| [interface, &[setting]].concat();
-    let hands: Vec<(&str, Vec<&str>)> = vec![
-        ("the tunnel removed", vec!["del-port", "br-int", &tunnel.name]),
-        ("the tunnel sent elsewhere", set("options:remote_ip=192.0.2.99")),
-        ("the tunnel given a key", set("options:key=77")),
-        ("the tunnel's number changed", set("ofport_request=40000")),
-        ("the tunnel's type changed", set("type=geneve")),
-        ("the fail mode changed", vec!["set-fail-mode", "br-int", "standalone"]),
-        ("the fail mode removed", vec!["del-fail-mode", "br-int"]),
-        ("the protocols changed", vec!["set", "Bridge", "br-int", "protocols=OpenFlow13"]),
-        (
-            "the datapath id changed",
-            vec!["set", "Bridge", "br-int", "other_config:datapath-id=0000000000000001"],
-        ),
-    ];
-    for (what, hand) in hands {
-        host.vsctl(&hand).unwrap();
+    let numbered = format!(" {}({name})", tunnel.ofport.unwrap());
+    for (what, line) in [
+        ("the tunnel removed", format!("del-port br-int {name}")),
+        ("the tunnel sent elsewhere", format!("set Interface {name} options:remote_ip=192.0.2.99")),
+        ("the tunnel given a key", format!("set Interface {name} options:key=77")),
+        ("the tunnel's number changed", format!("set Interface {name} ofport_request=40000")),
+        ("the tunnel's type changed", format!("set Interface {name} type=geneve")),
+        ("the fail mode changed", "set-fail-mode br-int standalone".to_owned()),
+        ("the fail mode removed", "del-fail-mode br-int".to_owned()),
+        ("the protocols changed", "set Bridge br-int protocols=OpenFlow13".to_owned()),
+        ("the datapath id changed", "set Bridge br-int other_config:datapath-id=0000000000000001".to_owned()),
+    ] {
+        type_in(host, &line).unwrap();
         wait_until(&format!("{what}: to be put right"), LIMIT, || {
-            let now = ["type", "options", "ofport_request"].map(&show);
-            let now: Vec<String> = now.into_iter().collect::<anyhow::Result<_>>()?;
+            let now = own(host, name)?;
             ensure!(now == wanted, "{now:?}, wanted {wanted:?}");
-            let now = ports()?;
-            ensure!(now.contains(&numbered), "no{numbered} in {now}");
-            let now = settings();
-            ensure!(now == bridge, "{now:?}, wanted {bridge:?}");
+            let ports = host.ofctl(&["dump-ports-desc", "br-int"])?;
+            ensure!(ports.contains(&numbered), "no{numbered} in {ports}");
             Ok(true)
         })
         .unwrap();
         a.wait_reaches(b.ipv4().unwrap(), LIMIT).unwrap_or_else(|e| panic!("after {what}: {e:#}"));
     }
-    // The controller's own row of the bridge.
-    host.vsctl(&["del-controller", "br-int"]).unwrap();
+    // The bridge's own way to the controller.
+    type_in(host, "del-controller br-int").unwrap();
+    wait_until("the bridge to be connected again", LIMIT, || {
+        let connected =
+            type_in(host, "--bare --columns=is_connected find Controller external_ids:weft-owner=weft")?;
+        ensure!(connected.trim() == "true", "{connected:?}");
+        Ok(true)
+    })
+    .unwrap();
     site.wait_connected().unwrap();
     a.wait_reaches(b.ipv4().unwrap(), LIMIT).unwrap();
-    assert_eq!(others(), before);
+    assert_eq!(others(host), before);
 }
 
 /// A `br-int` that is somebody else's is not touched, and its host says what is wrong until it is handed over.
