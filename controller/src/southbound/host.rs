@@ -14,14 +14,16 @@ use weft_ovsdb::vswitch::{Bridge, Controller, DATABASE, Interface, OpenVSwitch, 
 use weft_ovsdb::{Client, Error, Events, Mirror, Options, Plan, Schema, Session};
 
 use super::inventory::Inventory;
-use super::reconcile::{Verdict, is_fulfilled, reconcile, tunnel_status};
+use super::reconcile::{Verdict, has_rows, is_fulfilled, reconcile, tunnel_status};
 use crate::desk::{Desk, WriteError};
 use crate::engine::{Event, Wanted};
 use crate::metrics::Metrics;
 use crate::status::TunnelStatus;
 
-/// How long to wait before trying again what a host's OVSDB refused.
+/// How long to wait before trying again what a host's OVSDB refused for the first time.
 const RETRY: Duration = Duration::from_secs(1);
+/// How many refusals in a row make the pause longer still, each by as much as the first.
+const REFUSALS_MAX: u32 = 30;
 /// How long a new bridge may be without a datapath before that is a problem.
 const DATAPATH_PATIENCE: Duration = Duration::from_secs(3);
 /// The longest message taken from a host: a database of 60,000 interfaces stays well below.
@@ -89,6 +91,10 @@ struct HostSession {
     told: Option<(Option<weft_model::Revision>, Vec<TunnelStatus>, Vec<String>)>,
     /// What was last said about why the host cannot take part.
     complained: Option<String>,
+    /// What was last written for, and when, until the mirror shows it.
+    written: Option<(Arc<Wanted>, Instant)>,
+    /// How many transactions in a row the host's OVSDB has refused.
+    refused: u32,
     /// Since when the bridge has been without a datapath.
     no_datapath_since: Option<Instant>,
 }
@@ -114,6 +120,8 @@ impl HostSession {
             reported: None,
             told: None,
             complained: None,
+            written: None,
+            refused: 0,
             no_datapath_since: None,
         }
     }
@@ -125,6 +133,7 @@ impl HostSession {
         let mut complete = false;
         let mut next = Next::Wait;
         loop {
+            let pause = self.pause();
             tokio::select! {
                 // Events first: a decision must rest on everything that has arrived.
                 biased;
@@ -141,12 +150,30 @@ impl HostSession {
                     info!("another session of the same system-id took over, or the host was forgotten");
                     return Ok(());
                 },
-                () = tokio::time::sleep(RETRY), if next == Next::Retry => {}
+                () = tokio::time::sleep(pause), if next == Next::Retry => {}
             }
             if complete {
                 next = self.consider(&mirror).await?;
             }
         }
+    }
+
+    /// True while rows that were just inserted are still on their way into the mirror: to decide by what it shows would be
+    /// to insert them again, which is refused.
+    fn is_behind(&mut self, inventory: &Inventory) -> bool {
+        let waits = |(wanted, since): &(Arc<Wanted>, Instant)| {
+            !has_rows(inventory, wanted) && since.elapsed() < RETRY
+        };
+        let is_behind = self.written.as_ref().is_some_and(waits);
+        if !is_behind {
+            self.written = None;
+        }
+        is_behind
+    }
+
+    /// Longer from one refusal to the next: a host that refuses for ever must not keep the controller busy.
+    fn pause(&self) -> Duration {
+        RETRY * self.refused.clamp(1, REFUSALS_MAX)
     }
 
     /// One look at the whole: report, announce, reconcile, tell. The same for the first contact and for every change.
@@ -169,6 +196,9 @@ impl HostSession {
         }
         let wanted = self.wanted.borrow_and_update().clone();
         let Some(wanted) = wanted else { return Ok(Next::Wait) };
+        if self.is_behind(&inventory) {
+            return Ok(Next::Retry);
+        }
         let snapshot = self.context.desk.snapshot();
         match reconcile(&inventory, &wanted, &self.target, &snapshot) {
             Verdict::Settled => {
@@ -181,10 +211,20 @@ impl HostSession {
                 Ok(Next::Wait)
             }
             Verdict::Change(transaction) => match self.client.transact(&transaction).await {
-                Ok(_) => Ok(Next::Wait),
+                Ok(_) => {
+                    self.refused = 0;
+                    self.written = Some((wanted, Instant::now()));
+                    Ok(Next::Retry)
+                }
                 Err(error) if self.client.is_closed() => Err(error),
                 Err(error) => {
-                    warn!(%error, "the host's OVSDB refused a transaction; trying again");
+                    self.refused = self.refused.saturating_add(1);
+                    warn!(%error, times = self.refused, "the host's OVSDB refused a transaction; trying again");
+                    if self.refused > 1 {
+                        let problem = format!("its OVSDB refuses what is wanted of it: {error}");
+                        let problem = problem.chars().take(REASON_MAX).collect();
+                        self.tell(&inventory, &wanted, &snapshot, Some(problem)).await;
+                    }
                     Ok(Next::Retry)
                 }
             },

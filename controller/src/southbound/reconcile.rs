@@ -280,6 +280,15 @@ fn correct_tunnel(plugged: &Plugged, tunnel: &TunnelPort, transaction: &mut Tran
     }
 }
 
+/// True if every row is there that [`reconcile`] would insert, whatever is in it.
+pub fn has_rows(inventory: &Inventory, wanted: &Wanted) -> bool {
+    let Some(integration) = &inventory.integration else { return false };
+    let is_there = |name| integration.plugged.contains_key(name) || inventory.elsewhere.contains(name);
+    let mut controllers = integration.controllers.iter();
+    controllers.any(|(_, row)| super::inventory::is_ours(&row.external_ids))
+        && wanted.tunnels.keys().all(is_there)
+}
+
 /// The tunnels as they stand, and what is wrong with them.
 pub fn tunnel_status(
     inventory: &Inventory,

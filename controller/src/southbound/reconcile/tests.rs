@@ -190,6 +190,28 @@ fn each_thing_that_differs_is_put_right_and_nothing_else() {
 }
 
 #[test]
+fn rows_are_missing_exactly_when_something_is_inserted() {
+    type Hand = fn(&mut Inventory);
+    let hands: [(bool, Hand); 6] = [
+        (true, |_| {}),
+        (true, |i| i.integration.as_mut().unwrap().bridge.fail_mode = None),
+        (true, |i| i.integration.as_mut().unwrap().plugged.extend([plugged(20, "wv-9", marks())])),
+        (false, |i| drop(i.integration.as_mut().unwrap().plugged.remove("wv-2"))),
+        (false, |i| i.integration.as_mut().unwrap().controllers.clear()),
+        (false, |i| i.integration = None),
+    ];
+    for (expected, hand) in hands {
+        let mut inventory = settled();
+        hand(&mut inventory);
+        let inserts = match verdict(&inventory) {
+            Verdict::Change(_) => operations(&inventory).iter().any(|operation| operation["op"] == "insert"),
+            _ => false,
+        };
+        assert_eq!((has_rows(&inventory, &wanted()), !inserts), (expected, expected));
+    }
+}
+
+#[test]
 fn only_our_ports_are_removed() {
     let mut inventory = settled();
     let integration = inventory.integration.as_mut().unwrap();
