@@ -83,6 +83,9 @@ pub enum SessionError {
     /// A read-back cannot be used.
     #[error("the switch's tables cannot be read: {0}")]
     ReadBack(String),
+    /// An answer that somebody waits for cannot be read.
+    #[error("an answer of the switch cannot be read")]
+    Answer(#[source] DecodeError),
     /// The engine is gone.
     #[error("the controller is stopping")]
     Stopping,
@@ -252,6 +255,8 @@ impl Session<'_> {
     async fn hear(&mut self, frame: &Bytes) -> Result<(), SessionError> {
         let (header, message) = match Message::decode(frame) {
             Ok(decoded) => decoded,
+            // It will not be said again, so waiting for it would never end: the next connection starts afresh.
+            Err(error) if is_awaited(frame) => return Err(SessionError::Answer(error)),
             Err(error) => {
                 // The stream is still in step; one strange message is no reason to give up the switch.
                 warn!(%error, length = frame.len(), "a message of the switch cannot be read");
@@ -300,5 +305,26 @@ impl Session<'_> {
         self.reading = None;
         let event = Event::Installed { from, installed: Box::new(installed) };
         self.context.engine.send(event).await.map_err(|_| SessionError::Stopping)
+    }
+}
+
+/// True for a message with the xid of a reading's request or of a parcel's message.
+fn is_awaited(frame: &[u8]) -> bool {
+    let xid = frame.get(4..8).and_then(|xid| xid.try_into().ok()).map(u32::from_be_bytes);
+    xid.is_some_and(|xid| xid >= READS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_cannot_be_read_ends_the_session_and_small_talk_does_not() {
+        // A multipart reply that ends after its header.
+        let broken = |xid: u32| [&[6, 19, 0, 8][..], &xid.to_be_bytes()].concat();
+        assert!(Message::decode(&Bytes::from(broken(READS))).is_err());
+        assert!(is_awaited(&broken(READS)) && is_awaited(&broken(0x0100_0007)));
+        assert!(!is_awaited(&broken(0)) && !is_awaited(&broken(ECHO.0)));
+        assert!(!is_awaited(&[6, 19]));
     }
 }
