@@ -228,7 +228,10 @@ impl Engine {
                 // A host that was forgotten meanwhile: without its way to us the session ends, and the host joins anew.
                 let Some(record) = self.distributor.snapshot().host(&host) else { return };
                 let index = record.index;
-                self.ovsdb.insert(host.clone(), OvsdbLink { session, wanted });
+                if self.ovsdb.insert(host.clone(), OvsdbLink { session, wanted }).is_some() {
+                    // After a host lost its power this happens once; two of one name take turns for ever.
+                    warn!(%host, "a second OVSDB session of this system-id ends the first: do two hosts have the same?");
+                }
                 self.want_tunnels(index);
                 self.update_status(&host, |status| status.ovsdb_connected = true);
             }
