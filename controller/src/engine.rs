@@ -18,6 +18,7 @@ use weft_model::{HostId, HostIndex, Key, Revision, Snapshot};
 
 use crate::feed::{Commit, Feed};
 use crate::metrics::Metrics;
+use crate::southbound::datapath::HostTag;
 use crate::status::{Fleet, HostStatus, TunnelStatus};
 
 /// How many events are handled between two looks at everything else.
@@ -35,6 +36,8 @@ pub enum ToSwitch {
 /// What a host's OVSDB should hold of ours, beside the bridge itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
+    /// The host.
+    pub host: HostId,
     /// The revision since which it is wanted.
     pub revision: Revision,
     /// The host's number.
@@ -48,8 +51,10 @@ pub struct Wanted {
 pub enum Event {
     /// A switch finished its handshake.
     SwitchUp {
-        /// Whose integration bridge it is.
+        /// Whose integration bridge it says it is.
         host: HostIndex,
+        /// What it knows of its host's name.
+        tag: HostTag,
         /// The connection.
         session: SessionId,
         /// The way to it. Its capacity must exceed the distributor's window.
@@ -208,7 +213,13 @@ impl Engine {
     fn handle(&mut self, event: Event) {
         let now = Instant::now();
         match event {
-            Event::SwitchUp { host, session, link } => {
+            Event::SwitchUp { host, tag, session, link } => {
+                let known = self.distributor.snapshot().host_by_index(host);
+                if known.is_none_or(|record| HostTag::of(&record.id) != tag) {
+                    // Its OVSDB session will give it the right datapath id; letting go of the link ends this one.
+                    warn!(host = %host, "a bridge dialled in with the number of another host");
+                    return;
+                }
                 info!(host = %host, session = session.0, "switch connected");
                 self.links.insert(host, (session, link));
                 self.distributor.handle_connected(host, session);
@@ -372,7 +383,7 @@ impl Engine {
             return;
         }
         let revision = self.distributor.snapshot().revision();
-        session.wanted.send_replace(Some(Arc::new(Wanted { revision, index, tunnels })));
+        session.wanted.send_replace(Some(Arc::new(Wanted { host: id.clone(), revision, index, tunnels })));
         self.owe_tunnels(id, revision);
         self.report(index);
     }

@@ -6,10 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use weft_compiler::TunnelPort;
-use weft_model::{HostIndex, Snapshot};
+use weft_model::Snapshot;
 use weft_ovsdb::vswitch::{Bridge, Controller, DATABASE, Dictionary, Interface, OpenVSwitch, Port};
 use weft_ovsdb::{Fresh, Id, Table, Transaction};
 
+use super::datapath::datapath_id;
 use super::inventory::{BRIDGE, Integration, Inventory, OURS, OWNER, Plugged};
 use crate::engine::Wanted;
 use crate::status::TunnelStatus;
@@ -30,17 +31,6 @@ pub enum Verdict {
     Change(Box<Transaction>),
     /// Somebody else's bridge stands in the way.
     Foreign(String),
-}
-
-/// The datapath id of a host's integration bridge: "WEFT" in ASCII, then the host's index.
-pub fn datapath_id(host: HostIndex) -> u64 {
-    0x5745_4654_0000_0000 | u64::from(host.get())
-}
-
-/// The host whose integration bridge has that datapath id.
-pub fn host_of_datapath(datapath_id: u64) -> Option<HostIndex> {
-    let low = u32::try_from(datapath_id & 0xffff_ffff).ok()?;
-    (datapath_id >> 32 == 0x5745_4654).then(|| HostIndex::new(low)).flatten()
 }
 
 /// Compares and decides. `target` is what the bridge shall dial, like `tcp:192.0.2.1:6653`.
@@ -90,9 +80,9 @@ fn marks() -> Dictionary {
     Dictionary::from([(OWNER.to_owned(), OURS.to_owned())])
 }
 
-fn bridge_settings(index: HostIndex) -> Dictionary {
+fn bridge_settings(wanted: &Wanted) -> Dictionary {
     Dictionary::from([
-        ("datapath-id".to_owned(), format!("{:016x}", datapath_id(index))),
+        ("datapath-id".to_owned(), format!("{:016x}", datapath_id(wanted.index, &wanted.host))),
         ("disable-in-band".to_owned(), "true".to_owned()),
     ])
 }
@@ -133,7 +123,7 @@ fn create_bridge(inventory: &Inventory, wanted: &Wanted, target: &str, transacti
             .set(Bridge::datapath_type(), inventory.datapath_type())
             .set(Bridge::fail_mode(), Some("secure".to_owned()))
             .set(Bridge::protocols(), protocols())
-            .set(Bridge::other_config(), bridge_settings(wanted.index))
+            .set(Bridge::other_config(), bridge_settings(wanted))
             .set(Bridge::external_ids(), marks())
             .set(Bridge::controller(), [controller])
             .set(Bridge::ports(), [port]),
@@ -166,7 +156,7 @@ fn keep_bridge(inventory: &Inventory, integration: &Integration, transaction: &m
 /// The bridge carries its datapath id, our mark and our controller.
 fn keep_identity(integration: &Integration, wanted: &Wanted, target: &str, transaction: &mut Transaction) {
     let Integration { id, bridge, controllers, .. } = integration;
-    let settings = bridge_settings(wanted.index);
+    let settings = bridge_settings(wanted);
     if settings.iter().any(|(key, value)| bridge.other_config.get(key) != Some(value)) {
         transaction.mutate(*id, Bridge::other_config().put(settings));
     }

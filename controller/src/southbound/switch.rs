@@ -22,9 +22,10 @@ use weft_openflow::message::multipart::{MultipartReply, Request};
 use weft_openflow::message::{BundleCommand, ErrorCode, ErrorMessage, Hello, Message, VERSION};
 use weft_openflow::{DecodeError, GroupId, Xid};
 
+use super::datapath::{HostTag, owner_of};
 use super::frames::Frames;
 use super::readback::Reading;
-use super::reconcile::host_of_datapath;
+
 use crate::engine::{Event, ToSwitch};
 use crate::metrics::Metrics;
 use crate::notices::Notice;
@@ -146,9 +147,9 @@ async fn converse(
     id: SessionId,
     context: &Context,
 ) -> Result<(), SessionError> {
-    let host = handshake(frames, &writes).await?;
+    let (host, tag) = handshake(frames, &writes).await?;
     let (link, mut orders) = mpsc::channel(ORDERS);
-    let up = Event::SwitchUp { host, session: id, link };
+    let up = Event::SwitchUp { host, tag, session: id, link };
     context.engine.send(up).await.map_err(|_| SessionError::Stopping)?;
     context.metrics.openflow_sessions.inc();
     let mut session = Session { host, id, writes, context, reading: None, next_read: READS };
@@ -161,7 +162,7 @@ async fn converse(
 async fn handshake(
     frames: &mut Incoming,
     writes: &mpsc::Sender<Vec<Bytes>>,
-) -> Result<HostIndex, SessionError> {
+) -> Result<(HostIndex, HostTag), SessionError> {
     send(writes, Message::Hello(Hello::ours()).encode(HELLO)).await?;
     loop {
         match next(frames, HANDSHAKE).await? {
@@ -181,7 +182,7 @@ async fn handshake(
         match next(frames, HANDSHAKE).await? {
             (_, Message::FeaturesReply(features)) => {
                 let id = features.datapath_id;
-                return host_of_datapath(id.0).ok_or_else(|| SessionError::Stranger(id.to_string()));
+                return owner_of(id.0).ok_or_else(|| SessionError::Stranger(id.to_string()));
             }
             (xid, Message::EchoRequest(data)) => send(writes, Message::EchoReply(data).encode(xid)).await?,
             (_, other) => debug!(kind = ?other.kind(), "message before the features"),

@@ -5,10 +5,11 @@ use std::net::IpAddr;
 use serde_json::Value;
 use uuid::Uuid;
 use weft_model::intent::{Actor, Context, HostReport, Intent, Settings, plan};
-use weft_model::{Encap, EncapIps, Revision, Timestamp};
+use weft_model::{Encap, EncapIps, HostIndex, Revision, Timestamp};
 use weft_ovsdb::Datum;
 
 use super::super::inventory::is_ours;
+
 use super::*;
 
 const TARGET: &str = "tcp:192.0.2.1:6653";
@@ -53,6 +54,7 @@ fn wanted() -> Wanted {
         dst_port: Some(4789),
     };
     Wanted {
+        host: "h1".parse().unwrap(),
         revision: Revision(1),
         index: index(1),
         tunnels: BTreeMap::from([(tunnel.name.clone(), tunnel)]),
@@ -91,7 +93,7 @@ fn settled() -> Inventory {
         datapath_type: "netdev".into(),
         fail_mode: Some("secure".into()),
         protocols: protocols(),
-        other_config: bridge_settings(index(1)),
+        other_config: bridge_settings(&wanted),
         external_ids: marks(),
         ..blank()
     };
@@ -126,15 +128,6 @@ fn sketch(operations: &[Value]) -> Vec<String> {
     let word = |operation: &Value, key: &str| operation[key].as_str().unwrap_or_default().to_owned();
     let line = |o: &Value| format!("{} {} {}", word(o, "op"), word(o, "table"), columns(o));
     operations.iter().map(line).collect()
-}
-
-#[test]
-fn a_datapath_id_names_its_host() {
-    let host = index(7);
-    assert_eq!(format!("{:016x}", datapath_id(host)), "5745465400000007");
-    assert_eq!(host_of_datapath(datapath_id(host)), Some(host));
-    assert_eq!(host_of_datapath(0x0000_1234_5678_9abc), None);
-    assert_eq!(host_of_datapath(0x5745_4654_0000_0000), None);
 }
 
 #[test]
