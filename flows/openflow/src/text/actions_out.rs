@@ -170,13 +170,15 @@ fn copy_field(f: &mut Formatter<'_>, copy: &CopyField) -> fmt::Result {
     write!(f, "move:{src}->{dst}")
 }
 
+/// Where Open vSwitch's own text would lose something (it drops `ct` without a table, and prints a bare `resubmit(,)`
+/// that nobody reads), ours keeps it.
 fn write_resubmit(f: &mut Formatter<'_>, resubmit: &Resubmit) -> fmt::Result {
     let table = resubmit.table.filter(|&table| table != TableId::ALL);
-    if resubmit.port != PortNo::IN_PORT && table.is_none() {
+    if table.is_none() && resubmit.tuple == Tuple::Packet {
         return write!(f, "resubmit:{}", resubmit.port);
     }
     f.write_str("resubmit(")?;
-    if resubmit.port != PortNo::IN_PORT {
+    if resubmit.port != PortNo::IN_PORT || table.is_none() {
         write!(f, "{}", resubmit.port)?;
     }
     f.write_str(",")?;
