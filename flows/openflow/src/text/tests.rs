@@ -33,14 +33,7 @@ fn faults_are_named_with_the_part_that_has_them() {
 
 #[test]
 fn a_resubmission_reads_back_as_it_was_meant() {
-    for text in [
-        "resubmit:5",
-        "resubmit(5,,ct)",
-        "resubmit(IN_PORT,,ct)",
-        "resubmit:IN_PORT",
-        "resubmit(5,9,ct)",
-        "resubmit(,9)",
-    ] {
+    for text in ["resubmit:5", "resubmit(5,,ct)", "resubmit(5,9,ct)", "resubmit(,9)"] {
         let flow = parse_flow(&format!("ip,ct_state=+trk+est actions={text}")).unwrap();
         let again = parse_flow(&flow.to_string()).unwrap();
         assert_eq!(again.instructions, flow.instructions, "{text} became {flow}");
