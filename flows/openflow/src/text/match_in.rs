@@ -64,7 +64,10 @@ impl<'a> MatchBuilder<'a> {
             if value > ones || shift + bits > 128 {
                 return Err(ParseErrorKind::OutOfRange.of(arg.text));
             }
-            let (id, width) = (part.field.id, part.field.width);
+            // A field without a length of its own becomes as long as the part needs it to be.
+            let needed = u8::try_from((shift + bits).div_ceil(8)).unwrap_or(part.field.width);
+            let id = part.field.id;
+            let width = if super::match_out::is_long(id) { needed } else { part.field.width };
             self.fields.push(OxmField::masked(id, width, value << shift, ones << shift));
             return Ok(true);
         }

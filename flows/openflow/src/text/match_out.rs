@@ -1,6 +1,6 @@
 //! A match as `ovs-ofctl` prints it.
 
-use super::values::{Dotted, Hex, HexBytes, write_value};
+use super::values::{Dotted, Hex, write_value};
 use crate::oxm::table::{self, Format};
 use crate::oxm::{FieldId, Match, OxmField};
 use std::fmt::{self, Display, Formatter};
@@ -294,14 +294,34 @@ impl Display for Plain<'_> {
                 let port = crate::ids::PortNo::from_u16(u16::try_from(value).unwrap_or(u16::MAX));
                 write!(f, "{port}")
             }
-            (Some(value), Some(simple)) => write_value(f, format, value, simple.mask()),
-            (None, Some(simple)) => {
-                write!(f, "{}", HexBytes(&field.value_bytes()))?;
+            (Some(value), Some(simple)) if !is_long(field.id()) => {
+                write_value(f, format, value, simple.mask())
+            }
+            // A field whose length only its digits tell keeps all of them.
+            (_, Some(simple)) => {
+                write!(f, "{}", Digits(&field.value_bytes()))?;
                 let mask = simple.mask_bytes();
-                mask.map_or(Ok(()), |mask| write!(f, "/{}", HexBytes(&mask)))
+                mask.map_or(Ok(()), |mask| write!(f, "/{}", Digits(&mask)))
             }
         }
     }
+}
+
+/// Bytes as one hexadecimal number that tells how many there are: only a zero in front of the very first digit is left
+/// out, as Open vSwitch does.
+struct Digits<'a>(&'a [u8]);
+
+impl Display for Digits<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Some((first, rest)) = self.0.split_first() else { return f.write_str("0") };
+        write!(f, "0x{first:x}")?;
+        rest.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// A field that has no length of its own: `tun_metadata`.
+pub(super) fn is_long(id: FieldId) -> bool {
+    id.class == FieldId::CLASS_NXM1 && (40..104).contains(&id.number)
 }
 
 /// A field that is not in the table.

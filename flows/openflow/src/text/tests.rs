@@ -32,6 +32,19 @@ fn faults_are_named_with_the_part_that_has_them() {
 }
 
 #[test]
+fn metadata_of_any_length_reads_back_as_it_was_meant() {
+    for text in [
+        "tun_metadata0=0x1234",
+        "tun_metadata0[0..15]=0x1234",
+        "tun_metadata0=0x0005",
+        "tun_metadata3=5/0x000f",
+    ] {
+        let (read, again) = (parse_match(text).unwrap(), parse_match(text).unwrap().to_string());
+        assert_eq!(parse_match(&again).unwrap().canonical(), read.canonical(), "{text} became {again}");
+    }
+}
+
+#[test]
 fn a_resubmission_reads_back_as_it_was_meant() {
     for text in ["resubmit:5", "resubmit(5,,ct)", "resubmit(5,9,ct)", "resubmit(,9)"] {
         let flow = parse_flow(&format!("ip,ct_state=+trk+est actions={text}")).unwrap();
