@@ -157,10 +157,14 @@ pub(super) fn field(spec: &Spec, text: &str) -> Result<Option<OxmField>, ParseEr
     if text == "ANY" || text == "*" {
         return Ok(None);
     }
-    Ok(match parse_value(spec, text)? {
+    let read = match parse_value(spec, text)? {
         (value, None) => Some(OxmField::exact(id, width, value)),
         (value, Some(mask)) => OxmField::masked(id, width, value, mask).simplified(),
-    })
+    };
+    if !spec.maskable() && read.as_ref().is_some_and(OxmField::has_mask) {
+        return Err(ParseErrorKind::BadValue.of(text));
+    }
+    Ok(read)
 }
 
 /// A `tun_metadata` field, which is as long as the number in the text is.

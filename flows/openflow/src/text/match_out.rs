@@ -210,8 +210,10 @@ impl Printer<'_, '_> {
             mask |= vid.mask().unwrap_or(0x1fff) & 0x1fff;
         }
         if let Some(pcp) = &pcp {
-            value |= pcp.value().unwrap_or(0) << 13 & 0xe000 | 0x1000;
-            mask |= 0xf000;
+            // A priority is only asked of a tag that is there, unless the VLAN id says otherwise.
+            let present = 0x1000 & !mask;
+            value |= pcp.value().unwrap_or(0) << 13 & 0xe000 | present;
+            mask |= 0xe000 | present;
         }
         let whole = |part: u128| mask & part == 0 || mask & part == part;
         if mask == 0 {
