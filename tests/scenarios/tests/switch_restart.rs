@@ -119,6 +119,9 @@ fn a_host_that_was_cut_off_gets_the_difference() {
     let late = red.port(&network, "d").unwrap();
     let spec = site.workload_spec("d", &late).unwrap();
     let d = site.rig.add_workload(h2, spec).unwrap();
+    // What plugging in a port costs h2 is another matter: losses count from when it is done with that.
+    site.wait_active(&late.id).unwrap();
+    a.wait_reaches(b.ipv4().unwrap(), LIMIT).unwrap();
     let traffic = Traffic::start(&a, b.ipv4().unwrap()).unwrap();
     // The controller and the host's own Open vSwitch both see that the other is gone: a new session comes for certain.
     let connected = || h1.vsctl(&["--bare", "--columns=is_connected", "list", "Controller"]);
