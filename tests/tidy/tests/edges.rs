@@ -29,6 +29,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("weft-agent", &["weft-api", "weft-client", "weft-ovsdb"]),
     ("weft-rig", &[]),
+    // Judges the controller, so it shares no code with it.
+    ("weft-fleet", &[]),
     ("weft-tidy", &[]),
 ];
 

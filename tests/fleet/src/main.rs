@@ -1,0 +1,3 @@
+//! The fleet simulator for interactive use.
+
+fn main() {}
