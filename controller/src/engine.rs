@@ -3,6 +3,8 @@
 //! It runs at its own pace: whatever has arrived is drained, then everything is done in one pass. It performs no I/O
 //! itself; sessions do, at the ends of bounded channels.
 
+mod links;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
@@ -11,11 +13,12 @@ use bytes::Bytes;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
-use weft_compiler::tunnels::tunnel_name;
-use weft_compiler::{Link, TunnelPort, TunnelSettings, tunnel, tunnels};
+use weft_compiler::TunnelSettings;
 use weft_distributor::{Answer, Distributor, Installed, ReadFrom, ReadId, SessionId, Transmit, Tuning};
 use weft_model::{HostId, HostIndex, Key, Revision, Snapshot};
 
+use self::links::Links;
+pub use self::links::Wanted;
 use crate::feed::{Commit, Feed};
 use crate::metrics::Metrics;
 use crate::southbound::datapath::HostTag;
@@ -31,19 +34,6 @@ pub enum ToSwitch {
     Read(ReadId),
     /// Write these bytes in this order.
     Send(Vec<Bytes>),
-}
-
-/// What a host's OVSDB should hold of ours, beside the bridge itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wanted {
-    /// The host.
-    pub host: HostId,
-    /// The revision since which it is wanted.
-    pub revision: Revision,
-    /// The host's number.
-    pub index: HostIndex,
-    /// Its tunnel ports by interface name.
-    pub tunnels: BTreeMap<String, TunnelPort>,
 }
 
 /// Everything that can happen to the engine.
@@ -165,18 +155,10 @@ async fn sleep_until(due: Option<tokio::time::Instant>) {
     }
 }
 
-struct OvsdbLink {
-    session: SessionId,
-    wanted: watch::Sender<Option<Arc<Wanted>>>,
-}
-
 struct Engine {
     distributor: Distributor,
-    tunnels: TunnelSettings,
-    links: BTreeMap<HostIndex, (SessionId, mpsc::Sender<ToSwitch>)>,
-    ovsdb: BTreeMap<HostId, OvsdbLink>,
-    /// The oldest revision of which a host's OVSDB owes something; 0 while it is not known what it holds.
-    ovsdb_owed: BTreeMap<HostId, Revision>,
+    switches: BTreeMap<HostIndex, (SessionId, mpsc::Sender<ToSwitch>)>,
+    links: Links,
     fleet: Fleet,
     board: watch::Sender<Fleet>,
     metrics: Metrics,
@@ -191,22 +173,20 @@ impl Engine {
         metrics: Metrics,
     ) -> Engine {
         let mut fleet = Fleet { distributed: loaded.revision(), started: true, ..Fleet::default() };
-        let mut ovsdb_owed = BTreeMap::new();
         for host in loaded.hosts() {
             fleet.hosts.insert_mut(host.id.clone(), HostStatus::default());
             fleet.owed.insert_mut(host.id.clone(), Revision(0));
-            ovsdb_owed.insert(host.id.clone(), Revision(0));
         }
         board.send_replace(fleet.clone());
+        let links = Links::new(tunnels, &loaded);
         let distributor = Distributor::new(loaded, tuning);
-        let (links, ovsdb) = (BTreeMap::new(), BTreeMap::new());
-        Engine { distributor, tunnels, links, ovsdb, ovsdb_owed, fleet, board, metrics }
+        Engine { distributor, switches: BTreeMap::new(), links, fleet, board, metrics }
     }
 
     /// Takes a commit in.
     fn take_in(&mut self, commit: Commit) {
         let concerned = self.distributor.handle_commit(commit.snapshot, &commit.touched);
-        self.change_tunnels(&concerned.links);
+        self.links.handle_links(&concerned.links, self.distributor.snapshot());
         self.follow_hosts(&commit.touched);
     }
 
@@ -221,7 +201,7 @@ impl Engine {
                     return;
                 }
                 info!(host = %host, session = session.0, "switch connected");
-                self.links.insert(host, (session, link));
+                self.switches.insert(host, (session, link));
                 self.distributor.handle_connected(host, session);
             }
             Event::SwitchDown { host, session } => self.switch_down(host, session),
@@ -236,32 +216,19 @@ impl Engine {
                 self.distributor.handle_answer(host, session, answer, now);
             }
             Event::OvsdbUp { host, session, wanted } => {
-                // A host that was forgotten meanwhile: without its way to us the session ends, and the host joins anew.
-                let Some(record) = self.distributor.snapshot().host(&host) else { return };
-                let index = record.index;
-                if self.ovsdb.insert(host.clone(), OvsdbLink { session, wanted }).is_some() {
-                    // After a host lost its power this happens once; two of one name take turns for ever.
-                    warn!(%host, "a second OVSDB session of this system-id ends the first: do two hosts have the same?");
+                if self.links.handle_up(&host, session, wanted, self.distributor.snapshot()) {
+                    self.update_status(&host, |status| status.ovsdb_connected = true);
                 }
-                self.want_tunnels(index);
-                self.update_status(&host, |status| status.ovsdb_connected = true);
             }
             Event::OvsdbSeen { host, session, fulfils, tunnels, problems } => {
-                let Some(link) = self.ovsdb.get(&host).filter(|link| link.session == session) else { return };
-                let newest = link.wanted.borrow().as_ref().map(|wanted| wanted.revision);
-                match fulfils {
-                    Some(_) if fulfils >= newest => drop(self.ovsdb_owed.remove(&host)),
-                    Some(older) => {
-                        let rest = Revision(older.0 + 1);
-                        self.ovsdb_owed.entry(host.clone()).and_modify(|owed| *owed = rest.max(*owed));
-                    }
-                    None => {}
+                if self.links.handle_seen(&host, session, fulfils) {
+                    self.update_status(&host, |status| {
+                        (status.tunnels, status.problems) = (tunnels, problems);
+                    });
                 }
-                self.update_status(&host, |status| (status.tunnels, status.problems) = (tunnels, problems));
             }
             Event::OvsdbDown { host, session } => {
-                if self.ovsdb.get(&host).is_some_and(|link| link.session == session) {
-                    self.ovsdb.remove(&host);
+                if self.links.handle_down(&host, session) {
                     self.update_status(&host, |status| status.ovsdb_connected = false);
                 }
             }
@@ -269,9 +236,9 @@ impl Engine {
     }
 
     fn switch_down(&mut self, host: HostIndex, session: SessionId) {
-        if self.links.get(&host).is_some_and(|(current, _)| *current == session) {
+        if self.switches.get(&host).is_some_and(|(current, _)| *current == session) {
             info!(host = %host, session = session.0, "switch disconnected");
-            self.links.remove(&host);
+            self.switches.remove(&host);
         }
         self.distributor.handle_disconnected(host, session);
     }
@@ -286,6 +253,9 @@ impl Engine {
         while let Some(host) = self.distributor.poll_changed() {
             self.report(host);
         }
+        while let Some(host) = self.links.poll_changed() {
+            self.report(host);
+        }
         self.fleet.distributed = self.distributor.snapshot().revision();
         self.metrics.take_work(self.distributor.work());
         self.board.send_replace(self.fleet.clone());
@@ -296,7 +266,7 @@ impl Engine {
             Transmit::Read { host, session, read } => (host, session, ToSwitch::Read(read)),
             Transmit::Send { host, session, parcels } => (host, session, ToSwitch::Send(parcels)),
         };
-        let Some((_, link)) = self.links.get(&host).filter(|(current, _)| *current == session) else {
+        let Some((_, link)) = self.switches.get(&host).filter(|(current, _)| *current == session) else {
             return;
         };
         if link.try_send(order).is_err() {
@@ -310,7 +280,7 @@ impl Engine {
             return;
         };
         let Some(report) = self.distributor.report(index) else { return };
-        let owed = report.owed.into_iter().chain(self.ovsdb_owed.get(&id).copied()).min();
+        let owed = report.owed.into_iter().chain(self.links.owed(&id)).min();
         match owed {
             Some(revision) => self.fleet.owed.insert_mut(id.clone(), revision),
             None => drop(self.fleet.owed.remove_mut(&id)),
@@ -335,87 +305,20 @@ impl Engine {
         self.report(index);
     }
 
-    /// Tells a host's new OVSDB session which tunnels it should have.
-    fn want_tunnels(&mut self, index: HostIndex) {
-        let snapshot = self.distributor.snapshot();
-        let Some(id) = snapshot.host_by_index(index).map(|host| host.id.clone()) else { return };
-        let wanted = tunnels(&id, snapshot, &self.tunnels);
-        self.want(index, &id, wanted);
-    }
-
-    /// Tells hosts' OVSDB sessions about the tunnels that a commit may have changed; it costs what changed.
-    fn change_tunnels(&mut self, links: &BTreeSet<Link>) {
-        let mut by_host: BTreeMap<HostIndex, Vec<Link>> = BTreeMap::new();
-        for link in links {
-            by_host.entry(link.host).or_default().push(*link);
-        }
-        for (index, links) in by_host {
-            let snapshot = self.distributor.snapshot();
-            let Some(id) = snapshot.host_by_index(index).map(|host| host.id.clone()) else { continue };
-            let Some(session) = self.ovsdb.get(&id) else {
-                // It gets all of them when it is back.
-                self.owe_tunnels(&id, snapshot.revision());
-                self.report(index);
-                continue;
-            };
-            let had = session.wanted.borrow().clone();
-            let Some(had) = had.filter(|had| had.index == index) else {
-                // A host that came back under another number.
-                self.want_tunnels(index);
-                continue;
-            };
-            let mut wanted = had.tunnels.clone();
-            for link in links {
-                match tunnel(link, snapshot, &self.tunnels) {
-                    Some(port) => drop(wanted.insert(port.name.clone(), port)),
-                    None => drop(wanted.remove(&tunnel_name(link.encap, link.peer))),
-                }
-            }
-            self.want(index, &id, wanted);
-        }
-    }
-
-    /// Hands a host's OVSDB session what is wanted, if that is news. The newest wins.
-    fn want(&mut self, index: HostIndex, id: &HostId, tunnels: BTreeMap<String, TunnelPort>) {
-        let Some(session) = self.ovsdb.get(id) else { return };
-        let had = session.wanted.borrow().clone();
-        if had.is_some_and(|had| had.tunnels == tunnels && had.index == index) {
-            return;
-        }
-        let revision = self.distributor.snapshot().revision();
-        session.wanted.send_replace(Some(Arc::new(Wanted { host: id.clone(), revision, index, tunnels })));
-        self.owe_tunnels(id, revision);
-        self.report(index);
-    }
-
-    /// Notes that a host's OVSDB owes something of `revision`, or still owes something older.
-    fn owe_tunnels(&mut self, id: &HostId, revision: Revision) {
-        self.ovsdb_owed.entry(id.clone()).or_insert(revision);
-    }
-
     /// Drops what is kept of hosts that are no longer known, and tells those that came back under another number.
     fn follow_hosts(&mut self, touched: &BTreeSet<Key>) {
         for key in touched {
             let Key::Host(id) = key else { continue };
-            let index = self.distributor.snapshot().host(id).map(|record| record.index);
-            match index {
-                None => self.forget(id),
-                Some(index) => {
-                    let had = self.ovsdb.get(id).and_then(|session| session.wanted.borrow().clone());
-                    if had.is_some_and(|had| had.index != index) {
-                        self.want_tunnels(index);
-                    }
+            let snapshot = self.distributor.snapshot();
+            match snapshot.host(id).map(|record| record.index) {
+                None => {
+                    self.links.forget(id);
+                    self.fleet.hosts.remove_mut(id);
+                    self.fleet.owed.remove_mut(id);
                 }
+                Some(index) => self.links.handle_touched(id, index, snapshot),
             }
         }
-    }
-
-    /// If the host still has an OVSDB session, that ends, and the host joins anew.
-    fn forget(&mut self, id: &HostId) {
-        self.ovsdb.remove(id);
-        self.ovsdb_owed.remove(id);
-        self.fleet.hosts.remove_mut(id);
-        self.fleet.owed.remove_mut(id);
     }
 }
 

@@ -90,7 +90,7 @@ impl Rig {
     }
 
     fn owed(&self, n: u8) -> Option<Revision> {
-        self.engine.ovsdb_owed.get(&host(n)).copied()
+        self.engine.links.owed(&host(n))
     }
 }
 
