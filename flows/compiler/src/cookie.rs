@@ -7,8 +7,8 @@
 use std::fmt;
 
 use weft_model::{HostIndex, PortKey, Vni};
-use xxhash_rust::xxh3::Xxh3;
 
+use crate::group_id::GroupUse;
 use crate::owner::Owner;
 
 const KIND_NETWORK: u64 = 1;
@@ -34,11 +34,13 @@ pub enum Subject {
     LocalFlood(Vni),
     /// A port on the switch itself, see [`Owner::LocalPort`].
     LocalPort(PortKey),
+    /// A network's flooding to the member hosts of one shard. It has no flows, so no cookie: its group's number names it.
+    Flood(Vni, u8),
 }
 
 impl Cookie {
-    /// The cookie of a flow: its owner, and what it is made of.
-    pub fn of(owner: Owner, table: u8, priority: u16, content: Content<'_>) -> Cookie {
+    /// The cookie of a flow: its owner, and what it is made of ([`crate::digest::FlowContent::hash`]).
+    pub fn of(owner: Owner, content: u128) -> Cookie {
         let (kind, id) = match owner {
             Owner::Network(vni) => (KIND_NETWORK, vni.get()),
             Owner::Port(_, key) => (KIND_PORT, key.get()),
@@ -46,15 +48,9 @@ impl Cookie {
             Owner::LocalFlood(_, vni) => (KIND_LOCAL_FLOOD, vni.get()),
             Owner::LocalPort(_, key) => (KIND_LOCAL_PORT, key.get()),
         };
-        let mut hash = Xxh3::new();
-        hash.update(&[table]);
-        hash.update(&priority.to_be_bytes());
-        // The length keeps a match's last bytes from being taken for the first instruction's.
-        hash.update(&(content.match_bytes.len() as u64).to_be_bytes());
-        hash.update(content.match_bytes);
-        hash.update(content.instructions);
-        let digest = hash.digest();
-        Cookie(kind << 60 | u64::from(id) << 32 | (digest >> 32 ^ digest) & 0xffff_ffff)
+        let folded = content >> 96 ^ content >> 64 ^ content >> 32 ^ content;
+        let low = u32::try_from(folded & 0xffff_ffff).expect("32 bits");
+        Cookie(kind << 60 | u64::from(id) << 32 | u64::from(low))
     }
 
     /// Whose flow this is; `None` for a cookie that is not ours.
@@ -71,13 +67,28 @@ impl Cookie {
     }
 }
 
-/// What a flow is made of, besides its place.
-#[derive(Debug, Clone, Copy)]
-pub struct Content<'a> {
-    /// The canonical match.
-    pub match_bytes: &'a [u8],
-    /// The canonical instructions.
-    pub instructions: &'a [u8],
+impl Subject {
+    /// The cookie and the mask under which a switch lists exactly the subject's flows; `None` for one without flows.
+    pub fn cookies(self) -> Option<(Cookie, u64)> {
+        let (kind, id) = match self {
+            Subject::Network(vni) => (KIND_NETWORK, vni.get()),
+            Subject::Port(key) => (KIND_PORT, key.get()),
+            Subject::HostBase(host) => (KIND_HOST_BASE, u32::from(host.get())),
+            Subject::LocalFlood(vni) => (KIND_LOCAL_FLOOD, vni.get()),
+            Subject::LocalPort(key) => (KIND_LOCAL_PORT, key.get()),
+            Subject::Flood(..) => return None,
+        };
+        Some((Cookie(kind << 60 | u64::from(id) << 32), 0xffff_ffff << 32))
+    }
+}
+
+impl From<GroupUse> for Subject {
+    fn from(group: GroupUse) -> Subject {
+        match group {
+            GroupUse::Flood { vni, shard } => Subject::Flood(vni, shard),
+            GroupUse::LocalFlood { vni, .. } => Subject::LocalFlood(vni),
+        }
+    }
 }
 
 impl fmt::Display for Subject {
@@ -88,6 +99,7 @@ impl fmt::Display for Subject {
             Subject::HostBase(host) => write!(f, "host {host}"),
             Subject::LocalFlood(vni) => write!(f, "flooding of network {vni} on this host"),
             Subject::LocalPort(key) => write!(f, "port {key} on this host"),
+            Subject::Flood(vni, shard) => write!(f, "flooding of network {vni} to hosts of shard {shard}"),
         }
     }
 }
@@ -97,10 +109,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cookie_names_its_owner_and_depends_on_every_part() {
+    fn a_cookie_names_its_owner_and_depends_on_the_content() {
         let (vni, key) = (Vni::MAX, PortKey::MAX);
         let host = HostIndex::MAX;
-        let base = Content { match_bytes: &[1, 2], instructions: &[3] };
         for (owner, subject) in [
             (Owner::Network(vni), Subject::Network(vni)),
             (Owner::Port(vni, key), Subject::Port(key)),
@@ -108,16 +119,13 @@ mod tests {
             (Owner::LocalFlood(host, vni), Subject::LocalFlood(vni)),
             (Owner::LocalPort(host, key), Subject::LocalPort(key)),
         ] {
-            assert_eq!(Cookie::of(owner, 0, 1, base).describe(), Some(subject));
+            let cookie = Cookie::of(owner, 1);
+            assert_eq!(cookie.describe(), Some(subject));
+            let (value, mask) = subject.cookies().expect("it has flows");
+            assert_eq!(cookie.0 & mask, value.0);
+            assert_ne!(cookie, Cookie::of(owner, 2));
+            assert_ne!(cookie, Cookie::of(owner, 1 << 127));
         }
-        let owner = Owner::Network(vni);
-        let shifted = Content { match_bytes: &[1], instructions: &[2, 3] };
-        let mut all: Vec<u64> = [(0, 1, base), (1, 1, base), (0, 2, base), (0, 1, shifted)]
-            .map(|(table, priority, content)| Cookie::of(owner, table, priority, content).0)
-            .to_vec();
-        all.sort_unstable();
-        all.dedup();
-        assert_eq!(all.len(), 4);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
+use crate::digest::Digest;
 use crate::flow::{Compiled, Flow, FlowKey, Group};
 
 /// The largest number of buckets that one message carries: a bucket takes at most 64 bytes and a message 65,535.
@@ -19,6 +20,8 @@ pub struct Delta {
     pub delete: Vec<FlowKey>,
     /// What happens to groups.
     pub groups: Vec<GroupDelta>,
+    /// What the digest of those who have it grows by.
+    pub change: Digest,
 }
 
 /// What happens to one group.
@@ -61,7 +64,7 @@ impl Delta {
 
 /// What turns `before` into `after`. Both are results of [`crate::compile()`] for the same owner, so they are sorted.
 pub fn diff(before: &Compiled, after: &Compiled) -> Delta {
-    let mut delta = Delta::default();
+    let mut delta = Delta { change: after.digest() - before.digest(), ..Delta::default() };
     diff_flows(&before.flows, &after.flows, &mut delta);
     diff_groups(&before.groups, &after.groups, &mut delta);
     delta

@@ -5,6 +5,8 @@ use std::panic::Location;
 
 use bytes::Bytes;
 
+use crate::digest::{Digest, FlowContent};
+
 /// One OpenFlow entry, ready to be sent.
 #[derive(Debug, Clone)]
 pub struct Flow {
@@ -62,6 +64,7 @@ pub struct Compiled {
     pub flows: Vec<Flow>,
     /// Its groups, sorted by id.
     pub groups: Vec<Group>,
+    digest: Digest,
 }
 
 impl Flow {
@@ -69,6 +72,13 @@ impl Flow {
     pub fn key(&self) -> FlowKey {
         let match_bytes = self.match_bytes.clone();
         FlowKey { table: self.table, priority: self.priority, match_bytes, cookie: self.cookie }
+    }
+
+    /// Everything by which a switch could tell it from another.
+    pub fn digest(&self) -> Digest {
+        let Flow { table, priority, match_bytes, instructions, .. } = self;
+        let (table, priority) = (*table, *priority);
+        Digest::of_flow(FlowContent { table, priority, match_bytes, instructions }.hash(), self.cookie)
     }
 
     /// What two flows on one switch cannot share; flows are sorted by it.
@@ -88,7 +98,27 @@ impl PartialEq for Flow {
 
 impl Eq for Flow {}
 
+impl Group {
+    /// Everything by which a switch could tell it from another.
+    pub fn digest(&self) -> Digest {
+        let buckets =
+            self.buckets.iter().map(|(bucket, actions)| Digest::of_bucket(self.id, *bucket, actions));
+        buckets.fold(Digest::of_group(self.id), |sum, bucket| sum + bucket)
+    }
+}
+
 impl Compiled {
+    /// Flows sorted by place and groups sorted by id, no two in the same place.
+    pub fn new(flows: Vec<Flow>, groups: Vec<Group>) -> Compiled {
+        let digest = Digest::of(&flows, &groups);
+        Compiled { flows, groups, digest }
+    }
+
+    /// The digest of all of it.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
     /// True when there is nothing to install.
     pub fn is_empty(&self) -> bool {
         self.flows.is_empty() && self.groups.is_empty()

@@ -8,6 +8,7 @@
 pub mod compile;
 pub mod cookie;
 pub mod diff;
+pub mod digest;
 pub mod encode;
 pub mod explain;
 pub mod flow;
@@ -21,11 +22,13 @@ pub mod registers;
 mod sheet;
 pub mod subscribe;
 mod tables;
+pub mod tallies;
 pub mod tunnels;
 
 pub use compile::compile;
 pub use cookie::{Cookie, Subject};
 pub use diff::{Delta, GroupDelta, diff};
+pub use digest::Digest;
 pub use encode::{Mod, encode};
 pub use explain::{flow_text, group_text};
 pub use flow::{Compiled, Flow, FlowKey, Group, GroupKind};
@@ -35,4 +38,5 @@ pub use owner::{Owner, Scope};
 pub use read_back::{Place, SeenFlow, SeenGroup, read_back};
 pub use reasons::Reason;
 pub use subscribe::{owners, subscriptions};
+pub use tallies::{ByScope, Tallies, Tally, scope_of};
 pub use tunnels::{Link, TunnelPort, TunnelSettings, tunnel, tunnel_ofport, tunnels};

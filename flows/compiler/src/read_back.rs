@@ -14,6 +14,7 @@ use weft_openflow::{
 };
 
 use crate::diff::{Delta, GroupDelta, diff_group, order};
+use crate::digest::{Digest, FlowContent};
 use crate::flow::{Compiled, Flow, FlowKey, Group, GroupKind};
 
 /// A flow as a switch describes it.
@@ -71,6 +72,24 @@ impl SeenFlow {
         Ok(SeenFlow::new(place, &matching, &entry.instructions()?))
     }
 
+    /// Its cookie, which says whose it is.
+    pub fn cookie(&self) -> u64 {
+        self.key.cookie
+    }
+
+    /// What it adds to a digest: the same as the flow that was wanted if it is exactly that one, and what nothing wanted
+    /// ever adds if it is foreign.
+    pub fn digest(&self) -> Digest {
+        let FlowKey { table, priority, cookie, match_bytes } = &self.key;
+        let (table, priority) = (*table, *priority);
+        let instructions = self.instructions.as_deref().unwrap_or_default();
+        let content = FlowContent { table, priority, match_bytes, instructions }.hash();
+        match self.instructions {
+            Some(_) => Digest::of_flow(content, *cookie),
+            None => Digest::foreign(content, *cookie),
+        }
+    }
+
     fn place(&self) -> (u8, u16, &[u8]) {
         (self.key.table, self.key.priority, &self.key.match_bytes)
     }
@@ -103,6 +122,16 @@ impl SeenGroup {
         }
     }
 
+    /// Its number, which says whose it is.
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// What it adds to a digest, as [`SeenFlow::digest`].
+    pub fn digest(&self) -> Digest {
+        self.group.as_ref().map_or_else(|| Digest::foreign(0, u64::from(self.id)), Group::digest)
+    }
+
     /// A group that is not ours whatever it does: one with properties.
     pub fn foreign(id: GroupId) -> SeenGroup {
         SeenGroup { id: id.0, group: None }
@@ -124,13 +153,16 @@ pub fn read_back<'a>(
 ) -> Delta {
     let mut wanted_flows: Vec<&Flow> = Vec::new();
     let mut wanted_groups: BTreeMap<u32, &Group> = BTreeMap::new();
+    let mut wants = Digest::NOTHING;
     for compiled in wanted {
+        wants += compiled.digest();
         wanted_flows.extend(&compiled.flows);
         wanted_groups.extend(compiled.groups.iter().map(|group| (group.id, group)));
     }
     wanted_flows.sort_by(|a, b| a.place().cmp(&b.place()));
     flows.sort_by(|a, b| a.place().cmp(&b.place()));
-    let mut delta = Delta::default();
+    let has: Digest = flows.iter().map(SeenFlow::digest).chain(groups.iter().map(SeenGroup::digest)).sum();
+    let mut delta = Delta { change: wants - has, ..Delta::default() };
     compare_flows(&wanted_flows, &flows, &mut delta);
     compare_groups(wanted_groups, groups, &mut delta);
     delta

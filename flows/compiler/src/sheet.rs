@@ -12,7 +12,8 @@ use bytes::Bytes;
 use weft_openflow::canonical::canonical_actions;
 use weft_openflow::{Action, Instruction, Match, OxmField, PortNo, TableId, Writer, canonical_instructions};
 
-use crate::cookie::{Content, Cookie};
+use crate::cookie::Cookie;
+use crate::digest::FlowContent;
 use crate::flow::{Compiled, Flow, Group, GroupKind};
 use crate::group_id::GroupUse;
 use crate::owner::Owner;
@@ -77,7 +78,7 @@ impl Sheet {
         let twice = flows.windows(2).find(|pair| pair[0].place() == pair[1].place());
         debug_assert!(twice.is_none(), "two flows of {} in one place: {twice:?}", self.owner);
         flows.dedup_by(|later, first| later.place() == first.place());
-        Compiled { flows, groups: self.groups.into_values().collect() }
+        Compiled::new(flows, self.groups.into_values().collect())
     }
 }
 
@@ -85,8 +86,8 @@ fn finished(owner: Owner, draft: &Draft, bytes: &Bytes) -> Flow {
     let Draft { table, priority, origin, .. } = *draft;
     let (match_bytes, instructions) =
         (bytes.slice(draft.matching.clone()), bytes.slice(draft.instructions.clone()));
-    let content = Content { match_bytes: &match_bytes, instructions: &instructions };
-    let cookie = Cookie::of(owner, table, priority, content).0;
+    let content = FlowContent { table, priority, match_bytes: &match_bytes, instructions: &instructions };
+    let cookie = Cookie::of(owner, content.hash()).0;
     Flow { table, priority, cookie, match_bytes, instructions, origin }
 }
 

@@ -33,6 +33,8 @@ impl Held {
             let delta = diff(&had, &now);
             assert_eq!(switch::patched(&had, &delta), now, "the difference of {owner} does not lead there");
             assert_eq!(delta.is_empty(), had == now);
+            assert_eq!(had.digest() + delta.change, now.digest());
+            assert_eq!(delta.is_empty(), had.digest() == now.digest());
             if !now.is_empty() {
                 self.compiled.insert(owner, now);
             }

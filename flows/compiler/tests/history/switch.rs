@@ -131,5 +131,5 @@ pub fn patched(had: &Compiled, delta: &Delta) -> Compiled {
             }
         }
     }
-    Compiled { flows: flows.into_values().collect(), groups: groups.into_values().collect() }
+    Compiled::new(flows.into_values().collect(), groups.into_values().collect())
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
-use weft_compiler::{Delta, SeenFlow, SeenGroup, encode};
+use weft_compiler::{Delta, SeenFlow, SeenGroup, Tallies, encode};
 use weft_openflow::message::multipart::{FlowFilter, Reassembler, Reply, Request};
 use weft_openflow::message::{BundleCommand, BundleWriter, Hello, Message, MultipartReply, frame_length};
 use weft_openflow::{BundleId, GroupId, Writer, Xid};
@@ -60,6 +60,19 @@ impl Channel {
             bail!("not the groups");
         };
         Ok((flows, groups.iter().map(SeenGroup::from_desc).collect()))
+    }
+
+    /// The same as digests, as a session adds them up.
+    pub fn tallies(&mut self) -> Result<Tallies> {
+        let mut tallies = Tallies::default();
+        for entry in self.ask(Request::FlowDesc(FlowFilter::all()))?.flows() {
+            tallies.take(&entry?)?;
+        }
+        let Reply::GroupDesc(groups) = self.ask(Request::GroupDesc(GroupId::ALL))?.decode()? else {
+            bail!("not the groups");
+        };
+        groups.iter().for_each(|desc| tallies.take_desc(desc));
+        Ok(tallies)
     }
 
     fn ask(&mut self, request: Request) -> Result<MultipartReply> {

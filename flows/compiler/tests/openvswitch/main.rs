@@ -8,10 +8,13 @@ mod packets;
 #[path = "../state/mod.rs"]
 mod state;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
-use weft_compiler::{Compiled, Delta, compile, diff, owners, read_back, subscriptions, tunnel_ofport};
+use weft_compiler::{
+    ByScope, Compiled, Delta, Scope, Tallies, Tally, compile, diff, owners, read_back, subscriptions,
+    tunnel_ofport,
+};
 use weft_model::{Encap, HostIndex, Snapshot};
 
 use channel::Channel;
@@ -108,6 +111,55 @@ fn what_is_sent_is_what_is_read_back() -> Result<()> {
     host.channel.apply(&wanted.iter().map(|had| diff(had, &Compiled::default())).collect::<Vec<_>>())?;
     let (flows, groups) = host.channel.read_back()?;
     assert!(flows.is_empty() && groups.is_empty());
+    Ok(())
+}
+
+/// What a host's switch must show when it is asked for digests only.
+fn wanted_tallies(snapshot: &Snapshot, host: HostIndex) -> ByScope {
+    let tally = |scope: Scope| {
+        let mut sum = Tally::default();
+        owners(scope, snapshot).into_iter().for_each(|owner| sum.merge(compile(owner, snapshot).tally()));
+        (scope, sum)
+    };
+    let scopes: BTreeMap<Scope, Tally> = subscriptions(host, snapshot).into_iter().map(tally).collect();
+    ByScope { scopes, foreign: Tally::default() }
+}
+
+#[test]
+fn digests_of_what_is_shown_are_those_of_what_is_wanted() -> Result<()> {
+    let mut host = Host1::start()?;
+    let index = HostIndex::new(1).expect("in range");
+    let wanted = wanted_tallies(&host.snapshot, index);
+    assert_eq!(host.channel.tallies()?.by_scope(index, &host.snapshot), wanted);
+    // Every kind of drift shows in the scope that it is in, and only there.
+    let red = Scope::Network(host.snapshot.networks().find(|n| n.vni.get() == 5001).expect("red").vni);
+    let local = Scope::Host(index);
+    for (command, concerned) in [
+        (["del-flows", "br1", "table=62,reg0=5001"], Some(red)),
+        (["mod-flows", "br1", "table=80,actions=drop"], Some(local)),
+        (["remove-buckets", "br1", "group_id=0x1389,command_bucket_id=2"], Some(red)),
+        (["add-flow", "br1", "table=0,priority=7,ip,actions=drop"], None),
+        (["add-group", "br1", "group_id=77000000,type=select,bucket=output:1"], None),
+    ] {
+        host.daemons.run("ovs-ofctl", &[&["-O", "OpenFlow15"], &command[..]].concat())?;
+        let seen = host.channel.tallies()?.by_scope(index, &host.snapshot);
+        let differ: Vec<Scope> = wanted
+            .scopes
+            .iter()
+            .filter(|(scope, tally)| seen.scopes.get(scope) != Some(tally))
+            .map(|(s, _)| *s)
+            .collect();
+        assert_eq!(differ, Vec::from_iter(concerned), "{command:?}");
+        assert_eq!(seen.foreign.is_empty(), concerned.is_some(), "{command:?}");
+        let (flows, groups) = host.channel.read_back()?;
+        host.channel.apply(&[read_back(&self::wanted(&host.snapshot, 1), flows, groups)])?;
+        assert_eq!(host.channel.tallies()?.by_scope(index, &host.snapshot), wanted);
+    }
+    // A state in which ports and networks are gone: what they left is foreign.
+    let gone = state::parse("host h1 index=1 ip=192.0.2.1")?;
+    let seen: Tallies = host.channel.tallies()?;
+    let foreign = seen.by_scope(index, &gone).foreign;
+    assert!(foreign.flows > 0 && foreign.groups > 0);
     Ok(())
 }
 
