@@ -8,6 +8,7 @@ pub mod feed;
 pub mod first_token;
 pub mod metrics;
 pub mod notices;
+pub mod populate;
 pub mod records;
 pub mod rest;
 pub mod southbound;
