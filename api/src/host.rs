@@ -39,8 +39,28 @@ pub struct Host {
     pub problems: Vec<String>,
     /// Flows and groups put right because they differed from what is wanted.
     pub drift_repaired: u64,
+    /// What comparing its switch with what is wanted has shown.
+    pub audit: Audit,
     /// Flow and group messages sent to it since the controller started.
     pub flow_messages_sent: u64,
+}
+
+/// What comparing a host's switch with what is wanted has shown since the controller started.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct Audit {
+    /// When it was last compared, RFC 3339 in UTC, or null.
+    pub last: Option<String>,
+    /// How often it was compared.
+    pub audits: u64,
+    /// Flows and groups put right because they differed from what is wanted.
+    pub drift_repaired: u64,
+    /// The first differences that the last comparison with any found, each in the words of `ovs-ofctl` and with its owner.
+    pub last_difference: Vec<String>,
+    /// How often what is kept up to date change by change was not what compiling from scratch gives.
+    pub self_check_failed: u64,
+    /// Its switch tells of changes that others make to its flows, so that they are put right at once.
+    pub monitored: bool,
 }
 
 /// One tunnel port of a host.

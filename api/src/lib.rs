@@ -22,7 +22,7 @@ pub use envelope::{
     HostEnvelope, HostList, NetworkEnvelope, NetworkList, PortEnvelope, PortList, SubnetEnvelope, SubnetList,
     TagList, TenantEnvelope, TenantList, TokenEnvelope, TokenList,
 };
-pub use host::{Host, Tunnel};
+pub use host::{Audit, Host, Tunnel};
 pub use network::{Network, NetworkCreate, NetworkUpdate};
 pub use port::{DnsAssignment, FixedIp, FixedIpAsked, Port, PortCreate, PortUpdate};
 pub use problem::{FieldError, NeutronError, NeutronFault, Problem};

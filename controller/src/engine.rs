@@ -7,22 +7,24 @@ mod links;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 use weft_compiler::TunnelSettings;
-use weft_distributor::{Answer, Distributor, Installed, ReadFrom, ReadId, SessionId, Transmit, Tuning};
-use weft_model::{HostId, HostIndex, Key, Revision, Snapshot};
+use weft_distributor::{
+    Answer, Distributor, Drift, Installed, ReadFrom, ReadId, SessionId, Transmit, Tuning,
+};
+use weft_model::{HostId, HostIndex, Key, Revision, Snapshot, Timestamp};
 
 use self::links::Links;
 pub use self::links::Wanted;
 use crate::feed::{Commit, Feed};
 use crate::metrics::Metrics;
 use crate::southbound::datapath::HostTag;
-use crate::status::{Fleet, HostStatus, TunnelStatus};
+use crate::status::{AuditStatus, Fleet, HostStatus, TunnelStatus};
 
 /// How many events are handled between two looks at everything else.
 const BATCH: usize = 1024;
@@ -63,6 +65,20 @@ pub enum Event {
         from: ReadFrom,
         /// What it has.
         installed: Box<Installed>,
+    },
+    /// A switch tells of changes that others make to its flows, from now on.
+    Watching {
+        /// Whose.
+        host: HostIndex,
+        /// On which connection.
+        session: SessionId,
+    },
+    /// Somebody else changed a switch's flows, groups or meters.
+    Suspected {
+        /// Whose.
+        host: HostIndex,
+        /// On which connection.
+        session: SessionId,
     },
     /// A switch's answer to something it was sent.
     Answered {
@@ -208,6 +224,12 @@ impl Engine {
             Event::Installed { from, installed } => {
                 self.distributor.handle_installed(from, *installed, now);
             }
+            Event::Watching { host, session } => {
+                if self.switches.get(&host).is_some_and(|(current, _)| *current == session) {
+                    self.update_audit(host, |audit| audit.monitored = true);
+                }
+            }
+            Event::Suspected { host, session } => self.distributor.handle_suspicion(host, session, now),
             Event::Answered { host, session, answer } => {
                 if let Answer::Refused(xid, error) = &answer {
                     self.metrics.refused.inc();
@@ -250,6 +272,9 @@ impl Engine {
         while let Some(transmit) = self.distributor.poll_transmit(now) {
             self.transmit(transmit);
         }
+        while let Some(drift) = self.distributor.poll_drift() {
+            self.tell_drift(drift);
+        }
         while let Some(host) = self.distributor.poll_changed() {
             self.report(host);
         }
@@ -289,10 +314,29 @@ impl Engine {
         status.openflow_connected = report.connected;
         status.flows = report.flows;
         status.drift_repaired = report.drift_repaired;
+        if report.audits > status.audit.audits {
+            status.audit.last = Some(wall_clock());
+        }
+        status.audit.audits = report.audits;
+        status.audit.monitored &= report.connected;
         status.flow_messages_sent = report.messages_sent;
         status.problems.retain(|problem| !problem.starts_with(REFUSED));
         status.problems.extend(report.refusal.map(|error| format!("{REFUSED}{error}")));
         self.fleet.hosts.insert_mut(id, status);
+    }
+
+    /// Logs what an audit found different, and keeps it for whoever asks about the host.
+    fn tell_drift(&mut self, drift: Drift) {
+        let Drift { host, found, first } = drift;
+        warn!(%host, found, ?first, "a switch differed from what is wanted; it is being put right");
+        self.update_audit(host, |audit| audit.last_difference = first.into());
+    }
+
+    fn update_audit(&mut self, index: HostIndex, change: impl FnOnce(&mut AuditStatus)) {
+        let host = self.distributor.snapshot().host_by_index(index).map(|record| record.id.clone());
+        if let Some(host) = host {
+            self.update_status(&host, |status| change(&mut status.audit));
+        }
     }
 
     fn update_status(&mut self, host: &HostId, change: impl FnOnce(&mut HostStatus)) {
@@ -320,6 +364,10 @@ impl Engine {
             }
         }
     }
+}
+
+fn wall_clock() -> Timestamp {
+    Timestamp(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs()))
 }
 
 /// How a refusal begins in a host's list of problems.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rpds::RedBlackTreeMapSync;
 use tokio::sync::watch;
-use weft_model::{Encap, HostId, PortId, Revision, Snapshot};
+use weft_model::{Encap, HostId, PortId, Revision, Snapshot, Timestamp};
 
 /// What is known about one host.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -29,8 +29,25 @@ pub struct HostStatus {
     pub problems: Vec<String>,
     /// Flows and groups that were put right because they differed from what is wanted.
     pub drift_repaired: u64,
+    /// What the auditor knows.
+    pub audit: AuditStatus,
     /// Flow and group messages sent to it since the controller started.
     pub flow_messages_sent: u64,
+}
+
+/// What comparing a switch with what is wanted has shown since the controller started.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AuditStatus {
+    /// When it was last compared while nothing else was under way.
+    pub last: Option<Timestamp>,
+    /// How often that was.
+    pub audits: u64,
+    /// The first differences that the last audit with any found, in words.
+    pub last_difference: Arc<[String]>,
+    /// How often what was kept up to date change by change was not what compiling from scratch gives.
+    pub self_check_failed: u64,
+    /// Its switch tells of changes that others make.
+    pub monitored: bool,
 }
 
 /// One tunnel port of a host.

@@ -64,8 +64,10 @@ impl Kind for Hosts {
             flows: status.flows,
             ports: view.snapshot.claims_of_host(&host.id).filter(|claim| in_force(claim.port)).count(),
             tunnels: status.tunnels.iter().map(tunnel).collect(),
+            audit: audit(&status),
             problems: status.problems,
             drift_repaired: status.drift_repaired,
+
             flow_messages_sent: status.flow_messages_sent,
         }
     }
@@ -77,6 +79,18 @@ fn condition(status: &HostStatus) -> &'static str {
         (false, false) => "DOWN",
         (true, true) if status.problems.is_empty() => "UP",
         _ => "DEGRADED",
+    }
+}
+
+fn audit(status: &HostStatus) -> api::Audit {
+    let audit = &status.audit;
+    api::Audit {
+        last: audit.last.map(clock::text),
+        audits: audit.audits,
+        drift_repaired: status.drift_repaired,
+        last_difference: audit.last_difference.to_vec(),
+        self_check_failed: audit.self_check_failed,
+        monitored: audit.monitored,
     }
 }
 

@@ -3,20 +3,30 @@
 use weft_openflow::text::ActionList;
 use weft_openflow::{Action, FieldId, Instruction, Match, OxmField, Reader, TableId};
 
-use crate::flow::{Flow, Group};
+use crate::flow::{Flow, FlowKey, Group};
 use crate::pipeline;
 use crate::reasons::Reason;
 use crate::registers::{self, REASON, Register};
 
 /// One flow as one line, without its cookie and counters.
 pub fn flow_text(flow: &Flow) -> String {
-    let matching = Match::decode_fields(&mut Reader::new(&flow.match_bytes)).unwrap_or_default();
     let mut reader = Reader::new(&flow.instructions);
     let instructions = Instruction::decode_list(&mut reader, flow.instructions.len()).unwrap_or_default();
-    let (table, priority) = (table_name(TableId(flow.table)), flow.priority);
+    let place = place_text(flow.table, flow.priority, &flow.match_bytes);
+    format!("{place} actions={}", instructions_text(&instructions))
+}
+
+/// Where a flow stands, as one line: its table, priority and match.
+pub fn key_text(key: &FlowKey) -> String {
+    place_text(key.table, key.priority, &key.match_bytes)
+}
+
+fn place_text(table: u8, priority: u16, match_bytes: &[u8]) -> String {
+    let matching = Match::decode_fields(&mut Reader::new(match_bytes)).unwrap_or_default();
+    let table = table_name(TableId(table));
     let mut parts = vec![format!("table={table}"), format!("priority={priority}")];
     parts.extend(match_parts(&matching));
-    format!("{} actions={}", parts.join(","), instructions_text(&instructions))
+    parts.join(",")
 }
 
 /// One group as a line for itself and one for every bucket.

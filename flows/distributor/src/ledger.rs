@@ -1,10 +1,10 @@
 //! The distributor itself: which scopes exist, who subscribes to them, and what every switch must be sent.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use weft_compiler::{Compiled, Delta, Impact, Owner, Scope, impact, read_back, subscriptions};
+use weft_compiler::{Compiled, Delta, Impact, Owner, Scope, differences, impact, read_back, subscriptions};
 use weft_model::{HostIndex, Key, Revision, Snapshot};
 
 use crate::edition::Edition;
@@ -53,11 +53,29 @@ pub struct Report {
     pub flows: usize,
     /// Flow and group messages sent to it.
     pub messages_sent: u64,
+    /// Audits whose reading could be compared.
+    pub audits: u64,
     /// Differences that audits put right.
     pub drift_repaired: u64,
     /// What it last refused, until it takes everything again.
     pub refusal: Option<String>,
 }
+
+/// What an audit found different on a switch; it is being put right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Drift {
+    /// Whose switch.
+    pub host: HostIndex,
+    /// How many flows and groups differed.
+    pub found: usize,
+    /// The first of them in words.
+    pub first: Vec<String>,
+}
+
+/// How many differences are put into words.
+const DIFFERENCES_SHOWN: usize = 10;
+/// How many findings may wait to be asked for; the oldest go first.
+const DRIFTS: usize = 64;
 
 /// The pure machine that keeps every switch at what it should have.
 #[derive(Debug)]
@@ -73,6 +91,8 @@ pub struct Distributor {
     timers: BTreeSet<(Instant, HostIndex)>,
     /// Switches whose report may have changed.
     changed: BTreeSet<HostIndex>,
+    /// What audits found and nobody has asked for yet.
+    drifts: VecDeque<Drift>,
     press: Press,
     work: Work,
 }
@@ -89,6 +109,7 @@ impl Distributor {
             ready: BTreeSet::new(),
             timers: BTreeSet::new(),
             changed: BTreeSet::new(),
+            drifts: VecDeque::new(),
             press: Press::default(),
             work: Work::default(),
         };
@@ -147,7 +168,7 @@ impl Distributor {
     pub fn handle_installed(&mut self, from: ReadFrom, installed: Installed, now: Instant) {
         let ReadFrom { host, session, read } = from;
         let Some(switch) = self.switches.get_mut(&host).filter(|s| s.is_session(session)) else { return };
-        let purpose = switch.read_back(read, now + self.tuning.audit_interval);
+        let purpose = switch.read_back(read, now, self.tuning.audit_interval);
         let (picky, scopes) = (switch.is_picky(), Vec::from_iter(switch.subscriptions.iter().copied()));
         self.attend(host);
         if purpose == ReadBack::Useless {
@@ -164,10 +185,23 @@ impl Distributor {
         let revision = self.snapshot.revision();
         let Some(switch) = self.switches.get_mut(&host) else { return };
         if purpose == ReadBack::Audit {
+            switch.audits += 1;
             switch.drift_repaired += delta.len() as u64;
+            if !delta.is_empty() {
+                let first = differences(&delta, DIFFERENCES_SHOWN);
+                self.drifts.truncate(DRIFTS - 1);
+                self.drifts.push_front(Drift { host, found: delta.len(), first });
+            }
         }
         switch.repair(&parcels, revision);
         self.work.parcels_queued += parcels.len() as u64;
+    }
+
+    /// A switch told that somebody else changed its tables: an audit comes as soon as one may.
+    pub fn handle_suspicion(&mut self, host: HostIndex, session: SessionId, now: Instant) {
+        let Some(switch) = self.switches.get_mut(&host).filter(|s| s.is_session(session)) else { return };
+        switch.suspect(now);
+        self.attend(host);
     }
 
     /// A switch's answer to something that it was sent.
@@ -211,6 +245,11 @@ impl Distributor {
         self.changed.pop_first()
     }
 
+    /// What an audit found different, the oldest finding first.
+    pub fn poll_drift(&mut self) -> Option<Drift> {
+        self.drifts.pop_back()
+    }
+
     /// What is known about a switch.
     pub fn report(&self, host: HostIndex) -> Option<Report> {
         let switch = self.switches.get(&host)?;
@@ -219,6 +258,7 @@ impl Distributor {
             owed: switch.owed(),
             flows: switch.flows,
             messages_sent: switch.messages_sent,
+            audits: switch.audits,
             drift_repaired: switch.drift_repaired,
             refusal: switch.refusal.clone(),
         })

@@ -11,6 +11,6 @@ mod ledger;
 mod parcel;
 mod switch;
 
-pub use ledger::{Distributor, ReadFrom, Report, Tuning, Work};
+pub use ledger::{Distributor, Drift, ReadFrom, Report, Tuning, Work};
 pub use parcel::Parcel;
 pub use switch::{Answer, Installed, ReadId, SessionId, Transmit};

@@ -22,6 +22,8 @@ const OUTBOX_BYTES: usize = 16 << 20;
 const OUTBOX_PARCELS: usize = 4096;
 /// After how many overtaken audits in a row the switch is read while nothing is sent.
 const OVERTAKEN_MAX: u32 = 3;
+/// After a switch was read, how soon at the earliest it is read again because somebody else changed its tables.
+pub const SUSPICION_PAUSE: Duration = Duration::from_millis(200);
 /// The longest time between two attempts at a switch that refuses what it is sent.
 const BACKOFF_MAX: Duration = Duration::from_secs(60);
 
@@ -135,6 +137,10 @@ struct Session {
     audit: Audit,
     /// Audits overtaken since the last one that could be compared.
     overtaken: u32,
+    /// Somebody else changed the tables, and no reading begun since has shown what.
+    suspected: bool,
+    /// When it was last read.
+    read_at: Option<Instant>,
     last_read: ReadId,
     outbox: VecDeque<Queued>,
     backlog: Backlog,
@@ -169,6 +175,8 @@ pub struct Switch {
     pub flows: usize,
     /// Flow and group messages sent to it.
     pub messages_sent: u64,
+    /// Audits whose reading could be compared.
+    pub audits: u64,
     /// Flows and groups found different by audits and put right.
     pub drift_repaired: u64,
     /// What it last refused, in words; cleared when it takes everything again.
@@ -186,6 +194,7 @@ impl Switch {
             subscriptions: BTreeSet::new(),
             flows: 0,
             messages_sent: 0,
+            audits: 0,
             drift_repaired: 0,
             refusal: None,
             owed: None,
@@ -216,6 +225,8 @@ impl Switch {
             phase: Phase::MustRead,
             audit: Audit::Due(None),
             overtaken: 0,
+            suspected: false,
+            read_at: None,
             last_read: ReadId(0),
             outbox: VecDeque::new(),
             backlog: Backlog::default(),
@@ -274,6 +285,16 @@ impl Switch {
         self.session.as_ref().is_some_and(|session| session.refusals_in_a_row > 0)
     }
 
+    /// Somebody else changed the tables: the next audit is due now, or as soon as one may follow the last reading.
+    pub fn suspect(&mut self, now: Instant) {
+        let Some(session) = &mut self.session else { return };
+        session.suspected = true;
+        let earliest = session.read_at.map_or(now, |read| now.max(read + SUSPICION_PAUSE));
+        if let Audit::Due(Some(time)) = session.audit {
+            session.audit = Audit::Due(Some(time.min(earliest)));
+        }
+    }
+
     /// What the session must do now, if anything.
     pub fn poll(&mut self, now: Instant) -> Option<Transmit> {
         let (host, session) = (self.host, self.session.as_mut()?);
@@ -313,11 +334,13 @@ impl Switch {
     }
 
     /// A read-back has come; says what it is good for, readies the session to take the difference, and sets the time of
-    /// the next audit.
-    pub fn read_back(&mut self, read: ReadId, next_audit: Instant) -> ReadBack {
+    /// the next audit: a regular one, or soon if somebody else changed the tables meanwhile.
+    pub fn read_back(&mut self, read: ReadId, now: Instant, regular: Duration) -> ReadBack {
         let Some(session) = self.session.as_mut().filter(|s| s.last_read == read) else {
             return ReadBack::Useless;
         };
+        session.read_at = Some(now);
+        let next_audit = now + if session.suspected { SUSPICION_PAUSE } else { regular };
         let audit = std::mem::replace(&mut session.audit, Audit::Due(Some(next_audit)));
         match (session.phase, audit) {
             (Phase::Reading, _) => {
@@ -392,6 +415,7 @@ impl Switch {
 impl Session {
     fn read(&mut self, host: HostIndex) -> Transmit {
         self.last_read = ReadId(self.last_read.0 + 1);
+        self.suspected = false;
         Transmit::Read { host, session: self.id, read: self.last_read }
     }
 

@@ -32,7 +32,7 @@ impl Rig {
     /// The tables come, and differ by these parcels.
     fn read_back(&mut self, parcels: &[Arc<Parcel>], revision: Revision) -> ReadBack {
         let read = self.switch.session.as_ref().unwrap().last_read;
-        let purpose = self.switch.read_back(read, self.now + Duration::from_secs(10));
+        let purpose = self.switch.read_back(read, self.now, Duration::from_secs(10));
         if purpose != ReadBack::Useless {
             self.switch.repair(parcels, revision);
         }
@@ -177,4 +177,27 @@ fn many_refusals_at_once_count_as_one() {
     assert_eq!(rig.send(), 6);
     wrong.iter().for_each(|parcel| rig.refuse(parcel));
     assert_eq!(rig.switch.poll_timeout(rig.now), Some(rig.now + Duration::from_secs(2)));
+}
+
+#[test]
+fn a_suspicion_brings_an_audit_soon_but_not_in_a_row() {
+    let mut rig = Rig::reading();
+    rig.read_back(&[], START);
+    assert!(rig.switch.poll(rig.now).is_none(), "the next audit is ten seconds off");
+    rig.switch.suspect(rig.now);
+    assert!(rig.switch.poll(rig.now).is_none(), "it was read just now");
+    rig.now += SUSPICION_PAUSE;
+    rig.expect_read();
+    // While the tables are on their way they change again: the answer may or may not show it.
+    rig.switch.suspect(rig.now);
+    assert_eq!(rig.read_back(&[], START), ReadBack::Audit);
+    assert_eq!(rig.switch.poll_timeout(rig.now), Some(rig.now + SUSPICION_PAUSE));
+    rig.now += SUSPICION_PAUSE;
+    rig.expect_read();
+    assert_eq!(rig.read_back(&[], START), ReadBack::Audit);
+    assert_eq!(rig.switch.poll_timeout(rig.now), Some(rig.now + Duration::from_secs(10)));
+    // Long after the last reading it is read at once.
+    rig.now += Duration::from_secs(5);
+    rig.switch.suspect(rig.now);
+    rig.expect_read();
 }
