@@ -48,8 +48,7 @@ mod tests {
     #[test]
     fn each_line_says_what_differs_and_whose_it_is_and_there_are_only_so_many() {
         let key = |cookie| FlowKey { table: 0, priority: 7, match_bytes: Default::default(), cookie };
-        let content = crate::cookie::Content { match_bytes: &[], instructions: &[] };
-        let ours = Cookie::of(Owner::Network(Vni::MAX), 0, 7, content).0;
+        let ours = Cookie::of(Owner::Network(Vni::MAX), 7).0;
         let local = GroupUse::LocalFlood { vni: Vni::MAX, shard: 0 }.id();
         let groups = vec![GroupDelta::Delete { id: local }, GroupDelta::Delete { id: u32::MAX }];
         let repair = Delta { delete: vec![key(0x1234), key(ours)], groups, ..Delta::default() };
