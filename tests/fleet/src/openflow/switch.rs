@@ -1,0 +1,565 @@
+//! One simulated switch: takes OpenFlow messages and answers as Open vSwitch does.
+
+use super::bundles::{Bundles, Order, Waiting, quoted, write_reply};
+use super::depot::Depot;
+use super::digest::Digest;
+use super::error::{Code, NICIRA, write_error};
+use super::flow_mod::FlowMod;
+use super::groups::Change;
+use super::monitors::{Monitors, Origin, write_empty};
+use super::multipart::{MULTIPART_FLOW_MONITOR, View, answer};
+use super::ports::{PortEvent, Ports};
+use super::tables::{Done, Tables};
+use super::wire::{HEADER, first_length, message, u16_at, u32_at, u64_at};
+use super::*;
+
+/// How many types of messages are counted one by one.
+pub const KINDS: usize = 36;
+
+/// What a switch has been told, by number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Counters {
+    /// Messages by type; the last entry counts types beyond the known ones.
+    pub messages: [u32; KINDS],
+    /// Bytes of all messages.
+    pub bytes: u64,
+    /// Flow changes, in bundles or alone.
+    pub flow_mods: u64,
+    /// Group changes, in bundles or alone.
+    pub group_mods: u64,
+    /// Bundles that were committed.
+    pub committed: u64,
+    /// Errors that were answered.
+    pub errors: u64,
+    /// Messages that the simulator cannot serve although Open vSwitch would.
+    pub unsupported: u64,
+    /// Conntrack flushes that were asked for.
+    pub conntrack_flushes: u64,
+}
+
+impl Default for Counters {
+    fn default() -> Counters {
+        Counters {
+            messages: [0; KINDS],
+            bytes: 0,
+            flow_mods: 0,
+            group_mods: 0,
+            committed: 0,
+            errors: 0,
+            unsupported: 0,
+            conntrack_flushes: 0,
+        }
+    }
+}
+
+impl Counters {
+    /// Adds another switch's.
+    pub fn add(&mut self, other: &Counters) {
+        for (sum, count) in self.messages.iter_mut().zip(&other.messages) {
+            *sum = sum.wrapping_add(*count);
+        }
+        self.bytes += other.bytes;
+        self.flow_mods += other.flow_mods;
+        self.group_mods += other.group_mods;
+        self.committed += other.committed;
+        self.errors += other.errors;
+        self.unsupported += other.unsupported;
+        self.conntrack_flushes += other.conntrack_flushes;
+    }
+}
+
+/// How a switch misbehaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Faults {
+    /// Which flow changes are refused (TABLE_FULL), although nothing is wrong with them.
+    pub refuse: Refuse,
+    /// How many of the next commits fail as a whole.
+    pub failing_commits: u32,
+    /// Whether echo requests are answered.
+    pub echo: Echo,
+}
+
+/// Which flow changes are refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Refuse {
+    /// None.
+    #[default]
+    Nothing,
+    /// All.
+    Everything,
+    /// The one that comes after this many others, and then no more.
+    After(u32),
+}
+
+/// Whether echo requests are answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Echo {
+    /// They are.
+    #[default]
+    Answered,
+    /// They are not.
+    Ignored,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Role {
+    #[default]
+    Equal = 1,
+    Primary = 2,
+    Secondary = 3,
+}
+
+/// What belongs to the connection and ends with it.
+#[derive(Debug, Default)]
+struct Session {
+    role: Role,
+    bundles: Bundles,
+    monitors: Monitors,
+    /// Flags and how much of a packet is sent up (`ofp_switch_config`).
+    config: [u8; 4],
+    /// Reasons by type of `ofp_async_config` property, as far as they were set.
+    reasons: Vec<(u16, u32)>,
+}
+
+/// The switch.
+#[derive(Debug)]
+pub struct Switch {
+    datapath_id: u64,
+    ports: Ports,
+    tables: Tables,
+    /// The highest generation of a primary or secondary role; outlives connections.
+    generation: Option<u64>,
+    session: Option<Box<Session>>,
+    faults: Faults,
+    counters: Counters,
+}
+
+impl Switch {
+    /// A bridge without flows.
+    pub fn new(bridge: &str, datapath_id: u64) -> Switch {
+        Switch {
+            datapath_id,
+            ports: Ports::of_bridge(bridge, datapath_id),
+            tables: Tables::default(),
+            generation: None,
+            session: None,
+            faults: Faults::default(),
+            counters: Counters::default(),
+        }
+    }
+
+    /// The connection is made: the switch says hello first.
+    pub fn connected(&mut self, out: &mut Vec<u8>) {
+        self.session = Some(Box::default());
+        // A bitmap of OpenFlow 1.0, 1.3 and 1.5, which is what Weft sets on its bridges.
+        message(out, HELLO, 1, |out| out.extend_from_slice(&[0, 1, 0, 8, 0, 0, 0, 0x52]));
+    }
+
+    /// The connection has ended, and with it bundles, monitors and the role.
+    pub fn disconnected(&mut self) {
+        self.session = None;
+    }
+
+    /// Takes one message and appends what is answered.
+    ///
+    /// # Errors
+    /// When the message is no frame at all; the connection cannot go on then.
+    pub fn handle(&mut self, depot: &mut Depot, frame: &[u8], out: &mut Vec<u8>) {
+        self.counters.bytes += frame.len() as u64;
+        let kind = frame.get(1).copied().unwrap_or(u8::MAX);
+        self.counters.messages[usize::from(kind).min(KINDS - 1)] += 1;
+        let mut session = self.session.take().unwrap_or_default();
+        let outcome = if frame.len() < HEADER || first_length(frame) != Ok(Some(frame.len())) {
+            Err(Code::BAD_LENGTH)
+        } else if frame[0] != 6 && kind != HELLO {
+            Err(Code::BAD_VERSION)
+        } else {
+            self.serve(&mut session, depot, frame, out)
+        };
+        self.session = Some(session);
+        if let Err(code) = outcome {
+            self.counters.errors += 1;
+            write_error(out, code, frame);
+        }
+    }
+
+    fn serve(
+        &mut self,
+        session: &mut Session,
+        depot: &mut Depot,
+        frame: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(), Code> {
+        let (kind, xid, body) = (frame[1], u32_at(frame, 4), &frame[HEADER..]);
+        let changes = matches!(kind, FLOW_MOD | GROUP_MOD | METER_MOD | BUNDLE_CONTROL | BUNDLE_ADD)
+            || matches!(kind, PACKET_OUT | PORT_MOD | TABLE_MOD);
+        if changes && session.role == Role::Secondary {
+            return Err(Code::IS_SECONDARY);
+        }
+        match kind {
+            BUNDLE_ADD => session.bundles.add(depot, frame)?,
+            FLOW_MOD | GROUP_MOD => self.change(session, depot, frame, out)?,
+            BUNDLE_CONTROL => self.bundle_control(session, depot, frame, out)?,
+            METER_MOD => self.change_meter(session, depot, frame, out)?,
+            ECHO_REQUEST if self.faults.echo == Echo::Answered => {
+                message(out, ECHO_REPLY, xid, |out| out.extend_from_slice(body));
+            }
+            HELLO | ERROR | ECHO_REQUEST | ECHO_REPLY | PACKET_OUT => {}
+            BARRIER_REQUEST => message(out, BARRIER_REPLY, xid, |_| {}),
+            FEATURES_REQUEST => self.features(xid, out),
+            GET_CONFIG_REQUEST => {
+                message(out, GET_CONFIG_REPLY, xid, |out| out.extend_from_slice(&session.config));
+            }
+            SET_CONFIG => session.config = body.try_into().map_err(|_| Code::BAD_LENGTH)?,
+            ROLE_REQUEST => self.change_role(session, frame, out)?,
+            SET_ASYNC => set_async(session, body)?,
+            GET_ASYNC_REQUEST => message(out, GET_ASYNC_REPLY, xid, |out| {
+                for (property, reasons) in &session.reasons {
+                    out.extend_from_slice(&property.to_be_bytes());
+                    out.extend_from_slice(&[0, 8]);
+                    out.extend_from_slice(&reasons.to_be_bytes());
+                }
+            }),
+            MULTIPART_REQUEST => self.multipart(session, depot, frame, out)?,
+            EXPERIMENTER => self.experimenter(session, frame, out)?,
+            PORT_MOD | TABLE_MOD => self.counters.unsupported += 1,
+            _ => return Err(Code::BAD_TYPE),
+        }
+        Ok(())
+    }
+
+    fn features(&self, xid: u32, out: &mut Vec<u8>) {
+        message(out, FEATURES_REPLY, xid, |out| {
+            out.extend_from_slice(&self.datapath_id.to_be_bytes());
+            // No buffers, 254 tables, the main connection.
+            out.extend_from_slice(&[0, 0, 0, 0, actions::TABLES, 0, 0, 0]);
+            // Flow, table, port, group and queue statistics; bundles; flow monitoring: as Open vSwitch 3.1 says.
+            out.extend_from_slice(&[0, 0, 0, 0x4f, 0, 0, 0, 0]);
+        });
+    }
+
+    /// A flow or group change of its own.
+    fn change(
+        &mut self,
+        session: &mut Session,
+        depot: &mut Depot,
+        frame: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(), Code> {
+        let mut log = std::mem::take(&mut depot.log);
+        log.clear();
+        let body = &frame[HEADER..];
+        let outcome = match frame[1] {
+            FLOW_MOD => self.refuse().and_then(|()| {
+                self.counters.flow_mods += 1;
+                self.tables.change_flows(depot, FlowMod::new(body)?, &mut log)
+            }),
+            _ => {
+                self.counters.group_mods += 1;
+                Change::parse(body).and_then(|change| self.tables.change_groups(depot, &change, &mut log))
+            }
+        };
+        self.tell(session, depot, &log, Origin::Own(&[(usize::MAX, u32_at(frame, 4))]), out);
+        depot.log = log;
+        outcome
+    }
+
+    fn tell(&self, session: &Session, depot: &Depot, log: &[Done], origin: Origin<'_>, out: &mut Vec<u8>) {
+        if !session.monitors.is_empty() {
+            session.monitors.report((depot, &self.tables), log, origin, out);
+        }
+    }
+
+    /// The error of a switch that is told to refuse flow changes.
+    fn refuse(&mut self) -> Result<(), Code> {
+        match &mut self.faults.refuse {
+            Refuse::Nothing => Ok(()),
+            Refuse::Everything => Err(Code::TABLE_FULL),
+            Refuse::After(0) => {
+                self.faults.refuse = Refuse::Nothing;
+                Err(Code::TABLE_FULL)
+            }
+            Refuse::After(left) => {
+                *left -= 1;
+                Ok(())
+            }
+        }
+    }
+
+    fn bundle_control(
+        &mut self,
+        session: &mut Session,
+        depot: &mut Depot,
+        frame: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(), Code> {
+        if frame.len() < 16 {
+            return Err(Code::BAD_LENGTH);
+        }
+        let (xid, id) = (u32_at(frame, 4), u32_at(frame, 8));
+        let (command, flags) = (u16_at(frame, 12), u16_at(frame, 14));
+        match command {
+            0 => session.bundles.open(id, flags)?,
+            2 => session.bundles.close(id, flags)?,
+            4 => {
+                let waiting = session.bundles.take(id, flags)?;
+                self.commit(session, depot, (waiting, id, flags), out)?;
+            }
+            6 => session.bundles.discard(id)?,
+            _ => return Err(Code::BUNDLE_TYPE),
+        }
+        write_reply(out, xid, id, command + 1);
+        Ok(())
+    }
+
+    fn commit(
+        &mut self,
+        session: &mut Session,
+        depot: &mut Depot,
+        (waiting, id, flags): (Vec<Waiting>, u32, u16),
+        out: &mut Vec<u8>,
+    ) -> Result<(), Code> {
+        let mut log = std::mem::take(&mut depot.log);
+        log.clear();
+        log.reserve(waiting.len());
+        let watched = !session.monitors.is_empty();
+        let mut ends = Vec::new();
+        let mut outcome = Ok(());
+        for message in &waiting {
+            if let Err(code) = self.carry_out(depot, &message.order, &mut log) {
+                self.counters.errors += 1;
+                write_error(out, code, &quoted(depot, message, (id, flags)));
+                outcome = Err(Code::BUNDLE_MESSAGE_FAILED);
+                break;
+            }
+            if watched {
+                ends.push((log.len(), message.xid));
+            }
+        }
+        if outcome.is_ok() && self.faults.failing_commits > 0 {
+            self.faults.failing_commits -= 1;
+            outcome = Err(Code::BUNDLE_MESSAGE_FAILED);
+        }
+        if outcome.is_err() {
+            self.tables.undo(depot, &mut log);
+            depot.watches.forget_flows();
+        } else {
+            self.counters.committed += 1;
+            depot.watches.committed();
+            self.tell(session, depot, &log, Origin::Own(&ends), out);
+        }
+        depot.log = log;
+        outcome
+    }
+
+    fn carry_out(&mut self, depot: &mut Depot, order: &Order, log: &mut Vec<Done>) -> Result<(), Code> {
+        match order {
+            Order::Add(flow, flags) => {
+                self.refuse()?;
+                self.counters.flow_mods += 1;
+                self.tables.add(depot, *flow, *flags, log)
+            }
+            Order::Flows(body) => {
+                self.refuse()?;
+                self.counters.flow_mods += 1;
+                self.tables.change_flows(depot, FlowMod::new(body)?, log)
+            }
+            Order::Groups(body) => {
+                self.counters.group_mods += 1;
+                self.tables.change_groups(depot, &Change::parse(body)?, log)
+            }
+            Order::Nothing => Ok(()),
+        }
+    }
+
+    fn change_meter(
+        &mut self,
+        session: &mut Session,
+        depot: &mut Depot,
+        frame: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(), Code> {
+        const ALL: u32 = 0xffff_ffff;
+        let body = &frame[HEADER..];
+        if body.len() < 8 {
+            return Err(Code::BAD_LENGTH);
+        }
+        let (command, id) = (u16_at(body, 0), u32_at(body, 4));
+        let exists = self.tables.meters_seen().contains_key(&id);
+        match command {
+            0 | 1 if !(1..=0xffff_0000).contains(&id) => return Err(Code::METER_INVALID),
+            0 if exists => return Err(Code::METER_EXISTS),
+            1 if !exists => return Err(Code::METER_UNKNOWN),
+            0 | 1 => {
+                self.tables.meters().insert(id, body.into());
+            }
+            2 => {
+                let which: Vec<u32> = self.tables.meters_seen().keys().copied().collect();
+                for id in which.into_iter().filter(|meter| id == ALL || *meter == id) {
+                    let mut log = Vec::new();
+                    self.tables.meters().remove(&id);
+                    self.tables.delete_users_of_meter(depot, id, &mut log);
+                    self.tell(session, depot, &log, Origin::Other, out);
+                }
+            }
+            _ => return Err(Code::METER_COMMAND),
+        }
+        Ok(())
+    }
+
+    fn change_role(&mut self, session: &mut Session, frame: &[u8], out: &mut Vec<u8>) -> Result<(), Code> {
+        if frame.len() != 24 {
+            return Err(Code::BAD_LENGTH);
+        }
+        let (wanted, generation) = (u32_at(frame, 8), u64_at(frame, 16));
+        if matches!(wanted, 2 | 3) && generation != u64::MAX {
+            // Open vSwitch compares distances, so that the counter may wrap.
+            if self.generation.is_some_and(|newest| (generation.wrapping_sub(newest) as i64) < 0) {
+                return Err(Code::ROLE_STALE);
+            }
+            self.generation = Some(generation);
+        }
+        session.role = match wanted {
+            0 => session.role,
+            1 => Role::Equal,
+            2 => Role::Primary,
+            3 => Role::Secondary,
+            _ => return Err(Code::ROLE_BAD),
+        };
+        let role = session.role as u32;
+        message(out, ROLE_REPLY, u32_at(frame, 4), |out| {
+            out.extend_from_slice(&role.to_be_bytes());
+            out.extend_from_slice(&[0; 4]);
+            out.extend_from_slice(&self.generation.unwrap_or(u64::MAX).to_be_bytes());
+        });
+        Ok(())
+    }
+
+    fn multipart(
+        &mut self,
+        session: &mut Session,
+        depot: &Depot,
+        frame: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(), Code> {
+        if u16_at(frame, 8) == MULTIPART_FLOW_MONITOR && frame.len() >= 16 {
+            let view = (depot, &self.tables);
+            return session.monitors.request(&frame[16..], view, u32_at(frame, 4), out);
+        }
+        answer(View { depot, tables: &self.tables, ports: &self.ports }, frame, out)
+    }
+
+    fn experimenter(&mut self, session: &mut Session, frame: &[u8], out: &mut Vec<u8>) -> Result<(), Code> {
+        if frame.len() < 16 {
+            return Err(Code::BAD_LENGTH);
+        }
+        if u32_at(frame, 8) != NICIRA {
+            return Err(Code::BAD_VENDOR);
+        }
+        match u32_at(frame, 12) {
+            // Packet-in format, controller id: nothing is ever sent up.
+            16 | 20 => Ok(()),
+            21 => {
+                session.monitors.cancel(u32_at(frame, 16))?;
+                write_empty(u32_at(frame, 4), out);
+                Ok(())
+            }
+            29 | 32 => {
+                self.counters.conntrack_flushes += 1;
+                Ok(())
+            }
+            24 | 25 | 28 => {
+                self.counters.unsupported += 1;
+                Err(Code::BAD_SUBTYPE)
+            }
+            _ => Err(Code::BAD_SUBTYPE),
+        }
+    }
+}
+
+/// Everything that happens without a message of the controller's.
+impl Switch {
+    /// A port comes or goes; the controller is told if it is connected.
+    pub fn port(&mut self, event: PortEvent, number: u32, name: &str, out: &mut Vec<u8>) {
+        if event == PortEvent::Added {
+            self.ports.add(number, name);
+        }
+        if self.session.is_some() {
+            self.ports.write_status(event, number, out);
+        }
+        if event == PortEvent::Deleted {
+            self.ports.remove(number);
+        }
+    }
+
+    /// The datapath id is another one now. A connection does not outlive that.
+    pub fn set_datapath_id(&mut self, datapath_id: u64) {
+        self.datapath_id = datapath_id;
+    }
+
+    /// The datapath id.
+    pub fn datapath_id(&self) -> u64 {
+        self.datapath_id
+    }
+
+    /// Somebody changes flows behind the controller's back: the body of a flow change, as `ovs-ofctl` would send it.
+    ///
+    /// # Errors
+    /// What Open vSwitch would answer to whoever it is.
+    pub fn meddle(&mut self, depot: &mut Depot, body: &[u8], out: &mut Vec<u8>) -> Result<(), Code> {
+        let mut log = Vec::new();
+        let outcome = self.tables.change_flows(depot, FlowMod::new(body)?, &mut log);
+        if let Some(session) = self.session.take() {
+            self.tell(&session, depot, &log, Origin::Other, out);
+            self.session = Some(session);
+        }
+        outcome
+    }
+
+    /// All flows, groups and meters are gone, as after a restart of the daemon.
+    pub fn restart(&mut self) {
+        self.tables.clear();
+        self.generation = None;
+        self.session = None;
+    }
+
+    /// How it misbehaves from now on.
+    pub fn faults(&mut self) -> &mut Faults {
+        &mut self.faults
+    }
+
+    /// What it was told.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// What it holds, as numbers and hashes.
+    pub fn digest(&self) -> Digest {
+        self.tables.digest()
+    }
+
+    /// What it holds.
+    pub fn tables(&self) -> &Tables {
+        &self.tables
+    }
+
+    /// About how many bytes it takes by itself.
+    pub fn resident_bytes(&self) -> usize {
+        size_of::<Switch>() + self.tables.resident_bytes() + self.ports.resident_bytes()
+    }
+}
+
+/// `ofp_async_config`: properties of a type and 32 bits.
+fn set_async(session: &mut Session, body: &[u8]) -> Result<(), Code> {
+    for property in body.chunks(8) {
+        if property.len() != 8 || u16_at(property, 2) != 8 {
+            return Err(Code(14, 1));
+        }
+        let (kind, reasons) = (u16_at(property, 0), u32_at(property, 4));
+        match session.reasons.iter_mut().find(|(known, _)| *known == kind) {
+            Some(known) => known.1 = reasons,
+            None => session.reasons.push((kind, reasons)),
+        }
+    }
+    Ok(())
+}
