@@ -149,6 +149,8 @@ impl fmt::Display for Vni {
 pub struct HostIndex(u16);
 
 impl HostIndex {
+    /// The smallest index.
+    pub const MIN: HostIndex = HostIndex(1);
     /// The largest index: three encapsulations times this many tunnel ports fit into the ofports that Open vSwitch
     /// leaves to controllers (32768 to 65279).
     pub const MAX: HostIndex = HostIndex(10_700);

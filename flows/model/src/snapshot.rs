@@ -52,10 +52,11 @@ pub struct Snapshot {
     claims_by_host: Map<(HostId, PortId), ()>,
     /// The claim in force of each port that has one.
     bound: Map<PortId, HostId>,
-    /// Ports in force on a host, per network: what decides membership and subscriptions.
-    bound_by_network: Map<(NetworkId, HostId, PortId), ()>,
+    /// Ports in force on a host that is known, per network: what decides membership and subscriptions. By index, so that
+    /// the members of a range of indexes stand together.
+    bound_by_network: Map<(NetworkId, HostIndex, PortId), ()>,
     /// The same, seen from the host.
-    bound_by_host: Map<(HostId, NetworkId, PortId), ()>,
+    bound_by_host: Map<(HostIndex, NetworkId, PortId), ()>,
 }
 
 /// Records by key.
@@ -268,47 +269,80 @@ impl Snapshot {
     }
 
     /// The ports of a network whose binding in force is on a host.
-    pub fn local_ports<'a>(
-        &'a self,
-        network: NetworkId,
-        host: &'a HostId,
-    ) -> impl Iterator<Item = &'a Arc<Port>> {
-        let first = (network, host.clone(), PortId(Uuid::nil()));
-        let keys = self.bound_by_network.starting_at(&first).map(|(key, ())| key);
-        keys.take_while(move |(n, h, _)| *n == network && h == host).filter_map(|(_, _, p)| self.ports.get(p))
+    pub fn local_ports(&self, network: NetworkId, host: &HostId) -> impl Iterator<Item = &Arc<Port>> {
+        let index = self.host(host).map(|host| host.index);
+        index.into_iter().flat_map(move |index| self.local_ports_at(network, index))
     }
 
-    /// The hosts on which at least one port of a network is bound, by id.
+    /// The same, by the host's index.
+    pub fn local_ports_at(&self, network: NetworkId, host: HostIndex) -> impl Iterator<Item = &Arc<Port>> {
+        let keys =
+            self.bound_by_network.starting_at(&(network, host, PortId(Uuid::nil()))).map(|(key, ())| key);
+        keys.take_while(move |(n, h, _)| *n == network && *h == host)
+            .filter_map(|(_, _, p)| self.ports.get(p))
+    }
+
+    /// The hosts on which at least one port of a network is bound, by index.
     pub fn member_hosts(&self, network: NetworkId) -> impl Iterator<Item = &Arc<Host>> {
-        let mut keys = self.bound_by_network.starting_at(&(network, HostId::first(), PortId(Uuid::nil())));
+        self.members(network).filter_map(|host| self.host_by_index(host))
+    }
+
+    /// Their indexes, in order, without a look at the hosts.
+    pub fn members(&self, network: NetworkId) -> impl Iterator<Item = HostIndex> {
+        self.members_from(network, HostIndex::MIN)
+    }
+
+    /// The indexes of the member hosts from `first` on, in order. The cost does not depend on how many there are below.
+    pub fn members_from(&self, network: NetworkId, first: HostIndex) -> impl Iterator<Item = HostIndex> {
+        let mut keys = self.bound_by_network.starting_at(&(network, first, PortId(Uuid::nil())));
+        let mut last = None;
         std::iter::from_fn(move || {
-            let (found, host, _) = keys.next()?.0;
-            if *found != network {
-                return None;
+            let mut tries = 0;
+            loop {
+                let (found, host, _) = *keys.next()?.0;
+                if found != network {
+                    return None;
+                }
+                if last != Some(host) {
+                    last = Some(host);
+                    return Some(host);
+                }
+                // A few ports of one host are stepped over; many are jumped over.
+                tries += 1;
+                if tries == 4 {
+                    keys = self.bound_by_network.after(&(network, host, PortId(Uuid::max())));
+                }
             }
-            keys = self.bound_by_network.after(&(network, host.clone(), PortId(Uuid::max())));
-            Some(host)
         })
-        .filter_map(|host| self.hosts.get(host))
     }
 
     /// The networks of which at least one port is bound on a host, by id.
     pub fn networks_on(&self, host: &HostId) -> impl Iterator<Item = &Arc<Network>> {
-        let first = (host.clone(), NetworkId(Uuid::nil()), PortId(Uuid::nil()));
-        let mut keys = self.bound_by_host.starting_at(&first);
+        let index = self.host(host).map(|host| host.index);
+        index.into_iter().flat_map(move |index| self.networks_at(index))
+    }
+
+    /// The same, by the host's index.
+    pub fn networks_at(&self, host: HostIndex) -> impl Iterator<Item = &Arc<Network>> {
+        let mut keys = self.bound_by_host.starting_at(&(host, NetworkId(Uuid::nil()), PortId(Uuid::nil())));
         std::iter::from_fn(move || {
-            let (found, network, _) = keys.next()?.0;
+            let (found, network, _) = *keys.next()?.0;
             if found != host {
                 return None;
             }
-            keys = self.bound_by_host.after(&(host.clone(), *network, PortId(Uuid::max())));
+            keys = self.bound_by_host.after(&(host, network, PortId(Uuid::max())));
             Some(network)
         })
-        .filter_map(|network| self.networks.get(network))
+        .filter_map(|network| self.networks.get(&network))
     }
 
     /// True if a port of the network is bound on the host.
     pub fn is_member(&self, network: NetworkId, host: &HostId) -> bool {
-        self.local_ports(network, host).next().is_some()
+        self.host(host).is_some_and(|host| self.is_member_at(network, host.index))
+    }
+
+    /// The same, by the host's index.
+    pub fn is_member_at(&self, network: NetworkId, host: HostIndex) -> bool {
+        self.members_from(network, host).next() == Some(host)
     }
 }

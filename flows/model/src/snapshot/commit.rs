@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Snapshot;
 use crate::change::{Change, Key, Record};
-use crate::{Port, PortId, Revision};
+use crate::{HostId, Port, PortId, Revision};
 
 /// Making the next state.
 impl Snapshot {
@@ -35,13 +35,21 @@ impl Snapshot {
     pub fn apply(&mut self, revision: Revision, changes: &[Change]) {
         self.revision = revision;
         for change in changes {
-            self.remove(&change.key());
+            if !self.stays(change) {
+                self.remove(&change.key());
+            }
         }
         for change in changes {
             if let Change::Put(record) = change {
                 self.put(record);
             }
         }
+    }
+
+    /// True if the change leaves all that is derived from a host as it is: walking its ports would be for nothing.
+    fn stays(&self, change: &Change) -> bool {
+        let Change::Put(Record::Host(new)) = change else { return false };
+        self.host(&new.id).is_some_and(|old| old.index == new.index)
     }
 
     /// The stored record under a key.
@@ -77,8 +85,15 @@ impl Snapshot {
             }
             Record::Port(r) => self.put_port(r),
             Record::Host(r) => {
+                let is_new = self.host(&r.id).is_none();
                 self.hosts_by_index.insert(r.index, r.id.clone());
                 self.hosts.insert(r.id.clone(), r.clone());
+                if is_new {
+                    for port in self.ports_in_force_on(&r.id) {
+                        self.bound_by_network.insert((port.network, r.index, port.id), ());
+                        self.bound_by_host.insert((r.index, port.network, port.id), ());
+                    }
+                }
             }
             Record::Binding(r) => {
                 self.claims_by_host.insert((r.host.clone(), r.port), ());
@@ -123,6 +138,10 @@ impl Snapshot {
             }
             Some(Record::Port(r)) => self.remove_port(&r),
             Some(Record::Host(r)) => {
+                for port in self.ports_in_force_on(&r.id) {
+                    self.bound_by_network.remove(&(port.network, r.index, port.id));
+                    self.bound_by_host.remove(&(r.index, port.network, port.id));
+                }
                 self.hosts_by_index.remove(&r.index);
                 self.hosts.remove(&r.id);
             }
@@ -153,15 +172,27 @@ impl Snapshot {
         self.unbind(&record);
         let newest = self.claims_of_port(port).max_by(|a, b| a.since.cmp(&b.since).then(b.host.cmp(&a.host)));
         let Some(host) = newest.map(|claim| claim.host.clone()) else { return };
-        self.bound_by_network.insert((record.network, host.clone(), port), ());
-        self.bound_by_host.insert((host.clone(), record.network, port), ());
+        if let Some(index) = self.host(&host).map(|host| host.index) {
+            self.bound_by_network.insert((record.network, index, port), ());
+            self.bound_by_host.insert((index, record.network, port), ());
+        }
         self.bound.insert(port, host);
     }
 
     fn unbind(&mut self, port: &Port) {
         let Some(host) = self.bound.get(&port.id).cloned() else { return };
         self.bound.remove(&port.id);
-        self.bound_by_network.remove(&(port.network, host.clone(), port.id));
-        self.bound_by_host.remove(&(host, port.network, port.id));
+        let Some(index) = self.host(&host).map(|host| host.index) else { return };
+        self.bound_by_network.remove(&(port.network, index, port.id));
+        self.bound_by_host.remove(&(index, port.network, port.id));
+    }
+
+    /// The ports whose claim in force is a host's, whether the host is known or not.
+    fn ports_in_force_on(&self, host: &HostId) -> Vec<Arc<Port>> {
+        let ports = self.claims_of_host(host).map(|claim| claim.port);
+        ports
+            .filter(|port| self.bound.get(port) == Some(host))
+            .filter_map(|port| self.ports.get(&port).cloned())
+            .collect()
     }
 }

@@ -132,7 +132,13 @@ fn check_lists(snapshot: &Snapshot) {
         let subnets = snapshot.subnets().filter(|subnet| subnet.network == id);
         assert!(snapshot.ports_of(id).eq(ports()) && snapshot.subnets_of(id).eq(subnets));
         let hosts = snapshot.hosts().filter(|host| ports().any(|port| is_on(port, &host.id)));
-        assert!(snapshot.member_hosts(id).eq(hosts));
+        let mut indexes: Vec<_> = hosts.map(|host| host.index).collect();
+        indexes.sort();
+        assert!(snapshot.members(id).eq(indexes.iter().copied()));
+        for first in &indexes {
+            assert!(snapshot.members_from(id, *first).eq(indexes.iter().copied().filter(|i| i >= first)));
+            assert!(snapshot.is_member_at(id, *first));
+        }
     }
     for host in snapshot.hosts() {
         let claims = snapshot.bindings().filter(|claim| claim.host == host.id);
