@@ -4,6 +4,7 @@ use weft_model::{HostIndex, PortKey, Snapshot, Vni};
 use weft_openflow::PortNo;
 
 use crate::flow::Compiled;
+use crate::group_id::{members_of, shards_of};
 use crate::owner::Owner;
 use crate::sheet::Sheet;
 use crate::subscribe::way_to;
@@ -17,6 +18,7 @@ pub fn compile(owner: Owner, snapshot: &Snapshot) -> Compiled {
     let mut sheet = Sheet::new(owner);
     // `None` means that something the owner needs is not there; whatever has been written by then stays empty.
     let _ = match owner {
+        Owner::Flood(vni, shard) => flood_to(&mut sheet, snapshot, vni, shard),
         Owner::Network(vni) => network(&mut sheet, snapshot, vni),
         Owner::Port(vni, key) => port(&mut sheet, snapshot, vni, key),
         Owner::HostBase(host) => host_base(&mut sheet, snapshot, host),
@@ -30,8 +32,16 @@ fn network(sheet: &mut Sheet, snapshot: &Snapshot, vni: Vni) -> Option<()> {
     let network = snapshot.network_by_vni(vni)?;
     classify::network(sheet, network);
     if network.admin_up {
-        flood::network(sheet, network, snapshot.member_hosts(network.id).map(AsRef::as_ref));
+        flood::network(sheet, network, shards_of(network.id, snapshot));
     }
+    Some(())
+}
+
+fn flood_to(sheet: &mut Sheet, snapshot: &Snapshot, vni: Vni, shard: u8) -> Option<()> {
+    let network = snapshot.network_by_vni(vni).filter(|network| network.admin_up)?;
+    let mut members = members_of(shard, network.id, snapshot).peekable();
+    members.peek()?;
+    flood::shard(sheet, network, shard, members);
     Some(())
 }
 
@@ -74,8 +84,7 @@ fn local_port(sheet: &mut Sheet, snapshot: &Snapshot, host: HostIndex, key: Port
 
 fn local_flood(sheet: &mut Sheet, snapshot: &Snapshot, host: HostIndex, vni: Vni) -> Option<()> {
     let network = snapshot.network_by_vni(vni).filter(|network| network.admin_up)?;
-    let host = snapshot.host_by_index(host)?;
-    let mut ports = snapshot.local_ports(network.id, &host.id).filter(|port| port.admin_up).peekable();
+    let mut ports = snapshot.local_ports_at(network.id, host).filter(|port| port.admin_up).peekable();
     ports.peek()?;
     flood::local(sheet, network, ports.map(AsRef::as_ref));
     Some(())

@@ -42,7 +42,8 @@ impl Cookie {
     /// The cookie of a flow: its owner, and what it is made of ([`crate::digest::FlowContent::hash`]).
     pub fn of(owner: Owner, content: u128) -> Cookie {
         let (kind, id) = match owner {
-            Owner::Network(vni) => (KIND_NETWORK, vni.get()),
+            // Flooding to a shard has no flow of its own.
+            Owner::Network(vni) | Owner::Flood(vni, _) => (KIND_NETWORK, vni.get()),
             Owner::Port(_, key) => (KIND_PORT, key.get()),
             Owner::HostBase(host) => (KIND_HOST_BASE, u32::from(host.get())),
             Owner::LocalFlood(_, vni) => (KIND_LOCAL_FLOOD, vni.get()),

@@ -1,6 +1,6 @@
 //! Group numbers: groups carry no cookie, so their number says whose they are.
 
-use weft_model::{HostIndex, Vni};
+use weft_model::{HostIndex, NetworkId, Snapshot, Vni};
 
 /// How many member hosts share one flood group.
 const HOSTS_PER_SHARD: u16 = 256;
@@ -35,6 +35,31 @@ pub enum GroupUse {
 /// a group description always fits one message.
 pub fn shard(host: HostIndex) -> u8 {
     u8::try_from(host.get() / HOSTS_PER_SHARD).expect("an index is below 15,000")
+}
+
+/// The smallest index of a shard's hosts; `None` beyond the last shard.
+fn first_of(shard: u8) -> Option<HostIndex> {
+    HostIndex::new((u32::from(shard) * u32::from(HOSTS_PER_SHARD)).max(1))
+}
+
+/// The member hosts of a network that belong to a shard, in order; walks no others.
+pub(crate) fn members_of(
+    shard: u8,
+    network: NetworkId,
+    snapshot: &Snapshot,
+) -> impl Iterator<Item = HostIndex> {
+    let members = first_of(shard).into_iter().flat_map(move |first| snapshot.members_from(network, first));
+    members.take_while(move |host| self::shard(*host) == shard)
+}
+
+/// The shards in which a network has a member host, in order; looks once at each.
+pub(crate) fn shards_of(network: NetworkId, snapshot: &Snapshot) -> impl Iterator<Item = u8> {
+    let mut next = Some(HostIndex::MIN);
+    std::iter::from_fn(move || {
+        let shard = shard(snapshot.members_from(network, next?).next()?);
+        next = shard.checked_add(1).and_then(first_of);
+        Some(shard)
+    })
 }
 
 impl GroupUse {

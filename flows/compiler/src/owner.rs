@@ -18,7 +18,12 @@ pub enum Scope {
 /// An owner names its scope by itself, so that the flows of something that is gone can still be found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Owner {
-    /// A network's classification of what comes out of a tunnel, and its flooding to member hosts (network-wide).
+    /// A network's flooding to the member hosts of one shard ([`crate::group_id::shard`]): a group (network-wide).
+    ///
+    /// The network's own flow names the group, so where both change they belong into one message sequence (see
+    /// [`crate::encode()`]); this one sorts first, so that a sequence that is cut has the group before the flow.
+    Flood(Vni, u8),
+    /// A network's classification of what comes out of a tunnel, and which shards its flooding goes to (network-wide).
     Network(Vni),
     /// What every member host knows about a port of the network: ARP and ND answers, the way to its host (network-wide).
     Port(Vni, PortKey),
@@ -34,7 +39,7 @@ impl Owner {
     /// Where the owner's flows live.
     pub fn scope(self) -> Scope {
         match self {
-            Owner::Network(vni) | Owner::Port(vni, _) => Scope::Network(vni),
+            Owner::Network(vni) | Owner::Flood(vni, _) | Owner::Port(vni, _) => Scope::Network(vni),
             Owner::HostBase(host) | Owner::LocalPort(host, _) | Owner::LocalFlood(host, _) => {
                 Scope::Host(host)
             }
@@ -54,6 +59,7 @@ impl fmt::Display for Scope {
 impl fmt::Display for Owner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Owner::Flood(vni, shard) => write!(f, "flooding of network {vni} to hosts of shard {shard}"),
             Owner::Network(vni) => write!(f, "network {vni}"),
             Owner::Port(vni, key) => write!(f, "port {key} of network {vni}"),
             Owner::HostBase(host) => write!(f, "host {host}"),

@@ -4,14 +4,17 @@ use std::collections::BTreeSet;
 
 use weft_model::{HostIndex, Network, Port, Snapshot, Vni};
 
+use crate::group_id::shards_of;
 use crate::owner::{Owner, Scope};
 use crate::tunnels::tunnel_ofport;
 
 /// The scopes that a host's switch needs: its own, and every network with a port bound on it.
 /// Empty when there is no such host.
 pub fn subscriptions(host: HostIndex, snapshot: &Snapshot) -> BTreeSet<Scope> {
-    let Some(record) = snapshot.host_by_index(host) else { return BTreeSet::new() };
-    let networks = snapshot.networks_on(&record.id).map(|network| Scope::Network(network.vni));
+    if snapshot.host_by_index(host).is_none() {
+        return BTreeSet::new();
+    }
+    let networks = snapshot.networks_at(host).map(|network| Scope::Network(network.vni));
     networks.chain([Scope::Host(host)]).collect()
 }
 
@@ -26,14 +29,18 @@ pub fn owners(scope: Scope, snapshot: &Snapshot) -> BTreeSet<Owner> {
 fn owners_of_network(vni: Vni, snapshot: &Snapshot) -> BTreeSet<Owner> {
     let Some(network) = snapshot.network_by_vni(vni) else { return BTreeSet::new() };
     let bound = snapshot.ports_of(network.id).filter(|port| way_to(network, port, snapshot).is_some());
-    bound.map(|port| Owner::Port(vni, port.key)).chain([Owner::Network(vni)]).collect()
+    let shards = shards_of(network.id, snapshot).filter(|_| network.admin_up);
+    let flooding = shards.map(|shard| Owner::Flood(vni, shard)).chain([Owner::Network(vni)]);
+    bound.map(|port| Owner::Port(vni, port.key)).chain(flooding).collect()
 }
 
 fn owners_of_host(host: HostIndex, snapshot: &Snapshot) -> BTreeSet<Owner> {
-    let Some(record) = snapshot.host_by_index(host) else { return BTreeSet::new() };
+    if snapshot.host_by_index(host).is_none() {
+        return BTreeSet::new();
+    }
     let mut found = BTreeSet::from([Owner::HostBase(host)]);
-    for network in snapshot.networks_on(&record.id) {
-        for port in snapshot.local_ports(network.id, &record.id) {
+    for network in snapshot.networks_at(host) {
+        for port in snapshot.local_ports_at(network.id, host) {
             found.insert(Owner::LocalPort(host, port.key));
             if network.admin_up && port.admin_up {
                 found.insert(Owner::LocalFlood(host, network.vni));

@@ -141,9 +141,8 @@ impl Subject {
     /// The owner that a subject is on the switch of `host`; `None` when what it names does not exist (any more).
     pub fn owner(self, host: HostIndex, snapshot: &Snapshot) -> Option<Owner> {
         match self {
-            Subject::Network(vni) | Subject::Flood(vni, _) => {
-                snapshot.network_by_vni(vni).map(|_| Owner::Network(vni))
-            }
+            Subject::Network(vni) => snapshot.network_by_vni(vni).map(|_| Owner::Network(vni)),
+            Subject::Flood(vni, shard) => snapshot.network_by_vni(vni).map(|_| Owner::Flood(vni, shard)),
             Subject::Port(key) => {
                 let network = snapshot.network(&snapshot.port_by_key(key)?.network)?;
                 Some(Owner::Port(network.vni, key))

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use weft_model::{Host, HostIndex, Network, Port};
+use weft_model::{HostIndex, Network, Port};
 use weft_openflow::{Action, Match, PortNo, oxm};
 
-use crate::group_id::{GroupUse, LOCAL_SHARDS, PORTS_PER_GROUP, shard};
+use crate::group_id::{GroupUse, LOCAL_SHARDS, PORTS_PER_GROUP};
 use crate::pipeline::{DELIVER, FLOOD, FLOOD_LOCAL};
 use crate::registers::{DESTINATION, NETWORK};
 use crate::sheet::{Sheet, Then};
@@ -13,23 +13,20 @@ use crate::tunnels::tunnel_ofport;
 
 /// A copy to every member host, in groups of limited size; then to the sender's own host.
 ///
-/// A host that joins changes one bucket; the flow changes only with the first and last member of a shard.
-pub(crate) fn network<'a>(sheet: &mut Sheet, network: &Network, members: impl Iterator<Item = &'a Host>) {
+/// A host that joins changes one bucket; this flow changes only with the first and last member of a shard.
+pub(crate) fn network(sheet: &mut Sheet, network: &Network, shards: impl Iterator<Item = u8>) {
     let vni = network.vni;
-    let mut shards: BTreeMap<u8, Vec<HostIndex>> = BTreeMap::new();
-    for host in members {
-        shards.entry(shard(host.index)).or_default().push(host.index);
-    }
     let mut then = Then::new().set(oxm::tun_id(u64::from(vni.get())));
-    for (shard, hosts) in shards {
-        let group = GroupUse::Flood { vni, shard };
-        sheet.group(
-            group,
-            hosts.into_iter().filter_map(|host| Some((u32::from(host.get()), to_host(network, host)?))),
-        );
-        then = then.group(group);
+    for shard in shards {
+        then = then.group(GroupUse::Flood { vni, shard });
     }
     sheet.flow(&FLOOD, 100, Match::new().with(NETWORK.is(vni.get())), then.goto(&FLOOD_LOCAL));
+}
+
+/// The copies to the member hosts of one shard.
+pub(crate) fn shard(sheet: &mut Sheet, network: &Network, shard: u8, hosts: impl Iterator<Item = HostIndex>) {
+    let group = GroupUse::Flood { vni: network.vni, shard };
+    sheet.group(group, hosts.filter_map(|host| Some((u32::from(host.get()), to_host(network, host)?))));
 }
 
 fn to_host(network: &Network, host: HostIndex) -> Option<Vec<Action>> {

@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use anyhow::Result;
-use weft_compiler::{Delta, Impact, Owner, compile, diff, impact};
-use weft_model::{Binding, Key, Port, Record, Snapshot};
+use weft_compiler::{Delta, Impact, Owner, Scope, compile, diff, impact};
+use weft_model::{Binding, Change, HostIndex, Key, Port, PortKey, Record, Revision, Snapshot, Vni};
 
 const HOSTS: u32 = 300;
 
@@ -92,11 +92,59 @@ fn a_port_more_on_a_member_host_concerns_itself() -> Result<()> {
 #[test]
 fn a_new_member_host_costs_one_bucket_and_its_tunnels() -> Result<()> {
     let cost = Cost::of(NEW, &format!("{NEW}bind new h301 of=1"))?;
-    let network = cost.deltas.iter().find(|(owner, _)| matches!(owner, Owner::Network(_)));
+    assert!(!cost.impact.owners.iter().any(|owner| matches!(owner, Owner::Network(_))));
+    let network = cost.deltas.iter().find(|(owner, _)| matches!(owner, Owner::Flood(_, 1)));
     let (_, delta) = network.expect("the flood group changes");
     assert_eq!((delta.add.len(), delta.delete.len(), delta.groups.len()), (0, 0, 1));
     assert_eq!(cost.impact.subscribers.len(), 1);
     assert_eq!(cost.impact.links.len(), 2 * HOSTS as usize);
+    Ok(())
+}
+
+#[test]
+fn a_joining_host_costs_the_buckets_of_its_shard_only() -> Result<()> {
+    let cost = Cost::of(NEW, &format!("{NEW}bind new h301 of=1"))?;
+    let wide: Vec<&Owner> =
+        cost.impact.owners.iter().filter(|o| matches!(o.scope(), Scope::Network(_))).collect();
+    let vni = Vni::new(5001).expect("in range");
+    let key = PortKey::new(9999).expect("in range");
+    assert_eq!(wide, [&Owner::Flood(vni, 1), &Owner::Port(vni, key)]);
+    // Of the 301 members, 46 are in the shard.
+    let after = world(&format!("{NEW}bind new h301 of=1"))?;
+    assert_eq!(compile(Owner::Flood(vni, 1), &after).groups[0].buckets.len(), 46);
+    let (host, network) = (HostIndex::new(301).expect("in range"), Scope::Network(vni));
+    assert_eq!(cost.impact.began, BTreeSet::from([(host, network)]));
+    assert!(cost.impact.ended.is_empty());
+    Ok(())
+}
+
+#[test]
+fn the_first_host_of_a_shard_changes_where_flooding_goes() -> Result<()> {
+    let far = format!("{NEW}host far index=600 ip=192.0.9.9\n");
+    let cost = Cost::of(&far, &format!("{far}bind new far of=1"))?;
+    let delta = |wanted: &dyn Fn(&Owner) -> bool| {
+        let (_, delta) = cost.deltas.iter().find(|(owner, _)| wanted(owner))?;
+        Some((delta.add.len(), delta.delete.len(), delta.groups.len()))
+    };
+    assert_eq!(delta(&|owner| matches!(owner, Owner::Flood(_, 2))), Some((0, 0, 1)));
+    assert_eq!(delta(&|owner| matches!(owner, Owner::Network(_))), Some((1, 0, 0)));
+    Ok(())
+}
+
+#[test]
+fn a_host_that_goes_concerns_its_own_networks_and_peers() -> Result<()> {
+    let before = world(&format!("{NEW}bind new h301 of=1"))?;
+    let mut after = before.clone();
+    let host = before.hosts().find(|host| host.index.get() == 301).expect("it is there").id.clone();
+    let claims: Vec<Key> =
+        before.claims_of_host(&host).map(|claim| Key::Binding(claim.port, host.clone())).collect();
+    let touched: BTreeSet<Key> = claims.into_iter().chain([Key::Host(host)]).collect();
+    let changes: Vec<Change> = touched.iter().cloned().map(Change::Delete).collect();
+    after.apply(Revision(10_000), &changes);
+    let impact = impact(&before, &after, &touched);
+    assert_eq!(impact.owners.len(), 5, "{:?}", impact.owners);
+    assert_eq!(impact.ended.len(), 2);
+    assert_eq!(impact.links.len(), 2 * HOSTS as usize);
     Ok(())
 }
 

@@ -40,11 +40,18 @@ impl Held {
             }
         }
         self.follow_links(&impact.links, after);
-        for host in &impact.subscribers {
-            self.subscriptions.remove(host);
-            self.tunnels.entry(*host).or_default();
-            self.look_at(*host, after);
+        // Exactly what changes: what begins was not there, and what ends was.
+        for (host, scope) in &impact.ended {
+            let gone = self.subscriptions.get_mut(host).is_some_and(|scopes| scopes.remove(scope));
+            assert!(gone, "{scope} ends on host {host}, which did not have it");
+            assert!(impact.subscribers.contains(host));
         }
+        for (host, scope) in &impact.began {
+            let new = self.subscriptions.entry(*host).or_default().insert(*scope);
+            assert!(new, "{scope} begins on host {host}, which had it");
+            assert!(impact.subscribers.contains(host));
+        }
+        self.subscriptions.retain(|_, scopes| !scopes.is_empty());
         let told = impact.subscribers.iter().chain(impact.links.iter().map(|link| &link.host));
         assert_eq!(impact.hosts, told.copied().collect());
     }
