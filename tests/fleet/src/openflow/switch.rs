@@ -113,6 +113,8 @@ enum Role {
 #[derive(Debug, Default)]
 struct Session {
     role: Role,
+    /// Whether the controller has asked whose switch this is.
+    known: bool,
     bundles: Bundles,
     monitors: Monitors,
     /// Flags and how much of a packet is sent up (`ofp_switch_config`).
@@ -161,9 +163,6 @@ impl Switch {
     }
 
     /// Takes one message and appends what is answered.
-    ///
-    /// # Errors
-    /// When the message is no frame at all; the connection cannot go on then.
     pub fn handle(&mut self, depot: &mut Depot, frame: &[u8], out: &mut Vec<u8>) {
         self.counters.bytes += frame.len() as u64;
         let kind = frame.get(1).copied().unwrap_or(u8::MAX);
@@ -206,7 +205,10 @@ impl Switch {
             }
             HELLO | ERROR | ECHO_REQUEST | ECHO_REPLY | PACKET_OUT => {}
             BARRIER_REQUEST => message(out, BARRIER_REPLY, xid, |_| {}),
-            FEATURES_REQUEST => self.features(xid, out),
+            FEATURES_REQUEST => {
+                session.known = true;
+                self.features(xid, out);
+            }
             GET_CONFIG_REQUEST => {
                 message(out, GET_CONFIG_REPLY, xid, |out| out.extend_from_slice(&session.config));
             }
@@ -497,6 +499,11 @@ impl Switch {
         self.datapath_id = datapath_id;
     }
 
+    /// True when there is a controller that has asked whose switch this is.
+    pub fn is_known(&self) -> bool {
+        self.session.as_ref().is_some_and(|session| session.known)
+    }
+
     /// The datapath id.
     pub fn datapath_id(&self) -> u64 {
         self.datapath_id
@@ -514,6 +521,11 @@ impl Switch {
             self.session = Some(session);
         }
         outcome
+    }
+
+    /// All flows, groups and meters are gone, as when a bridge gets its first controller or loses its last.
+    pub fn flush(&mut self) {
+        self.tables.clear();
     }
 
     /// All flows, groups and meters are gone, as after a restart of the daemon.
