@@ -24,6 +24,7 @@ pub use self::links::Wanted;
 use crate::feed::{Commit, Feed};
 use crate::metrics::Metrics;
 use crate::southbound::datapath::HostTag;
+use crate::southbound::line::Link;
 use crate::status::{AuditStatus, Fleet, HostStatus, TunnelStatus};
 
 /// How many events are handled between two looks at everything else.
@@ -49,8 +50,8 @@ pub enum Event {
         tag: HostTag,
         /// The connection.
         session: SessionId,
-        /// The way to it. Its capacity must exceed the distributor's window.
-        link: mpsc::Sender<ToSwitch>,
+        /// The way to it; letting go of it ends the connection.
+        link: Link,
     },
     /// A switch's connection is over.
     SwitchDown {
@@ -173,7 +174,7 @@ async fn sleep_until(due: Option<tokio::time::Instant>) {
 
 struct Engine {
     distributor: Distributor,
-    switches: BTreeMap<HostIndex, (SessionId, mpsc::Sender<ToSwitch>)>,
+    switches: BTreeMap<HostIndex, (SessionId, Link)>,
     links: Links,
     fleet: Fleet,
     board: watch::Sender<Fleet>,
@@ -294,7 +295,7 @@ impl Engine {
         let Some((_, link)) = self.switches.get(&host).filter(|(current, _)| *current == session) else {
             return;
         };
-        if link.try_send(order).is_err() {
+        if link.order(order).is_err() {
             // The session's task is gone or stuck; its end closes the connection and the switch dials again.
             self.switch_down(host, session);
         }

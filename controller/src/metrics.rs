@@ -28,6 +28,10 @@ pub struct Metrics {
     pub api_requests: Counter,
     /// Messages of switches that could not be read.
     pub unreadable: Counter,
+    /// Messages from switches that nobody asked for and that were too many to look at.
+    pub notices_dropped: Counter,
+    /// How often a switch told that somebody else changed its tables.
+    pub suspicions: Counter,
     notices: Family<NoticeLabels, Counter>,
     owners_compiled: Counter,
     messages_encoded: Counter,
@@ -60,6 +64,16 @@ impl Default for Metrics {
             ),
             api_requests: counter(registry, "api_requests", "Requests answered by the API"),
             unreadable: counter(registry, "switch_unreadable", "Messages of switches that could not be read"),
+            notices_dropped: counter(
+                registry,
+                "switch_notices_dropped",
+                "Messages from switches that nobody asked for, dropped because they were too many",
+            ),
+            suspicions: counter(
+                registry,
+                "suspicions",
+                "Times a switch told that somebody else changed its tables",
+            ),
             notices: Family::default(),
             owners_compiled: counter(registry, "owners_compiled", "Owners compiled"),
             messages_encoded: counter(

@@ -2,8 +2,10 @@
 
 pub mod datapath;
 pub mod frames;
+pub mod handshake;
 pub mod host;
 pub mod inventory;
+pub mod line;
 pub mod listen;
 pub mod readback;
 pub mod reconcile;

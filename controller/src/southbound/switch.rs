@@ -1,51 +1,53 @@
 //! One switch's OpenFlow connection: handshake, pipelined sending, answers matched by xid, echo, read-backs.
 //!
-//! Nothing is waited for while something else could be sent: the engine decides what may be outstanding. Whatever the
-//! switch says reaches somebody: answers go to the engine, the rest is counted and logged.
+//! Nothing is waited for while something else could be sent: the engine decides what may be outstanding, and writes it
+//! itself ([`super::line`]). Whatever the switch says reaches somebody: answers and others' changes go to the engine, the
+//! rest is counted and logged, as far as it comes at a bearable rate.
 
 use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::StreamExt;
 use thiserror::Error;
 use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout};
-use tokio_util::codec::FramedRead;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::time::{Instant, Sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, trace, warn};
-use weft_distributor::{Answer, ReadFrom, ReadId, SessionId};
+use weft_distributor::{Answer, ReadFrom, SessionId};
 use weft_model::HostIndex;
-use weft_openflow::message::multipart::{MultipartReply, Request};
-use weft_openflow::message::{BundleCommand, ErrorCode, ErrorMessage, Hello, Message, VERSION};
-use weft_openflow::{DecodeError, GroupId, Xid};
+use weft_openflow::message::multipart::{FlowUpdate, MultipartKind, MultipartReply, Reply};
+use weft_openflow::message::{BundleCommand, ErrorMessage, Message, MessageKind};
+use weft_openflow::{DecodeError, Xid};
 
-use super::datapath::{HostTag, owner_of};
-use super::frames::Frames;
+use super::frames::{Filled, Frames};
+use super::handshake::{self, LISTEN, MONITOR};
+use super::line::{Line, READS};
 use super::readback::Reading;
 
-use crate::engine::{Event, ToSwitch};
+use crate::engine::Event;
 use crate::metrics::Metrics;
 use crate::notices::Notice;
 
-/// How long a switch may take for each step of the handshake.
-const HANDSHAKE: Duration = Duration::from_secs(10);
 /// After how much silence a switch is probed, and how long it then has.
 const QUIET: Duration = Duration::from_secs(10);
-/// How many orders of the engine may wait; more than the distributor's window, so that it never runs full.
-const ORDERS: usize = 128;
-/// How many batches of bytes may wait for the socket, likewise.
-const WRITES: usize = 256;
-/// Xids of our own requests: below those of parcels.
-const HELLO: Xid = Xid(1);
-const FEATURES: Xid = Xid(2);
+/// How long a switch may owe an answer while it gives none at all.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How often the engine is told at the most that somebody changes a switch's tables.
+const SUSPICIONS: Duration = Duration::from_millis(50);
+/// How many messages that nobody asked for are looked at in one second; more are dropped unread and counted.
+const NOTICES: u32 = 500;
+/// How many messages of one connection may be unreadable before it is given up.
+const UNREADABLE: u32 = 100;
+/// How many of them are logged one by one.
+const UNREADABLE_TOLD: u32 = 3;
+/// How many times a switch's socket is read before other tasks have their turn.
+const READS_IN_A_ROW: usize = 8;
+/// Our echo request's xid.
 const ECHO: Xid = Xid(3);
-/// The first xid of a read-back: flows; the next one is groups.
-const READS: u32 = 0x1000;
-/// One past the last xid of a read-back.
-const READS_END: u32 = 0x00ff_fff0;
 
 /// What every session needs.
 #[derive(Debug, Clone)]
@@ -87,6 +89,12 @@ pub enum SessionError {
     /// An answer that somebody waits for cannot be read.
     #[error("an answer of the switch cannot be read")]
     Answer(#[source] DecodeError),
+    /// It answers probes, but nothing that matters.
+    #[error("the switch owes an answer and has given none for {} s", PATIENCE.as_secs())]
+    Unanswering,
+    /// It sends messages, but hardly any that can be read.
+    #[error("the switch sends messages that cannot be read")]
+    Unreadable,
     /// The engine is gone.
     #[error("the controller is stopping")]
     Stopping,
@@ -95,218 +103,295 @@ pub enum SessionError {
 /// Serves one connection until either side ends it.
 pub async fn serve(stream: TcpStream, session: SessionId, context: Context) {
     let (reader, writer) = stream.into_split();
-    let (writes, queue) = mpsc::channel(WRITES);
-    let writing = tokio::spawn(write_all(writer, queue));
-    let mut frames = FramedRead::new(reader, Frames);
+    let (mut frames, line) = (Frames::new(reader), Line::new(writer));
     let outcome = tokio::select! {
-        outcome = converse(&mut frames, writes, session, &context) => outcome,
+        outcome = converse(&mut frames, &line, session, &context) => outcome,
         () = context.stop.cancelled() => Err(SessionError::Stopping),
     };
-    writing.abort();
     match outcome {
         Ok(()) | Err(SessionError::Stopping) => debug!("OpenFlow session closed"),
         Err(error @ SessionError::Stranger(_)) => warn!(%error, "connection refused"),
+        Err(error @ (SessionError::Unanswering | SessionError::Unreadable)) => {
+            warn!(%error, "OpenFlow session ended");
+        }
         Err(error) => info!(error = &error as &dyn std::error::Error, "OpenFlow session ended"),
     }
 }
 
-/// Writes whatever is queued, many buffers to a system call.
-async fn write_all(mut socket: OwnedWriteHalf, mut queue: mpsc::Receiver<Vec<Bytes>>) -> io::Result<()> {
-    use tokio::io::AsyncWriteExt;
-    let mut batches = Vec::new();
-    while queue.recv_many(&mut batches, WRITES).await > 0 {
-        let mut buffers = std::collections::VecDeque::from_iter(batches.drain(..).flatten());
-        while !buffers.is_empty() {
-            let slices: Vec<io::IoSlice<'_>> =
-                buffers.iter().take(IOV).map(|b| io::IoSlice::new(b)).collect();
-            let mut written = socket.write_vectored(&slices).await?;
-            if written == 0 {
-                return Err(io::ErrorKind::WriteZero.into());
-            }
-            while let Some(front) = buffers.front_mut().filter(|_| written > 0) {
-                let part = written.min(front.len());
-                written -= part;
-                bytes::Buf::advance(front, part);
-                if front.is_empty() {
-                    buffers.pop_front();
-                }
-            }
-        }
-    }
-    socket.shutdown().await
-}
-
-/// How many buffers one system call takes (Linux: UIO_MAXIOV is 1024).
-const IOV: usize = 256;
-
-type Incoming = FramedRead<OwnedReadHalf, Frames>;
-
 async fn converse(
-    frames: &mut Incoming,
-    writes: mpsc::Sender<Vec<Bytes>>,
+    frames: &mut Frames,
+    line: &Arc<Line>,
     id: SessionId,
     context: &Context,
 ) -> Result<(), SessionError> {
-    let (host, tag) = handshake(frames, &writes).await?;
-    let (link, mut orders) = mpsc::channel(ORDERS);
-    let up = Event::SwitchUp { host, tag, session: id, link };
+    // On the heap, so that what the handshake needs is gone when it is over.
+    let (host, tag) = Box::pin(handshake::shake(frames, line)).await?;
+    line.say(handshake::watch())?;
+    let up = Event::SwitchUp { host, tag, session: id, link: line.link() };
     context.engine.send(up).await.map_err(|_| SessionError::Stopping)?;
     context.metrics.openflow_sessions.inc();
-    let mut session = Session { host, id, writes, context, reading: None, next_read: READS };
-    let outcome = session.run(frames, &mut orders).await;
+    let now = Instant::now();
+    let mut session = Session {
+        host,
+        id,
+        line: line.clone(),
+        context,
+        reading: None,
+        heard: now,
+        is_probed: false,
+        told: None,
+        is_suspect: false,
+        allowance: Allowance { since: now, left: NOTICES },
+        unreadable: 0,
+    };
+    let outcome = session.run(frames).await;
     drop(context.engine.send(Event::SwitchDown { host, session: id }).await);
     outcome
-}
-
-/// Agrees on the version and learns whose switch it is.
-async fn handshake(
-    frames: &mut Incoming,
-    writes: &mpsc::Sender<Vec<Bytes>>,
-) -> Result<(HostIndex, HostTag), SessionError> {
-    send(writes, Message::Hello(Hello::ours()).encode(HELLO)).await?;
-    loop {
-        match next(frames, HANDSHAKE).await? {
-            (_, Message::Hello(hello)) if hello.speaks(VERSION) => break,
-            (xid, Message::Hello(_)) => {
-                let code = ErrorCode::HELLO_INCOMPATIBLE;
-                let data = Bytes::from_static(b"Weft speaks OpenFlow 1.5");
-                send(writes, Message::Error(ErrorMessage { code, data }).encode(xid)).await?;
-                return Err(SessionError::Version);
-            }
-            (xid, Message::EchoRequest(data)) => send(writes, Message::EchoReply(data).encode(xid)).await?,
-            (_, other) => debug!(kind = ?other.kind(), "message before hello"),
-        }
-    }
-    send(writes, Message::FeaturesRequest.encode(FEATURES)).await?;
-    loop {
-        match next(frames, HANDSHAKE).await? {
-            (_, Message::FeaturesReply(features)) => {
-                let id = features.datapath_id;
-                return owner_of(id.0).ok_or_else(|| SessionError::Stranger(id.to_string()));
-            }
-            (xid, Message::EchoRequest(data)) => send(writes, Message::EchoReply(data).encode(xid)).await?,
-            (_, other) => debug!(kind = ?other.kind(), "message before the features"),
-        }
-    }
-}
-
-async fn next(frames: &mut Incoming, within: Duration) -> Result<(Xid, Message), SessionError> {
-    let frame = timeout(within, frames.next()).await.map_err(|_| SessionError::Silent)?;
-    let frame = frame.ok_or(SessionError::Closed)??;
-    let (header, message) = Message::decode(&frame).map_err(SessionError::Handshake)?;
-    Ok((header.xid, message))
-}
-
-async fn send(writes: &mpsc::Sender<Vec<Bytes>>, message: Bytes) -> Result<(), SessionError> {
-    writes.send(vec![message]).await.map_err(|_| SessionError::Closed)
 }
 
 struct Session<'a> {
     host: HostIndex,
     id: SessionId,
-    writes: mpsc::Sender<Vec<Bytes>>,
+    line: Arc<Line>,
     context: &'a Context,
     /// The read-back under way; a newer one replaces it.
     reading: Option<Reading>,
-    next_read: u32,
+    /// When the switch said something last.
+    heard: Instant,
+    /// It was asked whether it is still there.
+    is_probed: bool,
+    /// When the engine was told last that somebody else changes the tables.
+    told: Option<Instant>,
+    /// Somebody else changed them, and the engine does not know it yet.
+    is_suspect: bool,
+    allowance: Allowance,
+    unreadable: u32,
+}
+
+/// How many more messages that nobody asked for are looked at until a second is over.
+struct Allowance {
+    since: Instant,
+    left: u32,
 }
 
 impl Session<'_> {
-    async fn run(
-        &mut self,
-        frames: &mut Incoming,
-        orders: &mut mpsc::Receiver<ToSwitch>,
-    ) -> Result<(), SessionError> {
-        let mut heard = Instant::now();
-        let mut probed = false;
+    async fn run(&mut self, frames: &mut Frames) -> Result<(), SessionError> {
+        let mut timer = Box::pin(tokio::time::sleep_until(self.due()));
+        let line = self.line.clone();
         loop {
             tokio::select! {
-                frame = frames.next() => {
-                    let frame = frame.ok_or(SessionError::Closed)??;
-                    (heard, probed) = (Instant::now(), false);
-                    self.hear(&frame).await?;
-                }
-                order = orders.recv() => match order {
-                    Some(ToSwitch::Send(parcels)) => self.writes.send(parcels).await.map_err(|_| SessionError::Closed)?,
-                    Some(ToSwitch::Read(read)) => self.read(read).await?,
-                    None => return Ok(()),
-                },
-                () = tokio::time::sleep_until(heard + QUIET * if probed { 2 } else { 1 }) => {
-                    if probed {
-                        return Err(SessionError::Silent);
+                ready = frames.readable() => {
+                    ready?;
+                    self.take_in(frames).await?;
+                    if self.is_suspect {
+                        self.hurry(&mut timer);
                     }
-                    probed = true;
-                    send(&self.writes, Message::EchoRequest(Bytes::new()).encode(ECHO)).await?;
+                }
+                ready = line.writable(), if line.is_waiting() => {
+                    ready?;
+                    line.flush()?;
+                }
+                // Something waits for the socket now, or the engine let go.
+                () = line.woken() => if line.is_closed() { return Ok(()) },
+                () = timer.as_mut() => {
+                    self.watch_the_clock().await?;
+                    timer.as_mut().reset(self.due());
                 }
             }
         }
     }
 
-    /// Asks for all flows and all groups. The answers describe the tables after everything sent before.
-    async fn read(&mut self, read: ReadId) -> Result<(), SessionError> {
-        let (flows, groups) = (Xid(self.next_read), Xid(self.next_read + 1));
-        self.next_read = if self.next_read + 2 >= READS_END { READS } else { self.next_read + 2 };
-        self.reading = Some(Reading::new(read, flows, groups));
-        let ask = |request: Request, xid| Message::MultipartRequest((&request).into()).encode(xid);
-        let all_flows = ask(Request::FlowDesc(weft_openflow::message::multipart::FlowFilter::all()), flows);
-        let all_groups = ask(Request::GroupDesc(GroupId::ALL), groups);
-        self.writes.send(vec![all_flows, all_groups]).await.map_err(|_| SessionError::Closed)
+    /// Reads what has come and hears it. One that never stops talking has its turns like everybody else.
+    async fn take_in(&mut self, frames: &mut Frames) -> Result<(), SessionError> {
+        for _ in 0..READS_IN_A_ROW {
+            match frames.fill().await? {
+                Filled::Some => {}
+                Filled::Nothing => return Ok(()),
+                Filled::End => return Err(SessionError::Closed),
+            }
+            while let Some(frame) = frames.cut()? {
+                (self.heard, self.is_probed) = (Instant::now(), false);
+                self.hear(&frame).await?;
+            }
+        }
+        tokio::task::yield_now().await;
+        Ok(())
+    }
+
+    /// When the clock must be looked at next.
+    fn due(&self) -> Instant {
+        let probe = self.heard + QUIET * if self.is_probed { 2 } else { 1 };
+        match self.told {
+            Some(told) if self.is_suspect => probe.min(told + SUSPICIONS),
+            _ => probe,
+        }
+    }
+
+    /// The timer is only set back when it fires; a suspicion may be due sooner.
+    fn hurry(&self, timer: &mut Pin<Box<Sleep>>) {
+        let due = self.due();
+        if due < timer.deadline() {
+            timer.as_mut().reset(due);
+        }
+    }
+
+    async fn watch_the_clock(&mut self) -> Result<(), SessionError> {
+        let now = Instant::now();
+        if self.is_suspect {
+            self.tell_suspicion(now).await?;
+        }
+        if self.line.owing(now.into_std()).is_some_and(|since| since > PATIENCE) {
+            return Err(SessionError::Unanswering);
+        }
+        if now < self.heard + QUIET {
+            return Ok(());
+        }
+        if self.is_probed {
+            return if now >= self.heard + 2 * QUIET { Err(SessionError::Silent) } else { Ok(()) };
+        }
+        self.is_probed = true;
+        Ok(self.line.say(Message::EchoRequest(Bytes::new()).encode(ECHO))?)
     }
 
     async fn hear(&mut self, frame: &Bytes) -> Result<(), SessionError> {
+        if is_notice(frame) && !self.allowance.take(self.heard) {
+            self.context.metrics.notices_dropped.inc();
+            return Ok(());
+        }
         let (header, message) = match Message::decode(frame) {
             Ok(decoded) => decoded,
             // It will not be said again, so waiting for it would never end: the next connection starts afresh.
             Err(error) if is_awaited(frame) => return Err(SessionError::Answer(error)),
-            Err(error) => {
-                // The stream is still in step; one strange message is no reason to give up the switch.
-                warn!(%error, length = frame.len(), "a message of the switch cannot be read");
-                self.context.metrics.unreadable.inc();
-                return Ok(());
-            }
+            Err(error) => return self.unreadable(error, frame.len()),
         };
         trace!(xid = %header.xid, kind = ?message.kind(), "from the switch");
         match message {
-            Message::EchoRequest(data) => {
-                send(&self.writes, Message::EchoReply(data).encode(header.xid)).await
-            }
+            Message::EchoRequest(data) => Ok(self.line.say(Message::EchoReply(data).encode(header.xid))?),
             Message::EchoReply(_) | Message::BarrierReply => Ok(()),
             Message::BundleControl(control) => match control.command {
                 BundleCommand::CommitReply => self.answered(Answer::Committed(header.xid)).await,
                 _ => Ok(()),
             },
             Message::Error(error) => self.refused(header.xid, &error).await,
-            Message::MultipartReply(part) => self.part(header.xid, &part).await,
-            message => {
-                let notice = Notice { host: self.host, message };
-                self.context.notices.send(notice).await.map_err(|_| SessionError::Stopping)
+            Message::MultipartReply(part) if part.kind == MultipartKind::FlowMonitor => {
+                self.flows_changed(header.xid, &part).await
             }
+            Message::MultipartReply(part) => self.part(header.xid, &part).await,
+            Message::RequestForward(forwarded) => {
+                debug!(host = %self.host, kind = ?forwarded.request.kind(), "somebody else changed groups or meters");
+                self.suspect().await
+            }
+            message => self.notice(message),
+        }
+    }
+
+    /// The stream is still in step; a strange message is no reason to give up the switch, many are.
+    fn unreadable(&mut self, error: DecodeError, length: usize) -> Result<(), SessionError> {
+        self.context.metrics.unreadable.inc();
+        self.unreadable += 1;
+        if self.unreadable <= UNREADABLE_TOLD {
+            warn!(host = %self.host, %error, length, "a message of the switch cannot be read");
+        }
+        if self.unreadable > UNREADABLE { Err(SessionError::Unreadable) } else { Ok(()) }
+    }
+
+    /// Hands on what nobody asked for. Nobody waits for it, so it is dropped rather than let anything wait.
+    fn notice(&self, message: Message) -> Result<(), SessionError> {
+        match self.context.notices.try_send(Notice { host: self.host, message }) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Full(_)) => {
+                self.context.metrics.notices_dropped.inc();
+                Ok(())
+            }
+            Err(TrySendError::Closed(_)) => Err(SessionError::Stopping),
         }
     }
 
     async fn refused(&mut self, xid: Xid, error: &ErrorMessage) -> Result<(), SessionError> {
-        if self.reading.as_ref().is_some_and(|reading| reading.is_about(xid)) {
+        if self.line.asked(xid).is_some() {
             return Err(SessionError::ReadBack(error.code.to_string()));
+        }
+        if xid == MONITOR || xid == LISTEN {
+            info!(host = %self.host, code = %error.code, "the switch does not tell of others' changes: audits find them");
+            return Ok(());
         }
         self.answered(Answer::Refused(xid, error.code.to_string())).await
     }
 
     async fn answered(&self, answer: Answer) -> Result<(), SessionError> {
+        let (Answer::Committed(xid) | Answer::Refused(xid, _)) = &answer;
+        self.line.settle(*xid, self.heard.into_std());
         let event = Event::Answered { host: self.host, session: self.id, answer };
-        self.context.engine.send(event).await.map_err(|_| SessionError::Stopping)
+        self.tell(event).await
     }
 
     async fn part(&mut self, xid: Xid, part: &MultipartReply) -> Result<(), SessionError> {
-        let Some(reading) = self.reading.as_mut().filter(|reading| reading.is_about(xid)) else {
-            return Ok(());
-        };
+        let Some(asked) = self.line.asked(xid) else { return Ok(()) };
+        self.line.progressed(self.heard.into_std());
+        if self.reading.as_ref().is_none_or(|reading| !reading.is_about(xid)) {
+            self.reading = Some(Reading::new(asked.read, asked.flows, asked.groups));
+        }
+        let Some(reading) = &mut self.reading else { return Ok(()) };
         let complete = reading.take(xid, part).map_err(|error| SessionError::ReadBack(error.to_string()))?;
         let Some(installed) = complete else { return Ok(()) };
         let from = ReadFrom { host: self.host, session: self.id, read: reading.id() };
         self.reading = None;
+        self.line.answered(from.read);
         let event = Event::Installed { from, installed: Box::new(installed) };
+        self.tell(event).await
+    }
+
+    /// The answer to the request for a monitor, or what it tells. That the tables were changed by us is no news; neither
+    /// is a pause once it is over, but it hid what happened meanwhile.
+    async fn flows_changed(&mut self, xid: Xid, part: &MultipartReply) -> Result<(), SessionError> {
+        if xid == MONITOR {
+            return self.tell(Event::Watching { host: self.host, session: self.id }).await;
+        }
+        let Ok(Reply::FlowMonitor(updates)) = part.decode() else {
+            // Whatever it is, it says that something happened.
+            return self.suspect().await;
+        };
+        let by_others =
+            updates.iter().any(|update| !matches!(update, FlowUpdate::Own(_) | FlowUpdate::Resumed));
+        if by_others { self.suspect().await } else { Ok(()) }
+    }
+
+    async fn suspect(&mut self) -> Result<(), SessionError> {
+        self.is_suspect = true;
+        let now = self.heard;
+        match self.told {
+            Some(told) if now < told + SUSPICIONS => Ok(()),
+            _ => self.tell_suspicion(now).await,
+        }
+    }
+
+    async fn tell_suspicion(&mut self, now: Instant) -> Result<(), SessionError> {
+        (self.is_suspect, self.told) = (false, Some(now));
+        self.context.metrics.suspicions.inc();
+        self.tell(Event::Suspected { host: self.host, session: self.id }).await
+    }
+
+    async fn tell(&self, event: Event) -> Result<(), SessionError> {
         self.context.engine.send(event).await.map_err(|_| SessionError::Stopping)
     }
+}
+
+impl Allowance {
+    fn take(&mut self, now: Instant) -> bool {
+        if now.duration_since(self.since) >= Duration::from_secs(1) {
+            *self = Allowance { since: now, left: NOTICES };
+        }
+        let is_left = self.left > 0;
+        self.left = self.left.saturating_sub(1);
+        is_left
+    }
+}
+
+/// True for a message of a kind that a switch sends unasked, and that nothing depends on.
+fn is_notice(frame: &[u8]) -> bool {
+    let kinds =
+        [MessageKind::PacketIn, MessageKind::FlowRemoved, MessageKind::PortStatus, MessageKind::Experimenter];
+    frame.get(1).is_some_and(|kind| kinds.contains(&MessageKind::from_wire(*kind)))
 }
 
 /// True for a message with the xid of a reading's request or of a parcel's message.

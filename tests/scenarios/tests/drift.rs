@@ -9,9 +9,9 @@ use anyhow::ensure;
 use weft_rig::{Host, HostSpec, Workload, wait_until};
 use weft_scenarios::{LIMIT, NetworkSpec, Site, SiteSpec, Tenancy};
 
-/// A site that audits every second, with a workload on each of two hosts.
-fn audited(hint: &str) -> (Site, Workload, Workload) {
-    let site = Site::build(hint, SiteSpec::hosts(2).options(&["--audit-interval", "1"])).unwrap();
+/// A site that audits every so many seconds, with a workload on each of two hosts.
+fn audited(hint: &str, interval: &str) -> (Site, Workload, Workload) {
+    let site = Site::build(hint, SiteSpec::hosts(2).options(&["--audit-interval", interval])).unwrap();
     let red = Tenancy::create(&site, "red").unwrap();
     let network = red.network(&NetworkSpec::new("blue", &["10.0.0.0/24", "fd00::/64"])).unwrap();
     let ports = ["a", "b"].map(|name| red.port(&network, name).unwrap());
@@ -103,7 +103,46 @@ fn field<'a>(flow: &'a str, name: &str) -> &'a str {
 /// Flows and groups deleted, modified and added by hand are as before within the next audits, and each is counted.
 #[test]
 fn flows_and_groups_are_put_right() {
-    let (site, a, b) = audited("drift");
+    let (site, a, b) = audited("drift", "1");
+    all_is_put_right(&site, &a, &b);
+}
+
+/// The same with audits an hour apart: Open vSwitch itself tells what a hand changes, and what differed can be read.
+#[test]
+fn what_a_hand_changes_is_put_right_at_once() {
+    let (site, a, b) = audited("watch", "3600");
+    let host = &site.hosts[1];
+    let before = site.host_status(host).unwrap().audit;
+    assert!(before.monitored && before.last_difference.is_empty(), "{before:?}");
+    all_is_put_right(&site, &a, &b);
+    let after = site.host_status(host).unwrap().audit;
+    assert!(after.audits > before.audits && after.last.is_some(), "{after:?}");
+    assert!((5..=10).contains(&after.last_difference.len()), "everything was deleted: {after:?}");
+
+    host.ofctl(&["add-flow", "br-int", "table=0,priority=65535,dl_type=0x88b5,actions=drop"]).unwrap();
+    wait_until("the foreign flow to be told", LIMIT, || {
+        let told = site.host_status(host)?.audit.last_difference;
+        let wanted = "not wanted (cookie 0x0, not Weft's): table=classify,priority=65535,dl_type=0x88b5";
+        ensure!(told == [wanted], "{told:?}");
+        Ok(true)
+    })
+    .unwrap();
+    let log = site.controller.log().unwrap();
+    let line = log.lines().rfind(|line| line.contains("differed from what is wanted")).unwrap();
+    assert!(line.contains("dl_type=0x88b5"), "{line}");
+    assert_eq!(site.host_status(&site.hosts[0]).unwrap().audit.audits, 0, "nobody touched this one");
+    // Weft's own changes are no news: they bring no audit.
+    let audits = site.host_status(host).unwrap().audit.audits;
+    let red = Tenancy::create(&site, "green").unwrap();
+    let network = red.network(&NetworkSpec::new("own", &["10.1.0.0/24"])).unwrap();
+    let port = red.port(&network, "c").unwrap();
+    let mut c = site.attach(host, "c", &port).unwrap();
+    c.unplug().unwrap();
+    site.apply(site.admin.ports().delete(&port.id)).unwrap();
+    assert_eq!(site.host_status(host).unwrap().audit.audits, audits);
+}
+
+fn all_is_put_right(site: &Site, a: &Workload, b: &Workload) {
     let host = &site.hosts[1];
     let before = tables(host);
     let ping = |what: &str| {
@@ -189,7 +228,7 @@ fn own(host: &Host, tunnel: &str) -> anyhow::Result<Vec<String>> {
 /// Tunnels and the bridge's own settings are put right at once; what stands beside them and is not Weft's stays.
 #[test]
 fn tunnels_and_the_bridge_are_put_right_and_others_left_alone() {
-    let (site, a, b) = audited("bridge");
+    let (site, a, b) = audited("bridge", "1");
     let host = &site.hosts[0];
     move_in(host);
     let before = others(host);

@@ -1,0 +1,84 @@
+//! The beginning of a switch's connection: the version is agreed on, the switch says whose it is, and is asked to tell of
+//! what others change.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::timeout;
+use tracing::debug;
+use weft_model::HostIndex;
+use weft_openflow::message::multipart::{MonitorFlags, MonitorRequest, Request};
+use weft_openflow::message::{
+    AsyncConfig, AsyncEvent, AsyncRole, ErrorCode, ErrorMessage, Hello, Message, VERSION,
+};
+use weft_openflow::{Writer, Xid};
+
+use super::datapath::{HostTag, owner_of};
+use super::frames::Frames;
+use super::line::Line;
+use super::switch::SessionError;
+
+/// How long a switch may take for each step of the handshake.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// Xids of our own requests: below those of read-backs and parcels.
+const HELLO: Xid = Xid(1);
+const FEATURES: Xid = Xid(2);
+/// The request to tell of group and meter changes.
+pub const LISTEN: Xid = Xid(4);
+/// The request to tell of flow changes.
+pub const MONITOR: Xid = Xid(5);
+/// Both kinds of requests that a switch forwards: group and meter changes (`OFPRFR_GROUP_MOD`, `OFPRFR_METER_MOD`).
+const GROUPS_AND_METERS: u32 = 0b11;
+
+/// Agrees on the version and learns whose switch it is.
+///
+/// # Errors
+/// When the switch is silent, strange or not ours.
+pub async fn shake(frames: &mut Frames, line: &Line) -> Result<(HostIndex, HostTag), SessionError> {
+    line.say(Message::Hello(Hello::ours()).encode(HELLO))?;
+    loop {
+        match next(frames, HANDSHAKE).await? {
+            (_, Message::Hello(hello)) if hello.speaks(VERSION) => break,
+            (xid, Message::Hello(_)) => {
+                let code = ErrorCode::HELLO_INCOMPATIBLE;
+                let data = Bytes::from_static(b"Weft speaks OpenFlow 1.5");
+                line.say(Message::Error(ErrorMessage { code, data }).encode(xid))?;
+                return Err(SessionError::Version);
+            }
+            (xid, Message::EchoRequest(data)) => line.say(Message::EchoReply(data).encode(xid))?,
+            (_, other) => debug!(kind = ?other.kind(), "message before hello"),
+        }
+    }
+    line.say(Message::FeaturesRequest.encode(FEATURES))?;
+    loop {
+        match next(frames, HANDSHAKE).await? {
+            (_, Message::FeaturesReply(features)) => {
+                let id = features.datapath_id;
+                return owner_of(id.0).ok_or_else(|| SessionError::Stranger(id.to_string()));
+            }
+            (xid, Message::EchoRequest(data)) => line.say(Message::EchoReply(data).encode(xid))?,
+            (_, other) => debug!(kind = ?other.kind(), "message before the features"),
+        }
+    }
+}
+
+async fn next(frames: &mut Frames, within: Duration) -> Result<(Xid, Message), SessionError> {
+    let frame = timeout(within, frames.next()).await.map_err(|_| SessionError::Silent)??;
+    let frame = frame.ok_or(SessionError::Closed)?;
+    let (header, message) = Message::decode(&frame).map_err(SessionError::Handshake)?;
+    Ok((header.xid, message))
+}
+
+/// Asks to be told of what others change: flows by a flow monitor (own changes are told as a bare xid), groups and
+/// meters by forwarded requests. Sent before the first read-back, so that nothing falls between the two. A switch that
+/// knows neither answers with errors, and is watched by audits alone.
+pub fn watch() -> Bytes {
+    let forwarded =
+        AsyncConfig::default().with(AsyncEvent::RequestForward, AsyncRole::PrimaryOrEqual, GROUPS_AND_METERS);
+    let changes = MonitorFlags::ADD | MonitorFlags::REMOVED | MonitorFlags::MODIFY;
+    let monitor = Request::FlowMonitor(vec![MonitorRequest::all(1, changes)]);
+    let mut writer = Writer::new();
+    Message::SetAsync(forwarded).encode_into(LISTEN, &mut writer);
+    Message::MultipartRequest((&monitor).into()).encode_into(MONITOR, &mut writer);
+    writer.into_bytes()
+}

@@ -1,0 +1,306 @@
+//! The sending side of a switch's connection: bytes go out where they are ordered, and only what the socket does not
+//! take at once waits.
+//!
+//! One change to a thousand switches is a thousand small writes. Handing each of them to a task of its own costs more
+//! than the write itself (see `examples/fanout.rs`), so the engine writes straight into the socket, which never blocks.
+//! What does not fit waits here, in order, and the session's task sends it when there is room again.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::{Buf, Bytes};
+use tokio::net::tcp::OwnedWriteHalf;
+use tokio::sync::Notify;
+use weft_distributor::ReadId;
+use weft_openflow::message::multipart::{FlowFilter, Request};
+use weft_openflow::message::{HEADER_LEN, Message};
+use weft_openflow::{GroupId, Xid};
+
+use crate::engine::ToSwitch;
+
+/// How many buffers may wait for the socket; more than the distributor's window, so that it never runs full.
+const QUEUE: usize = 256;
+/// How many buffers one system call takes.
+const IOV: usize = 64;
+/// How much room of an emptied queue is kept.
+const KEPT: usize = 8;
+/// The first xid of a read-back: flows; the next one is groups.
+pub const READS: u32 = 0x1000;
+/// One past the last xid of a read-back.
+const READS_END: u32 = 0x00ff_fff0;
+
+/// The line is closed or full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stuck;
+
+/// A reading that was asked for on the line.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked {
+    /// Which one.
+    pub read: ReadId,
+    /// The xid of the question for flows.
+    pub flows: Xid,
+    /// The xid of the question for groups.
+    pub groups: Xid,
+}
+
+/// The engine's end of a session. Dropping it ends the session.
+#[derive(Debug)]
+pub struct Link(Arc<Line>);
+
+impl Link {
+    /// Hands an order over. What comes first goes out first.
+    ///
+    /// # Errors
+    /// [`Stuck`] when the session has ended, or when the switch has not read for so long that too much waits.
+    pub fn order(&self, order: ToSwitch) -> Result<(), Stuck> {
+        match order {
+            ToSwitch::Send(parcels) => self.0.send(parcels),
+            ToSwitch::Read(read) => self.0.read(read),
+        }
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.0.lock().closed = true;
+        self.0.wake.notify_one();
+    }
+}
+
+/// The sending side of one connection, shared by its session and the engine. The lock is held for one write at the most,
+/// and writes do not block.
+#[derive(Debug)]
+pub struct Line {
+    socket: OwnedWriteHalf,
+    out: Mutex<Outgoing>,
+    wake: Notify,
+}
+
+#[derive(Debug)]
+struct Outgoing {
+    queue: VecDeque<Bytes>,
+    /// Xids of commits that the switch has not answered yet.
+    commits: VecDeque<Xid>,
+    asked: Option<Asked>,
+    next_read: u32,
+    /// Since when an answer has been waited for: the last one, or the first order after a rest.
+    since: Instant,
+    closed: bool,
+}
+
+impl Line {
+    /// A line over the writing half of a connection.
+    pub fn new(socket: OwnedWriteHalf) -> Arc<Line> {
+        let out = Outgoing {
+            queue: VecDeque::new(),
+            commits: VecDeque::new(),
+            asked: None,
+            next_read: READS,
+            since: Instant::now(),
+            closed: false,
+        };
+        Arc::new(Line { socket, out: Mutex::new(out), wake: Notify::new() })
+    }
+
+    /// The engine's end.
+    pub fn link(self: &Arc<Line>) -> Link {
+        Link(self.clone())
+    }
+
+    /// Sends messages of the session's own.
+    ///
+    /// # Errors
+    /// When the connection is broken or too much waits.
+    pub fn say(&self, messages: Bytes) -> io::Result<()> {
+        let mut out = self.lock();
+        if out.queue.len() >= QUEUE {
+            return Err(io::Error::new(io::ErrorKind::WriteZero, "the switch does not read"));
+        }
+        self.put(&mut out, [messages])
+    }
+
+    /// Sends what waits, as far as the socket takes it.
+    ///
+    /// # Errors
+    /// When the connection is broken.
+    pub fn flush(&self) -> io::Result<()> {
+        let mut out = self.lock();
+        self.drain(&mut out)
+    }
+
+    /// True while something waits for the socket.
+    pub fn is_waiting(&self) -> bool {
+        !self.lock().queue.is_empty()
+    }
+
+    /// True when the engine has let go of the session.
+    pub fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
+    /// Waits until the socket may take more.
+    ///
+    /// # Errors
+    /// When the connection is broken.
+    pub async fn writable(&self) -> io::Result<()> {
+        self.socket.writable().await
+    }
+
+    /// Waits until something began to wait or the engine let go.
+    pub async fn woken(&self) {
+        self.wake.notified().await;
+    }
+
+    /// The switch has answered a commit, or said that it failed. False when that is no commit that was waited for.
+    pub fn settle(&self, commit: Xid, now: Instant) -> bool {
+        let mut out = self.lock();
+        let Some(at) = out.commits.iter().position(|waiting| *waiting == commit) else { return false };
+        out.commits.remove(at);
+        out.since = now;
+        if out.commits.is_empty() && out.commits.capacity() > KEPT {
+            out.commits = VecDeque::new();
+        }
+        true
+    }
+
+    /// A part of a reading has come.
+    pub fn progressed(&self, now: Instant) {
+        self.lock().since = now;
+    }
+
+    /// The reading that was asked for last, if the xid is one of its questions'.
+    pub fn asked(&self, xid: Xid) -> Option<Asked> {
+        self.lock().asked.filter(|asked| xid == asked.flows || xid == asked.groups)
+    }
+
+    /// The reading is complete.
+    pub fn answered(&self, read: ReadId) {
+        let mut out = self.lock();
+        if out.asked.is_some_and(|asked| asked.read == read) {
+            out.asked = None;
+        }
+    }
+
+    /// For how long the switch has owed an answer, if it owes one.
+    pub fn owing(&self, now: Instant) -> Option<Duration> {
+        let out = self.lock();
+        let owes = !out.commits.is_empty() || out.asked.is_some();
+        owes.then(|| now.saturating_duration_since(out.since))
+    }
+
+    fn send(&self, parcels: Vec<Bytes>) -> Result<(), Stuck> {
+        let mut out = self.lock();
+        if out.closed || out.queue.len() + parcels.len() > QUEUE {
+            return Err(Stuck);
+        }
+        out.begins();
+        let commits = parcels.iter().filter_map(commit_of);
+        out.commits.extend(commits);
+        self.put(&mut out, parcels).map_err(|_| Stuck)
+    }
+
+    /// Asks for all flows and all groups. The answers describe the tables after everything sent before.
+    fn read(&self, read: ReadId) -> Result<(), Stuck> {
+        let mut out = self.lock();
+        if out.closed || out.queue.len() >= QUEUE {
+            return Err(Stuck);
+        }
+        out.begins();
+        let (flows, groups) = (Xid(out.next_read), Xid(out.next_read + 1));
+        out.next_read = if out.next_read + 2 >= READS_END { READS } else { out.next_read + 2 };
+        out.asked = Some(Asked { read, flows, groups });
+        let ask = |request: Request, xid| Message::MultipartRequest((&request).into()).encode(xid);
+        let questions =
+            [ask(Request::FlowDesc(FlowFilter::all()), flows), ask(Request::GroupDesc(GroupId::ALL), groups)];
+        self.put(&mut out, questions).map_err(|_| Stuck)
+    }
+
+    fn put(&self, out: &mut Outgoing, buffers: impl IntoIterator<Item = Bytes>) -> io::Result<()> {
+        let waits = !out.queue.is_empty();
+        out.queue.extend(buffers.into_iter().filter(|buffer| !buffer.is_empty()));
+        if waits {
+            // The session sends it after what waits already.
+            return Ok(());
+        }
+        self.drain(out)?;
+        if !out.queue.is_empty() {
+            self.wake.notify_one();
+        }
+        Ok(())
+    }
+
+    fn drain(&self, out: &mut Outgoing) -> io::Result<()> {
+        while !out.queue.is_empty() {
+            match self.write(&out.queue) {
+                Ok(0) => return Err(self.broken(out, io::ErrorKind::WriteZero.into())),
+                Ok(written) => out.advance(written),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(self.broken(out, error)),
+            }
+        }
+        if out.queue.capacity() > KEPT {
+            out.queue = VecDeque::new();
+        }
+        Ok(())
+    }
+
+    fn write(&self, queue: &VecDeque<Bytes>) -> io::Result<usize> {
+        if let ([only], []) = queue.as_slices() {
+            return self.socket.try_write(only);
+        }
+        let mut slices = [IoSlice::new(&[]); IOV];
+        let count = queue.len().min(IOV);
+        for (slice, buffer) in slices.iter_mut().zip(queue) {
+            *slice = IoSlice::new(buffer);
+        }
+        self.socket.try_write_vectored(&slices[..count])
+    }
+
+    fn broken(&self, out: &mut Outgoing, error: io::Error) -> io::Error {
+        out.closed = true;
+        out.queue = VecDeque::new();
+        self.wake.notify_one();
+        error
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Outgoing> {
+        // Whoever panicked with it has left the queue whole: it is changed by single steps.
+        self.out.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Outgoing {
+    /// An answer is waited for from now on, unless one is already.
+    fn begins(&mut self) {
+        if self.commits.is_empty() && self.asked.is_none() {
+            self.since = Instant::now();
+        }
+    }
+
+    fn advance(&mut self, mut written: usize) {
+        while let Some(front) = self.queue.front_mut().filter(|_| written > 0) {
+            let part = written.min(front.len());
+            written -= part;
+            front.advance(part);
+            if front.is_empty() {
+                self.queue.pop_front();
+            }
+        }
+    }
+}
+
+/// How long a bundle's commit is: it is the last message of a parcel (OpenFlow 1.5 section 7.3.9.1, without properties).
+const COMMIT_LEN: usize = HEADER_LEN + 8;
+
+/// The xid of a parcel's commit.
+fn commit_of(parcel: &Bytes) -> Option<Xid> {
+    let commit = parcel.len().checked_sub(COMMIT_LEN).and_then(|start| parcel.get(start..))?;
+    let xid = commit.get(4..HEADER_LEN)?.try_into().ok()?;
+    Some(Xid(u32::from_be_bytes(xid)))
+}
+
+#[cfg(test)]
+mod tests;
