@@ -1,4 +1,4 @@
-//! Percentiles of measured times, and processor time of a process.
+//! Percentiles of measured times, and what the system knows of a process.
 
 use std::time::Duration;
 
@@ -14,29 +14,79 @@ pub struct Spread {
 }
 
 impl Spread {
-    /// Of at least one sample.
-    pub fn of(mut samples: Vec<Duration>) -> Spread {
+    /// Of the samples; nothing when there are none.
+    pub fn of(mut samples: Vec<Duration>) -> Option<Spread> {
         samples.sort();
         let at = |share: f64| {
             let rank = ((samples.len() as f64 * share).ceil() as usize).clamp(1, samples.len());
-            samples[rank - 1].as_secs_f64() * 1000.0
+            milliseconds(samples[rank - 1])
         };
-        Spread { p50_ms: at(0.50), p99_ms: at(0.99), max_ms: at(1.0) }
+        (!samples.is_empty()).then(|| Spread { p50_ms: at(0.50), p99_ms: at(0.99), max_ms: at(1.0) })
     }
 }
 
-/// User and system time that a process has used so far (`/proc/PID/stat`, fields 14 and 15, in ticks of 10 ms).
+/// A time in milliseconds.
+pub fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}
+
+/// The middle one of the samples; `None` when there are none.
+pub fn median(mut samples: Vec<f64>) -> Option<f64> {
+    samples.sort_by(f64::total_cmp);
+    samples.get(samples.len() / 2).copied()
+}
+
+/// Processor time that a process has used so far, all threads. From `schedstat` (nanoseconds) of the threads that live,
+/// because the ticks of `/proc/PID/stat` are 10 ms; what threads used that have ended is not in it.
 pub fn cpu(pid: i32) -> Result<Duration> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    let (_, rest) = stat.rsplit_once(')').context("no command name in stat")?;
-    let mut fields = rest.split_whitespace().skip(11);
-    let mut ticks = || fields.next().and_then(|t| t.parse::<u64>().ok()).context("stat is too short");
-    Ok(Duration::from_millis(10 * (ticks()? + ticks()?)))
+    let mut nanoseconds = 0;
+    for thread in std::fs::read_dir(format!("/proc/{pid}/task")).context("the process does not run")? {
+        // A thread may end between being listed and being read.
+        let Ok(text) = std::fs::read_to_string(thread?.path().join("schedstat")) else { continue };
+        nanoseconds += text.split(' ').next().and_then(|word| word.parse().ok()).unwrap_or(0);
+    }
+    Ok(Duration::from_nanos(nanoseconds))
+}
+
+/// Processor time of the thread that asks.
+pub fn own_cpu() -> Result<Duration> {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat")?;
+    let nanoseconds = text.split(' ').next().and_then(|word| word.parse().ok());
+    Ok(Duration::from_nanos(nanoseconds.context("schedstat has no number")?))
 }
 
 /// Resident memory of a process in KiB.
 pub fn resident_kib(pid: i32) -> Result<u64> {
+    status_kib(pid, "VmRSS:")
+}
+
+/// The most resident memory that a process ever had, in KiB.
+pub fn peak_kib(pid: i32) -> Result<u64> {
+    status_kib(pid, "VmHWM:")
+}
+
+fn status_kib(pid: i32, field: &str) -> Result<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field)).context("no such field in status")?;
     Ok(line.trim().trim_end_matches("kB").trim().parse()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_nearest_ranks() {
+        let spread = Spread::of((1..=200).map(Duration::from_millis).collect()).unwrap();
+        assert_eq!((spread.p50_ms, spread.p99_ms, spread.max_ms), (100.0, 198.0, 200.0));
+        assert!(Spread::of(Vec::new()).is_none());
+        assert_eq!(median(vec![3.0, 1.0, 2.0]), Some(2.0));
+    }
+
+    #[test]
+    fn a_process_has_used_something() {
+        let pid = std::process::id().cast_signed();
+        assert!(cpu(pid).unwrap() > Duration::ZERO);
+        assert!(peak_kib(pid).unwrap() >= resident_kib(pid).unwrap());
+    }
 }

@@ -1,4 +1,4 @@
-//! The system around the measured change: hosts, and ports that exist already and are bound.
+//! A system of real hosts around the measured change, with ports that exist already and are bound.
 
 use anyhow::Result;
 use weft_api::{NetworkCreate, PortCreate, SubnetCreate, TenantCreate};

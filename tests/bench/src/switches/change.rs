@@ -1,34 +1,26 @@
 //! One change, measured: a bound port in a network of all hosts goes down and up again over REST.
 
-use std::fmt;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use serde::Serialize;
 use weft_api::{Port, PortCreate, PortUpdate};
 use weft_scenarios::{LIMIT, Site};
 
-use crate::floor;
-use crate::numbers::{Spread, cpu, resident_kib};
-use crate::population;
-
-/// The columns of the table that [`Measured`] prints a row of.
-pub const HEADER: &str = "\
-| hosts | bound ports | API write p50 / p99 ms | own host p50 / p99 ms | all hosts p50 / p99 ms | CPU ms | encoded | sent | floor p50 ms | all : floor | RSS MiB |
-|---|---|---|---|---|---|---|---|---|---|---|";
+use super::{floor, site as population};
+use crate::numbers::{Spread, cpu, milliseconds, resident_kib};
+use crate::report::Row;
 
 /// What a change came to.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub struct Measured {
     hosts: usize,
     ports: usize,
-    iterations: usize,
     /// From the request to the durable answer.
-    api: Spread,
+    api: Option<Spread>,
     /// From the request to the confirmation by the port's own host.
-    own: Spread,
+    own: Option<Spread>,
     /// From the request to the confirmation by all hosts.
-    all: Spread,
+    all: Option<Spread>,
     /// Processor time of the controller per change.
     cpu_ms: f64,
     /// Flow and group messages encoded per change.
@@ -36,7 +28,7 @@ pub struct Measured {
     /// Flow and group messages sent per change, over all hosts.
     sent: f64,
     /// A bundle of as many flows straight into one switch's socket, to the commit's answer.
-    floor: Spread,
+    floor: Option<Spread>,
     /// Resident memory of the controller.
     rss_kib: u64,
 }
@@ -65,11 +57,10 @@ pub fn measure(site: &Site, ports: usize, iterations: usize) -> Result<Measured>
     Ok(Measured {
         hosts: site.hosts.len(),
         ports,
-        iterations,
         api: Spread::of(api),
         own: Spread::of(own),
         all: Spread::of(all),
-        cpu_ms: (after.0 - before.0).as_secs_f64() * 1000.0 / changes,
+        cpu_ms: milliseconds(after.0 - before.0) / changes,
         encoded,
         sent: (after.2 - before.2) as f64 / changes,
         floor: Spread::of(floor::measure(&site.hosts[0], encoded.ceil() as usize, iterations)?),
@@ -128,20 +119,21 @@ fn counter(site: &Site, name: &str) -> Result<f64> {
     Ok(value.with_context(|| format!("no metric {name}"))?.trim().parse()?)
 }
 
-impl fmt::Display for Measured {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let pair = |s: &Spread| format!("{:.2} / {:.2}", s.p50_ms, s.p99_ms);
-        let ratio = self.all.p50_ms / self.floor.p50_ms;
-        write!(
-            f,
-            "| {} | {} | {} | {} | {} ",
-            self.hosts,
-            self.ports,
-            pair(&self.api),
-            pair(&self.own),
-            pair(&self.all)
-        )?;
-        write!(f, "| {:.2} | {:.1} | {:.1} ", self.cpu_ms, self.encoded, self.sent)?;
-        write!(f, "| {:.2} | {ratio:.1} | {:.0} |", self.floor.p50_ms, self.rss_kib as f64 / 1024.0)
+impl Measured {
+    /// As a line of the table.
+    pub fn row(&self) -> Row {
+        let p50 = |spread: &Option<Spread>| spread.map_or(f64::NAN, |spread| spread.p50_ms);
+        Row::default()
+            .whole("hosts", self.hosts)
+            .whole("bound ports", self.ports)
+            .spread("API write p50 / p99 ms", self.api)
+            .spread("own host p50 / p99 ms", self.own)
+            .spread("all hosts p50 / p99 ms", self.all)
+            .number("CPU ms", self.cpu_ms, 2)
+            .number("encoded", self.encoded, 1)
+            .number("sent", self.sent, 1)
+            .spread("floor p50 / p99 ms", self.floor)
+            .number("all : floor", p50(&self.all) / p50(&self.floor), 1)
+            .number("RSS MiB", self.rss_kib as f64 / 1024.0, 0)
     }
 }

@@ -1,0 +1,92 @@
+//! How much is measured: `quick` to see that nothing broke, `full` for PERFORMANCE.md.
+
+use std::time::Duration;
+
+use clap::ValueEnum;
+
+/// The size of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Size {
+    /// Under 3 minutes.
+    Quick,
+    /// Everything that PERFORMANCE.md shows: under 30 minutes on two cores.
+    Full,
+}
+
+/// A system of so many hosts, networks and ports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct System {
+    /// Bound ports.
+    pub ports: u32,
+    /// Simulated hosts.
+    pub hosts: u32,
+    /// Hosts that one more network has a port on.
+    pub wide: u32,
+}
+
+impl System {
+    const fn new(ports: u32, hosts: u32, wide: u32) -> System {
+        System { ports, hosts, wide }
+    }
+}
+
+impl Size {
+    /// Numbers of subscribers of one network in the fan-out benchmark.
+    pub fn subscribers(self) -> &'static [u32] {
+        &[10, 100, 1_000]
+    }
+
+    /// The systems in which changes, cold starts and memory are measured.
+    pub fn systems(self) -> &'static [System] {
+        const QUICK: &[System] = &[System::new(1_000, 10, 10), System::new(10_000, 100, 100)];
+        // Where it fits, the matrix; at 10,000 hosts and at a million ports the corners.
+        const FULL: &[System] = &[
+            System::new(1_000, 10, 10),
+            System::new(1_000, 100, 100),
+            System::new(10_000, 10, 10),
+            System::new(10_000, 100, 100),
+            System::new(10_000, 1_000, 1_000),
+            System::new(100_000, 100, 100),
+            System::new(100_000, 1_000, 1_000),
+            System::new(100_000, 10_000, 1_000),
+            System::new(1_000_000, 1_000, 1_000),
+            System::new(1_000_000, 10_000, 1_000),
+        ];
+        match self {
+            Size::Quick => QUICK,
+            Size::Full => FULL,
+        }
+    }
+
+    /// Measured changes of one kind in one system.
+    pub fn changes(self) -> usize {
+        match self {
+            Size::Quick => 50,
+            Size::Full => 200,
+        }
+    }
+
+    /// Ports that exist while the API is measured.
+    pub fn api_ports(self) -> &'static [u32] {
+        match self {
+            Size::Quick => &[0],
+            Size::Full => &[0, 1_000_000],
+        }
+    }
+
+    /// How long one kind of write is measured.
+    pub fn api_time(self) -> Duration {
+        match self {
+            Size::Quick => Duration::from_millis(700),
+            Size::Full => Duration::from_secs(3),
+        }
+    }
+
+    /// Numbers of real Open vSwitch hosts, and of ports bound on them.
+    pub fn switches(self) -> (&'static [usize], &'static [usize]) {
+        match self {
+            Size::Quick => (&[2], &[0]),
+            Size::Full => (&[2, 10, 25], &[0, 1_000]),
+        }
+    }
+}
