@@ -13,7 +13,8 @@ use crate::http::Http;
 use crate::numbers::{Spread, milliseconds};
 
 use crate::report::{Report, Row};
-use crate::size::Size;
+use crate::size::{Size, System};
+use crate::world;
 
 /// What is created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +49,12 @@ pub fn run(size: Size) -> Result<Report> {
     report.note("Clients are threads of the benchmark with one kept connection each, on the same two cores.");
     for ports in size.api_ports() {
         let folder = tempfile::tempdir()?;
+        if *ports > 0 {
+            world::write(
+                &world::population(System { ports: *ports, hosts: 10_000, wide: 0 }),
+                folder.path(),
+            )?;
+        }
         let floor = fdatasync(folder.path())?;
         let controller = Controller::start(folder.path(), Ports::free()?, &["--audit-interval", "3600"])?;
         controller.http()?.post("/v1/tenants", r#"{"tenant":{"id":"bench","name":"bench"}}"#)?;

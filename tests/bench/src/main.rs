@@ -9,6 +9,7 @@ mod raw;
 mod report;
 mod size;
 mod switches;
+mod world;
 
 use std::path::PathBuf;
 use std::time::Instant;
