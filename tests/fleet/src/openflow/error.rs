@@ -144,10 +144,10 @@ codes! {
     BUNDLE_MESSAGE_VERSION = 0xffff, 22;
 }
 
-/// How much of the refused message comes back in the error, as Open vSwitch does it.
-const QUOTED: usize = 64;
+/// How much of the refused message comes back in the error: all that fits, as Open vSwitch does it.
+const QUOTED: usize = 0xffff - 16;
 
-/// Writes the error that answers `request`, quoting its first bytes.
+/// Writes the error that answers `request`, quoting it.
 pub fn write_error(out: &mut Vec<u8>, code: Code, request: &[u8]) {
     let xid = super::wire::u32_at(request, 4);
     message(out, super::ERROR, xid, |out| {

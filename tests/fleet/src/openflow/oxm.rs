@@ -146,7 +146,8 @@ fn entry(reader: &mut Reader<'_>) -> Result<Term, Code> {
     let size = size(field).ok_or(Code::MATCH_FIELD)?;
     let masked = rest & 1 == 1;
     if length != size * (1 + usize::from(masked)) {
-        return Err(Code::MATCH_LENGTH);
+        // The length is a part of a field's name for Open vSwitch.
+        return Err(Code::MATCH_FIELD);
     }
     let mask = if masked { number(&body[size..]) } else { ones(size) };
     if masked && !takes_mask(field) && mask != ones(size) && mask != 0 {

@@ -235,8 +235,8 @@ impl Switch {
             out.extend_from_slice(&self.datapath_id.to_be_bytes());
             // No buffers, 254 tables, the main connection.
             out.extend_from_slice(&[0, 0, 0, 0, actions::TABLES, 0, 0, 0]);
-            // Flow, table, port, group and queue statistics; bundles; flow monitoring: as Open vSwitch 3.1 says.
-            out.extend_from_slice(&[0, 0, 0, 0x4f, 0, 0, 0, 0]);
+            // Flow, table, port, group and queue statistics, and bundles: as Open vSwitch 3.1 says.
+            out.extend_from_slice(&[0, 0, 2, 0x4f, 0, 0, 0, 0]);
         });
     }
 
