@@ -156,7 +156,8 @@ fn common(found: &Datum, value: &Datum) -> usize {
     }
 }
 
-fn kind_text(column: &Column) -> String {
+/// A column's type in words.
+pub(super) fn kind_text(column: &Column) -> String {
     let base = |base: Base| match base {
         Base::Text | Base::Words(_) => "string",
         Base::Integer | Base::Range(..) => "integer",

@@ -77,6 +77,9 @@ impl Watched {
             return Err(Refusal::syntax(json, "array of objects expected"));
         };
         let columns = match members.get("columns") {
+            Some(columns) if is_repetitive(columns) => {
+                return Err(Refusal::syntax(columns, "column name mentioned more than once"));
+            }
             Some(columns) => read_columns(table, Some(columns))?,
             None => read_columns(table, None)?.into_iter().filter(|column| *column < UUID).collect(),
         };
@@ -106,6 +109,12 @@ fn parse_clauses(
 ) -> Result<Vec<Clause>, Refusal> {
     let clauses = members.get("where").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     clauses.iter().map(|clause| Clause::parse(table, clause, names)).collect()
+}
+
+/// Whether a list has something twice; a transaction has other words for that than a monitor.
+fn is_repetitive(list: &Value) -> bool {
+    let members = list.as_array().map(Vec::as_slice).unwrap_or_default();
+    members.iter().enumerate().any(|(at, member)| members[..at].contains(member))
 }
 
 /// No names are known outside of transactions.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::condition::{mismatch, no_column};
+use super::condition::{kind_text, mismatch, no_column};
 use super::refusal::Refusal;
 use super::row::Row;
 use super::schema::{Base, Table, VERSION_COLUMN};
@@ -73,11 +73,8 @@ impl Mutation {
         };
         let count = u32::try_from(datum.len()).unwrap_or(u32::MAX);
         if !(column.min..=column.max).contains(&count) {
-            let (name, table) = (column.name, table.name());
-            return Err(Refusal::constraint(format!(
-                "Attempted to store {count} elements in column {name} of table {table}, which holds {} to {}.",
-                column.min, column.max
-            )));
+            let details = format!("Attempted to store {count} elements in {}.", kind_text(column));
+            return Err(Refusal::constraint(details));
         }
         row.set(table, self.column, datum);
         Ok(())

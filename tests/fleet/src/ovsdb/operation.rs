@@ -198,6 +198,10 @@ impl Execution<'_> {
         let clauses = self.clauses(operation, table)?;
         let columns = read_columns(table, operation.members.get("columns"))?;
         let ids = self.draft.ids();
+        let until = &operation.members["until"];
+        if !matches!(until.as_str(), Some("==" | "!=")) {
+            return Err(Refusal::syntax(until, "\"until\" must be \"==\" or \"!=\""));
+        }
         let mut wanted = Vec::new();
         for row in operation.array("rows") {
             let cells: BTreeMap<u8, Datum> = self.read_row(table, row.as_object())?.into_iter().collect();
@@ -215,7 +219,7 @@ impl Execution<'_> {
         }
         let is_equal =
             wanted.iter().all(|row| found.contains(row)) && found.iter().all(|row| wanted.contains(row));
-        if is_equal == (operation.members.get("until").and_then(Value::as_str) != Some("!=")) {
+        if is_equal == (until.as_str() == Some("==")) {
             out.extend_from_slice(b"{}");
             return Ok(());
         }
@@ -341,7 +345,6 @@ impl Operation<'_> {
                 "timeout" => json.is_i64() || json.is_u64(),
                 "durable" => json.is_boolean(),
                 "uuid-name" | "lock" => json.as_str().is_some_and(is_identifier),
-                "until" => matches!(json.as_str(), Some("==" | "!=")),
                 _ => json.is_string(),
             };
             if !fits {
@@ -371,7 +374,7 @@ pub(super) fn read_columns(table: Table, json: Option<&Value>) -> Result<Vec<u8>
         let column =
             column.ok_or_else(|| Refusal::syntax(json, format!("{name} is not a valid column name")))?;
         if columns.contains(&column) {
-            return Err(Refusal::syntax(json, "column name mentioned more than once"));
+            return Err(Refusal::syntax(json, "array of distinct column names expected"));
         }
         columns.push(column);
     }

@@ -254,7 +254,7 @@ impl<'d, 'a, 'c> Pass<'d, 'a, 'c> {
     fn fail(&mut self, row: u32, fault: Fault) {
         let place = (Table::Interface, row);
         let name = text_of(self.draft, place, NAME);
-        for column in [MAC_IN_USE, ADMIN_STATE, LINK_STATE, LINK_RESETS, IFINDEX, MTU] {
+        for column in [MAC_IN_USE, ADMIN_STATE, LINK_STATE, IFINDEX, MTU] {
             self.draft.set(place, column, Datum::nothing());
         }
         self.draft.set(place, OFPORT, Datum::integer(-1));

@@ -52,6 +52,12 @@ impl Atom {
             _ => None,
         };
         let atom = atom.ok_or_else(|| {
+            if let (Base::Uuid | Base::Row(_), Some([Value::String(tag), text @ Value::String(_)])) =
+                (base, json.as_array().map(Vec::as_slice))
+                && tag == "uuid"
+            {
+                return Refusal::syntax(json, format!("{text} is not a valid UUID"));
+            }
             let expected = match base {
                 Base::Text | Base::Words(_) => "expected string",
                 Base::Integer | Base::Range(..) => "expected integer",
@@ -198,7 +204,6 @@ impl Datum {
         let kind = if column.value.is_some() { "map" } else { "set" };
         let bounds = match (column.min, column.max) {
             (1, 1) => "exactly one member".to_owned(),
-            (min, u32::MAX) => format!("{min} or more members"),
             (min, max) => format!("{min} to {max} members"),
         };
         Err(Refusal::syntax(json, format!("{kind} must have {bounds} but {count} are present")))
