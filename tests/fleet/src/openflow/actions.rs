@@ -59,7 +59,8 @@ pub fn check(instructions: &[u8], table: u8) -> Result<Named, Code> {
         }
     }
     match goto {
-        Some(next) if next >= TABLES || (table != 0xff && next <= table) => Err(Code::INSTRUCTION_TABLE),
+        // Open vSwitch lets a flow go to its hidden table 254.
+        Some(next) if next == 0xff || (table != 0xff && next <= table) => Err(Code::INSTRUCTION_TABLE),
         _ => Ok(named),
     }
 }
@@ -109,7 +110,7 @@ fn out_port(port: u32) -> Result<u32, Code> {
 
 fn set_field(body: &[u8]) -> Result<(), Code> {
     let (class, rest, length) = (u16_at(body, 4), body[6], usize::from(body[7]));
-    let size = oxm::size(oxm::Field { class, number: rest >> 1 }).ok_or(Code::ACTION_SET_TYPE)?;
+    let size = oxm::size(oxm::Field { class, number: rest >> 1 }).ok_or(Code::ACTION_SET_LENGTH)?;
     if length != size * (1 + usize::from(rest & 1)) || body.len() != (8 + length).next_multiple_of(8) {
         return Err(Code::ACTION_SET_LENGTH);
     }

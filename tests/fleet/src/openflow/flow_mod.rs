@@ -10,8 +10,8 @@ use xxhash_rust::xxh3::xxh3_128;
 pub const FIXED: usize = 40;
 /// Any port or group.
 pub const ANY: u32 = u32::MAX;
-/// Flags that a flow keeps: send flow removed, no packet counts, no byte counts.
-const KEPT_FLAGS: u16 = 0b1_1001;
+/// Flags that there are. A flow keeps them all, also those that only mean something to the add.
+const FLAGS: u16 = 0b1_1111;
 /// `OFPFF_CHECK_OVERLAP`.
 pub const CHECK_OVERLAP: u16 = 1 << 1;
 
@@ -119,7 +119,7 @@ impl<'a> FlowMod<'a> {
 
     /// The flags that the flow keeps.
     pub fn kept_flags(self) -> u16 {
-        self.flags() & KEPT_FLAGS
+        self.flags() & FLAGS
     }
 
     /// Which flows are evicted first.
@@ -156,7 +156,7 @@ impl<'a> FlowMod<'a> {
         }
         self.command()?;
         let named = actions::check(instructions, self.table())?;
-        if self.flags() & !0b1_1111 != 0 {
+        if self.flags() & !FLAGS != 0 {
             return Err(Code::FLOW_FLAGS);
         }
         Ok((terms, named))

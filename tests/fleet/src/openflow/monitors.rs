@@ -180,18 +180,19 @@ fn abbreviation(xid: u32) -> Vec<u8> {
 /// The flow that a change is about, the flag that asks for it, and event and reason.
 fn told(depot: &Depot, done: &Done) -> Option<(FlowId, u16, (u16, u8))> {
     let Done::Flow { before, after, reason, .. } = done else { return None };
-    match (before, after) {
-        (None, Some(flow)) => Some((*flow, ADD, (EVENT_ADDED, 0))),
-        (Some(flow), None) => {
+    match (before, after, reason) {
+        // An add is told as such even where it replaces a flow, or changes nothing about it.
+        (_, Some(flow), Reason::Add) => Some((*flow, ADD, (EVENT_ADDED, 0))),
+        (Some(flow), None, _) => {
             let reason = if *reason == Reason::GroupDelete { 3 } else { 2 };
             Some((*flow, REMOVED, (EVENT_REMOVED, reason)))
         }
-        // An add that changes nothing is not told.
-        (Some(old), Some(new)) => {
+        // A modification that changes nothing is not told.
+        (Some(old), Some(new), _) => {
             let differs = depot.summary(*old).1 != depot.summary(*new).1;
             differs.then_some((*new, MODIFY, (EVENT_MODIFIED, 0)))
         }
-        (None, None) => None,
+        (None, _, _) => None,
     }
 }
 

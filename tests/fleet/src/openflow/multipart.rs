@@ -80,7 +80,7 @@ pub fn answer(view: View<'_>, request: &[u8], out: &mut Vec<u8>) -> Result<(), C
     let (kind, body) = (u16_at(request, 8), &request[16..]);
     let needs = match kind {
         1 | 2 => 32 + 8,
-        4..=7 | 9 | 10 | 13 => 8,
+        4..=7 | 9 | 10 | 13 | 15 => 8,
         _ => 0,
     };
     if body.len() < needs {
@@ -118,6 +118,8 @@ pub fn answer(view: View<'_>, request: &[u8], out: &mut Vec<u8>) -> Result<(), C
         14 => each_table(out, (kind, xid), |table, out| {
             out.extend_from_slice(&[0, 8, table, 0, 0, 0, 0, 0]);
         }),
+        15 if view.ports.asked(u32_at(body, 0)).is_empty() => return Err(Code::QUEUE_PORT),
+        15 => drop(Parts::start(out, kind, xid)),
         0xffff => return Err(Code::BAD_VENDOR),
         _ => return Err(Code::BAD_STAT),
     }
@@ -264,7 +266,7 @@ fn group_features(out: &mut Vec<u8>, xid: u32) {
             out.extend_from_slice(&0xffff_ff00u32.to_be_bytes());
         }
         for _ in 0..4 {
-            out.extend_from_slice(&0x33f9_8001u32.to_be_bytes());
+            out.extend_from_slice(&0x03ff_8001u32.to_be_bytes());
         }
     });
 }
@@ -275,8 +277,8 @@ fn meter_features(out: &mut Vec<u8>, xid: u32) {
         for word in [262_144u32, 1 << 1, 0xf] {
             out.extend_from_slice(&word.to_be_bytes());
         }
-        // Eight bands, any number of colours, no features of 1.5.
-        out.extend_from_slice(&[8, 0, 0, 0, 0, 0, 0, 0]);
+        // Eight bands, no colours.
+        out.extend_from_slice(&[8, 0, 0, 0]);
     });
 }
 

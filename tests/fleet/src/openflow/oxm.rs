@@ -260,10 +260,11 @@ pub fn split(bytes: &[u8]) -> Result<(&[u8], &[u8]), Code> {
     let mut reader = Reader::new(bytes);
     let kind = reader.u16().ok_or(Code::MATCH_LENGTH)?;
     let length = usize::from(reader.u16().ok_or(Code::MATCH_LENGTH)?);
-    if kind != 1 {
+    if kind > 1 {
         return Err(Code::MATCH_TYPE);
     }
-    if length < 4 || bytes.len() < length.next_multiple_of(8) {
+    // The other known type has a fixed length, which this is not.
+    if kind == 0 || length < 4 || bytes.len() < length.next_multiple_of(8) {
         return Err(Code::MATCH_LENGTH);
     }
     Ok((&bytes[4..length], &bytes[length.next_multiple_of(8)..]))

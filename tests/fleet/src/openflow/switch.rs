@@ -168,7 +168,10 @@ impl Switch {
         let kind = frame.get(1).copied().unwrap_or(u8::MAX);
         self.counters.messages[usize::from(kind).min(KINDS - 1)] += 1;
         let mut session = self.session.take().unwrap_or_default();
-        let outcome = if frame.len() < HEADER || first_length(frame) != Ok(Some(frame.len())) {
+        let outcome = if frame.len() < HEADER
+            || first_length(frame) != Ok(Some(frame.len()))
+            || !fits(kind, frame.len() - HEADER)
+        {
             Err(Code::BAD_LENGTH)
         } else if frame[0] != 6 && kind != HELLO {
             Err(Code::BAD_VERSION)
@@ -558,6 +561,16 @@ impl Switch {
     /// About how many bytes it takes by itself.
     pub fn resident_bytes(&self) -> usize {
         size_of::<Switch>() + self.tables.resident_bytes() + self.ports.resident_bytes()
+    }
+}
+
+/// True if a message of this type may have a body of so many bytes; a switch looks at that before anything else.
+fn fits(kind: u8, body: usize) -> bool {
+    match kind {
+        FEATURES_REQUEST | GET_CONFIG_REQUEST | BARRIER_REQUEST | GET_ASYNC_REQUEST => body == 0,
+        // What only switches send, packets, flows removed, requests forwarded: none of them is empty.
+        FEATURES_REPLY | GET_CONFIG_REPLY | ROLE_REPLY | 10..=12 | 30..=32 => body > 0,
+        _ => true,
     }
 }
 

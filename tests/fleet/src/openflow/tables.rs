@@ -25,9 +25,13 @@ pub struct TableSum {
     pub digest: u128,
 }
 
-/// Why a flow went (`ofp_flow_removed_reason`).
+/// Why a flow came, changed or went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
+    /// An add put it there, maybe in place of another.
+    Add,
+    /// A modification changed it.
+    Modify,
     /// A deletion asked for it.
     Delete,
     /// A group that it sends to went.
@@ -45,7 +49,7 @@ pub enum Done {
         before: Option<FlowId>,
         /// What stands there now.
         after: Option<FlowId>,
-        /// Why it went, if it did.
+        /// Why.
         reason: Reason,
     },
     /// A group came, went or was replaced.
@@ -115,7 +119,7 @@ impl Tables {
         {
             return Err(Code::TABLE_FULL);
         }
-        self.put(depot, key, Some(flow), Reason::Delete, log);
+        self.put(depot, key, Some(flow), Reason::Add, log);
         Ok(())
     }
 
@@ -150,7 +154,7 @@ impl Tables {
             let mut body = old[..kept].to_vec();
             body.extend_from_slice(instructions);
             let after = depot.flow(FlowMod::new(&body)?)?;
-            self.put(depot, key, Some(after), Reason::Delete, log);
+            self.put(depot, key, Some(after), Reason::Modify, log);
         }
         Ok(())
     }
