@@ -1,14 +1,15 @@
 //! The one door from snapshot to flows: which functions write which owner's sheet.
 
-use weft_model::{HostIndex, PortKey, Snapshot, Vni};
+use weft_model::{HostIndex, Network, Port, PortKey, Snapshot, Vni};
 use weft_openflow::PortNo;
 
 use crate::flow::Compiled;
 use crate::group_id::{members_of, shards_of};
-use crate::owner::Owner;
+use crate::owner::{Owner, Scope};
 use crate::sheet::Sheet;
 use crate::subscribe::way_to;
 use crate::tables::{Local, address_security, arp_nd, classify, drops, flood, l2, port_security};
+use crate::tunnels::tunnel_ofport;
 
 /// Everything that an owner has in a snapshot; empty when the owner has no reason to exist.
 ///
@@ -28,13 +29,73 @@ pub fn compile(owner: Owner, snapshot: &Snapshot) -> Compiled {
     sheet.finish()
 }
 
+/// Everything in a scope: what [`crate::owners`] lists, each compiled as [`compile`] does, but in one walk that looks
+/// nothing up twice. Owners come in an order that depends on the snapshot alone, and none of them is empty.
+pub fn compile_scope(scope: Scope, snapshot: &Snapshot, mut each: impl FnMut(Owner, Compiled)) {
+    match scope {
+        Scope::Network(vni) => compile_network(vni, snapshot, &mut each),
+        Scope::Host(host) => compile_host(host, snapshot, &mut each),
+    }
+}
+
+fn compile_network(vni: Vni, snapshot: &Snapshot, each: &mut impl FnMut(Owner, Compiled)) {
+    let Some(network) = snapshot.network_by_vni(vni) else { return };
+    let mut sheet = Sheet::new(Owner::Network(vni));
+    write_network(&mut sheet, network, snapshot);
+    each(Owner::Network(vni), sheet.finish());
+    if !network.admin_up {
+        return;
+    }
+    for shard in shards_of(network.id, snapshot) {
+        sheet.reuse(Owner::Flood(vni, shard));
+        flood::shard(&mut sheet, network, shard, members_of(shard, network.id, snapshot));
+        each(Owner::Flood(vni, shard), sheet.finish());
+    }
+    for (host, port) in snapshot.bound_ports(network.id) {
+        let Some(tunnel) = tunnel_ofport(network.encap, host) else { continue };
+        let owner = Owner::Port(vni, port.key);
+        sheet.reuse(owner);
+        write_port(&mut sheet, network, port, tunnel);
+        each(owner, sheet.finish());
+    }
+}
+
+fn compile_host(host: HostIndex, snapshot: &Snapshot, each: &mut impl FnMut(Owner, Compiled)) {
+    let Some(record) = snapshot.host_by_index(host) else { return };
+    let mut sheet = Sheet::new(Owner::HostBase(host));
+    write_host_base(&mut sheet);
+    each(Owner::HostBase(host), sheet.finish());
+    let mut ports = Vec::new();
+    for network in snapshot.networks_at(host) {
+        ports.clear();
+        ports.extend(snapshot.local_ports_at(network.id, host).map(AsRef::as_ref));
+        for port in &ports {
+            let Some(claim) = snapshot.claim(port.id, &record.id) else { continue };
+            let owner = Owner::LocalPort(host, port.key);
+            sheet.reuse(owner);
+            write_local_port(&mut sheet, &Local { network, port, ofport: claim.ofport });
+            each(owner, sheet.finish());
+        }
+        ports.retain(|port| network.admin_up && port.admin_up);
+        if !ports.is_empty() {
+            let owner = Owner::LocalFlood(host, network.vni);
+            sheet.reuse(owner);
+            flood::local(&mut sheet, network, &ports);
+            each(owner, sheet.finish());
+        }
+    }
+}
+
 fn network(sheet: &mut Sheet, snapshot: &Snapshot, vni: Vni) -> Option<()> {
-    let network = snapshot.network_by_vni(vni)?;
+    write_network(sheet, snapshot.network_by_vni(vni)?, snapshot);
+    Some(())
+}
+
+fn write_network(sheet: &mut Sheet, network: &Network, snapshot: &Snapshot) {
     classify::network(sheet, network);
     if network.admin_up {
         flood::network(sheet, network, shards_of(network.id, snapshot));
     }
-    Some(())
 }
 
 fn flood_to(sheet: &mut Sheet, snapshot: &Snapshot, vni: Vni, shard: u8) -> Option<()> {
@@ -46,46 +107,59 @@ fn flood_to(sheet: &mut Sheet, snapshot: &Snapshot, vni: Vni, shard: u8) -> Opti
 }
 
 fn port(sheet: &mut Sheet, snapshot: &Snapshot, vni: Vni, key: PortKey) -> Option<()> {
-    let network = snapshot.network_by_vni(vni)?;
-    let port = snapshot.port_by_key(key).filter(|port| port.network == network.id)?;
+    let port = snapshot.port_by_key(key)?;
+    let network = snapshot.network(&port.network).filter(|network| network.vni == vni)?;
     let tunnel = way_to(network, port, snapshot)?;
+    write_port(sheet, network, port, tunnel);
+    Some(())
+}
+
+fn write_port(sheet: &mut Sheet, network: &Network, port: &Port, tunnel: u16) {
     l2::port(sheet, network, port, PortNo(u32::from(tunnel)));
     if port.admin_up {
         arp_nd::port(sheet, network, port);
     }
-    Some(())
 }
 
 fn host_base(sheet: &mut Sheet, snapshot: &Snapshot, host: HostIndex) -> Option<()> {
     snapshot.host_by_index(host)?;
+    write_host_base(sheet);
+    Some(())
+}
+
+fn write_host_base(sheet: &mut Sheet) {
     classify::host(sheet);
     address_security::host(sheet);
     arp_nd::host(sheet);
     l2::host(sheet);
     drops::host(sheet);
-    Some(())
 }
 
 fn local_port(sheet: &mut Sheet, snapshot: &Snapshot, host: HostIndex, key: PortKey) -> Option<()> {
     let port = snapshot.port_by_key(key)?;
     let network = snapshot.network(&port.network)?;
-    snapshot.bound_host(port.id).filter(|bound| bound.index == host)?;
-    let ofport = snapshot.binding(port.id)?.ofport;
-    let local = Local { network, port, ofport };
-    classify::local_port(sheet, &local);
-    if local.is_up() {
-        port_security::local_port(sheet, &local);
-        address_security::local_port(sheet, &local);
-        arp_nd::local_port(sheet, &local);
-        l2::local_port(sheet, &local);
-    }
+    let bound = snapshot.bound_host(port.id).filter(|bound| bound.index == host)?;
+    let ofport = snapshot.claim(port.id, &bound.id)?.ofport;
+    write_local_port(sheet, &Local { network, port, ofport });
     Some(())
+}
+
+fn write_local_port(sheet: &mut Sheet, local: &Local<'_>) {
+    classify::local_port(sheet, local);
+    if local.is_up() {
+        port_security::local_port(sheet, local);
+        address_security::local_port(sheet, local);
+        arp_nd::local_port(sheet, local);
+        l2::local_port(sheet, local);
+    }
 }
 
 fn local_flood(sheet: &mut Sheet, snapshot: &Snapshot, host: HostIndex, vni: Vni) -> Option<()> {
     let network = snapshot.network_by_vni(vni).filter(|network| network.admin_up)?;
-    let mut ports = snapshot.local_ports_at(network.id, host).filter(|port| port.admin_up).peekable();
-    ports.peek()?;
-    flood::local(sheet, network, ports.map(AsRef::as_ref));
+    let ports = snapshot.local_ports_at(network.id, host).filter(|port| port.admin_up);
+    let ports: Vec<&Port> = ports.map(AsRef::as_ref).collect();
+    if !ports.is_empty() {
+        flood::local(sheet, network, &ports);
+    }
     Some(())
 }

@@ -5,7 +5,7 @@ use weft_openflow::message::{BundleWriter, FlowCommand, FlowParts, GroupCommand,
 use weft_openflow::{BucketId, Cookie, GroupId, TableId, Writer, Xid};
 
 use crate::diff::{Delta, GroupDelta, MAX_BUCKETS_PER_MESSAGE};
-use crate::flow::{Flow, FlowKey};
+use crate::flow::{Compiled, Flow, FlowKey};
 
 /// One change of a flow or a group: one OpenFlow message, but for its transaction id and its bundle.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +65,18 @@ pub fn encode(deltas: &[Delta]) -> Vec<Mod<'_>> {
     mods
 }
 
+/// Everything that is there as one sequence, as [`encode`] would give it for differences from nothing; copies nothing.
+pub fn encode_full(compiled: &[Compiled]) -> Vec<Mod<'_>> {
+    let flows = compiled.iter().map(|wanted| wanted.flows.len() + wanted.groups.len()).sum();
+    let mut mods = Vec::with_capacity(flows);
+    for group in compiled.iter().flat_map(|wanted| &wanted.groups) {
+        let buckets = group.buckets.iter().map(bucket).collect();
+        push_buckets(&mut mods, GroupCommand::AddOrModify, GroupId(group.id), buckets);
+    }
+    mods.extend(compiled.iter().flat_map(|wanted| &wanted.flows).map(Mod::AddFlow));
+    mods
+}
+
 fn bucket<'a>((id, actions): (&u32, &'a Bytes)) -> (BucketId, &'a [u8]) {
     (BucketId(*id), actions)
 }
@@ -92,6 +104,18 @@ fn plain<'a>(command: GroupCommand, group: GroupId, command_bucket: BucketId) ->
 }
 
 impl Mod<'_> {
+    /// About how many bytes [`Mod::write`] will write, never fewer; for memory that is right from the start.
+    pub fn len_in_bundle(&self) -> usize {
+        const GROUP: usize = 48;
+        match self {
+            Mod::AddFlow(flow) => add(flow).len_in_bundle(),
+            Mod::DeleteFlow(key) => delete(key).len_in_bundle(),
+            Mod::Group { buckets, .. } => {
+                GROUP + buckets.iter().map(|(_, actions)| 8 + actions.len()).sum::<usize>()
+            }
+        }
+    }
+
     /// Writes the change into a bundle.
     pub fn write(&self, bundle: BundleWriter, xid: Xid, w: &mut Writer) {
         match self {
@@ -148,6 +172,7 @@ mod tests {
             let mut w = Writer::new();
             change.write(BundleWriter::atomic(weft_openflow::BundleId(1)), Xid(1), &mut w);
             assert!(!w.is_oversize());
+            assert!((w.len()..w.len() + 16).contains(&change.len_in_bundle()));
             let Mod::Group { buckets, .. } = change else { panic!("{change:?}") };
             total += buckets.len();
         }

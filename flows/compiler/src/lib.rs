@@ -8,10 +8,11 @@
 pub mod compile;
 pub mod cookie;
 pub mod diff;
-pub mod digest;
 pub mod difference;
+pub mod digest;
 pub mod encode;
 pub mod explain;
+mod fields;
 pub mod flow;
 pub mod group_id;
 pub mod impact;
@@ -26,12 +27,12 @@ mod tables;
 pub mod tallies;
 pub mod tunnels;
 
-pub use compile::compile;
+pub use compile::{compile, compile_scope};
 pub use cookie::{Cookie, Subject};
 pub use diff::{Delta, GroupDelta, diff};
-pub use digest::Digest;
 pub use difference::differences;
-pub use encode::{Mod, encode};
+pub use digest::Digest;
+pub use encode::{Mod, encode, encode_full};
 pub use explain::{flow_text, group_text};
 pub use flow::{Compiled, Flow, FlowKey, Group, GroupKind};
 pub use group_id::GroupUse;

@@ -11,7 +11,7 @@ use weft_openflow::FieldId;
 use crate::reasons::Reason;
 use crate::registers::{DESTINATION, FLAGS, NETWORK, REASON, Register, SOURCE};
 
-pub(crate) use check::check_parts;
+pub(crate) use check::check_bytes;
 pub use check::{Violation, check, check_compiled};
 pub use markdown::markdown;
 

@@ -1,7 +1,8 @@
 //! The sheet on which one owner's flows are written: checked, encoded into one buffer, sorted at the end.
 //!
 //! In debug builds (and so in all tests) every flow is checked against its table's declaration when it is written, and
-//! a violation panics. Which fields and verbs a flow uses depends on the code alone and not on a tenant's data, so what
+//! a violation panics, and so does anything that is not in canonical form: fields and actions are encoded as they are
+//! written, without a detour. Which fields and verbs a flow uses depends on the code alone and not on a tenant's data, so what
 //! the tests reach cannot go wrong in production; release builds skip the check.
 
 use std::collections::BTreeMap;
@@ -9,11 +10,11 @@ use std::ops::Range;
 use std::panic::Location;
 
 use bytes::Bytes;
-use weft_openflow::canonical::canonical_actions;
-use weft_openflow::{Action, Instruction, Match, OxmField, PortNo, TableId, Writer, canonical_instructions};
+use weft_openflow::{Action, OxmField, PortNo, Writer};
 
 use crate::cookie::Cookie;
 use crate::digest::FlowContent;
+use crate::fields::Fields;
 use crate::flow::{Compiled, Flow, Group, GroupKind};
 use crate::group_id::GroupUse;
 use crate::owner::Owner;
@@ -21,89 +22,124 @@ use crate::pipeline::{self, Table};
 use crate::reasons::Reason;
 use crate::registers::REASON;
 
+/// How much an owner's flows usually take, in bytes, and how many there are.
+const USUAL: (usize, usize) = (2048, 16);
+
 /// Collects what one owner has.
 pub(crate) struct Sheet {
     owner: Owner,
     writer: Writer,
     drafts: Vec<Draft>,
-    groups: BTreeMap<u32, Group>,
+    groups: BTreeMap<u32, GroupDraft>,
 }
 
 /// A flow whose bytes stand in the writer.
 struct Draft {
     table: u8,
     priority: u16,
-    matching: Range<usize>,
-    instructions: Range<usize>,
+    start: u32,
+    middle: u32,
+    end: u32,
     origin: &'static Location<'static>,
 }
 
+/// A group whose buckets' actions stand in the writer.
+type GroupDraft = Vec<(u32, Range<usize>)>;
+
 impl Sheet {
     pub fn new(owner: Owner) -> Sheet {
-        Sheet { owner, writer: Writer::new(), drafts: Vec::new(), groups: BTreeMap::new() }
+        let (writer, drafts) = (Writer::with_capacity(USUAL.0), Vec::with_capacity(USUAL.1));
+        Sheet { owner, writer, drafts, groups: BTreeMap::new() }
+    }
+
+    /// Starts over for another owner, in the memory that is there.
+    pub fn reuse(&mut self, owner: Owner) {
+        self.owner = owner;
+        self.writer.clear();
+        self.drafts.clear();
+        self.groups.clear();
     }
 
     /// Writes one flow.
     #[track_caller]
-    pub fn flow(&mut self, table: &'static Table, priority: u16, matching: Match, then: Then) {
+    pub fn flow(&mut self, table: &'static Table, priority: u16, matching: Fields, then: Then) {
         let origin = Location::caller();
-        let matching = matching.canonical();
-        let instructions = canonical_instructions(&then.instructions());
+        let start = self.position();
+        self.writer.bytes(matching.as_slice());
+        let middle = self.position();
+        then.encode(&mut self.writer);
+        let draft = Draft { table: table.number, priority, start, middle, end: self.position(), origin };
         if cfg!(debug_assertions) {
-            let checked = pipeline::check_parts(self.owner, table, &matching, &instructions);
+            let (matching, instructions) = draft.parts(self.writer.as_slice());
+            let checked = pipeline::check_bytes(self.owner, table, matching, instructions);
             assert!(checked.is_ok(), "{origin}: {checked:?}");
         }
-        let start = self.writer.len();
-        matching.encode_fields(&mut self.writer);
-        let middle = self.writer.len();
-        Instruction::encode_list(&instructions, &mut self.writer);
-        let end = self.writer.len();
-        let (number, matching, instructions) = (table.number, start..middle, middle..end);
-        self.drafts.push(Draft { table: number, priority, matching, instructions, origin });
+        self.drafts.push(draft);
+    }
+
+    fn position(&self) -> u32 {
+        u32::try_from(self.writer.len()).expect("an owner's flows take less than 4 GiB")
     }
 
     /// Writes one group whose buckets all get a copy.
-    pub fn group(&mut self, group: GroupUse, buckets: impl IntoIterator<Item = (u32, Vec<Action>)>) {
-        let encoded = buckets.into_iter().map(|(bucket, actions)| (bucket, encode_actions(actions)));
-        let (id, kind, buckets) = (group.id(), GroupKind::All, encoded.collect());
-        self.groups.insert(id, Group { id, kind, buckets });
+    pub fn group(&mut self, group: GroupUse, buckets: impl IntoIterator<Item = (u32, Then)>) {
+        let writer = &mut self.writer;
+        let encoded = buckets.into_iter().map(|(bucket, then)| {
+            let start = writer.len();
+            writer.bytes(then.actions.as_slice());
+            (bucket, start..writer.len())
+        });
+        self.groups.insert(group.id(), encoded.collect());
     }
 
     /// Everything written, in the order of its places.
-    pub fn finish(self) -> Compiled {
-        let bytes = self.writer.into_bytes();
-        let mut flows: Vec<Flow> =
-            self.drafts.iter().map(|draft| finished(self.owner, draft, &bytes)).collect();
-        flows.sort_by(|a, b| a.place().cmp(&b.place()));
-        let twice = flows.windows(2).find(|pair| pair[0].place() == pair[1].place());
-        debug_assert!(twice.is_none(), "two flows of {} in one place: {twice:?}", self.owner);
-        flows.dedup_by(|later, first| later.place() == first.place());
-        Compiled::new(flows, self.groups.into_values().collect())
+    pub fn finish(&mut self) -> Compiled {
+        let bytes = Bytes::copy_from_slice(self.writer.as_slice());
+        self.drafts.sort_by(|a, b| a.place(&bytes).cmp(&b.place(&bytes)));
+        let twice = self.drafts.windows(2).find(|pair| pair[0].place(&bytes) == pair[1].place(&bytes));
+        debug_assert!(twice.is_none(), "two flows of {} in one place", self.owner);
+        self.drafts.dedup_by(|later, first| later.place(&bytes) == first.place(&bytes));
+        let flows = self.drafts.iter().map(|draft| finished(self.owner, draft, &bytes)).collect();
+        let group = |(id, buckets): (&u32, &GroupDraft)| {
+            let buckets = buckets.iter().map(|(bucket, range)| (*bucket, bytes.slice(range.clone())));
+            Group { id: *id, kind: GroupKind::All, buckets: buckets.collect() }
+        };
+        Compiled::new(flows, self.groups.iter().map(group).collect())
+    }
+}
+
+impl Draft {
+    /// Its match and its instructions.
+    fn parts<'a>(&self, bytes: &'a [u8]) -> (&'a [u8], &'a [u8]) {
+        let (start, middle, end) = (self.start as usize, self.middle as usize, self.end as usize);
+        (&bytes[start..middle], &bytes[middle..end])
+    }
+
+    fn place<'a>(&self, bytes: &'a [u8]) -> (u8, u16, &'a [u8]) {
+        (self.table, self.priority, self.parts(bytes).0)
     }
 }
 
 fn finished(owner: Owner, draft: &Draft, bytes: &Bytes) -> Flow {
     let Draft { table, priority, origin, .. } = *draft;
-    let (match_bytes, instructions) =
-        (bytes.slice(draft.matching.clone()), bytes.slice(draft.instructions.clone()));
-    let content = FlowContent { table, priority, match_bytes: &match_bytes, instructions: &instructions };
+    let (matching, instructions) = draft.parts(bytes);
+    let content = FlowContent { table, priority, match_bytes: matching, instructions };
     let cookie = Cookie::of(owner, content.hash()).0;
+    let (match_bytes, instructions) = (bytes.slice_ref(matching), bytes.slice_ref(instructions));
     Flow { table, priority, cookie, match_bytes, instructions, origin }
-}
-
-/// Actions in the form in which a switch shows them.
-fn encode_actions(actions: Vec<Action>) -> Bytes {
-    let mut writer = Writer::new();
-    Action::encode_list(&canonical_actions(&actions), &mut writer);
-    writer.into_bytes()
 }
 
 /// What a flow does with its packets: actions, then perhaps on to another table. Nothing at all drops them.
 #[derive(Default)]
 pub(crate) struct Then {
-    actions: Vec<Action>,
-    next: Option<TableId>,
+    /// Encoded; what stands here must be canonical, as it is written.
+    actions: Writer,
+    next: Option<u8>,
 }
+
+/// Types and lengths of instructions (OpenFlow 1.5 section 7.2.5).
+const APPLY_ACTIONS: u16 = 4;
+const GOTO_TABLE: [u8; 4] = [0, 1, 0, 8];
 
 impl Then {
     pub fn new() -> Then {
@@ -128,21 +164,34 @@ impl Then {
     }
 
     pub fn resubmit(self, table: &'static Table) -> Then {
-        self.act(Action::resubmit_table(TableId(table.number)))
+        self.act(Action::resubmit_table(weft_openflow::TableId(table.number)))
     }
 
     pub fn act(mut self, action: Action) -> Then {
-        self.actions.push(action);
+        if self.actions.is_empty() {
+            self.actions = Writer::with_capacity(160);
+        }
+        action.encode(&mut self.actions);
         self
     }
 
     pub fn goto(mut self, table: &'static Table) -> Then {
-        self.next = Some(TableId(table.number));
+        self.next = Some(table.number);
         self
     }
 
-    fn instructions(self) -> Vec<Instruction> {
-        let apply = (!self.actions.is_empty()).then_some(Instruction::ApplyActions(self.actions));
-        apply.into_iter().chain(self.next.map(Instruction::GotoTable)).collect()
+    /// Writes the instructions in canonical order.
+    fn encode(&self, w: &mut Writer) {
+        if !self.actions.is_empty() {
+            let mark = w.len();
+            w.u16(APPLY_ACTIONS);
+            w.zeros(6);
+            w.bytes(self.actions.as_slice());
+            w.patch_len(mark + 2, mark);
+        }
+        if let Some(table) = self.next {
+            w.bytes(&GOTO_TABLE);
+            w.bytes(&[table, 0, 0, 0]);
+        }
     }
 }

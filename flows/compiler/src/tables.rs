@@ -12,7 +12,9 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use weft_model::{Network, OfPort, Port, PortSecurity};
-use weft_openflow::{Match, oxm};
+use weft_openflow::oxm;
+
+use crate::fields::Fields;
 
 /// A port on its own host, with its network.
 pub(crate) struct Local<'a> {
@@ -55,18 +57,18 @@ const SOLICITATION: u8 = 135;
 /// ICMPv6 type of a neighbour advertisement (RFC 4861 section 4.4).
 const ADVERTISEMENT: u8 = 136;
 
-fn ipv4() -> Match {
-    Match::new().with(oxm::eth_type(ETH_IPV4))
+fn ipv4() -> Fields {
+    Fields::new().with(oxm::eth_type(ETH_IPV4))
 }
 
-fn arp() -> Match {
-    Match::new().with(oxm::eth_type(ETH_ARP))
+fn arp() -> Fields {
+    Fields::new().with(oxm::eth_type(ETH_ARP))
 }
 
-fn ipv6() -> Match {
-    Match::new().with(oxm::eth_type(ETH_IPV6))
+fn ipv6() -> Fields {
+    Fields::new().with(oxm::eth_type(ETH_IPV6))
 }
 
-fn icmpv6(kind: u8) -> Match {
+fn icmpv6(kind: u8) -> Fields {
     ipv6().with(oxm::ip_proto(PROTO_ICMPV6)).with(oxm::icmpv6_type(kind))
 }

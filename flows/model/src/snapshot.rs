@@ -282,6 +282,14 @@ impl Snapshot {
             .filter_map(|(_, _, p)| self.ports.get(p))
     }
 
+    /// The ports of a network that are bound on a host that is known, with its index, host by host.
+    pub fn bound_ports(&self, network: NetworkId) -> impl Iterator<Item = (HostIndex, &Arc<Port>)> {
+        let first = (network, HostIndex::MIN, PortId(Uuid::nil()));
+        let keys = self.bound_by_network.starting_at(&first).map(|(key, ())| key);
+        keys.take_while(move |(n, _, _)| *n == network)
+            .filter_map(|(_, host, p)| Some((*host, self.ports.get(p)?)))
+    }
+
     /// The hosts on which at least one port of a network is bound, by index.
     pub fn member_hosts(&self, network: NetworkId) -> impl Iterator<Item = &Arc<Host>> {
         self.members(network).filter_map(|host| self.host_by_index(host))

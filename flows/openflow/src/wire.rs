@@ -238,6 +238,12 @@ impl Writer {
         self.oversize
     }
 
+    /// Empties the writer; its memory stays, for what is written next.
+    pub fn clear(&mut self) {
+        self.buf.clear();
+        self.oversize = false;
+    }
+
     /// What was written so far.
     pub fn as_slice(&self) -> &[u8] {
         &self.buf

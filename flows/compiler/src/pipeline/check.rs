@@ -1,6 +1,8 @@
 //! Does a flow keep to what its table declares?
 
-use weft_openflow::{Action, FieldId, Instruction, Match, PortNo, Reader, TableId};
+use weft_openflow::{
+    Action, FieldId, Instruction, Match, PortNo, Reader, TableId, Writer, canonical_instructions,
+};
 
 use super::{Holds, Table, Verb, table};
 use crate::flow::{Compiled, Flow};
@@ -54,6 +56,9 @@ pub enum Violation {
         /// What it is.
         what: String,
     },
+    /// The bytes are not in canonical form, so a switch would show them differently.
+    #[error("flow of table {0} is not canonical")]
+    Form(&'static str),
     /// The bytes are not what the codec would write.
     #[error("flow of table {0} does not decode")]
     Bytes(&'static str),
@@ -65,11 +70,25 @@ pub enum Violation {
 /// The first violation found.
 pub fn check(owner: Owner, flow: &Flow) -> Result<(), Violation> {
     let table = table(flow.table).ok_or(Violation::UnknownTable(flow.table))?;
+    check_bytes(owner, table, &flow.match_bytes, &flow.instructions)
+}
+
+/// Checks an encoded match and encoded instructions, which must be in canonical form.
+pub(crate) fn check_bytes(
+    owner: Owner,
+    table: &'static Table,
+    match_bytes: &[u8],
+    instruction_bytes: &[u8],
+) -> Result<(), Violation> {
     let bytes = |_| Violation::Bytes(table.name);
-    let matching = Match::decode_fields(&mut Reader::new(&flow.match_bytes)).map_err(bytes)?;
-    let mut reader = Reader::new(&flow.instructions);
-    let length = reader.remaining();
-    let instructions = Instruction::decode_list(&mut reader, length).map_err(bytes)?;
+    let matching = Match::decode_fields(&mut Reader::new(match_bytes)).map_err(bytes)?;
+    let mut reader = Reader::new(instruction_bytes);
+    let instructions = Instruction::decode_list(&mut reader, instruction_bytes.len()).map_err(bytes)?;
+    let mut canonical = Writer::new();
+    Instruction::encode_list(&canonical_instructions(&instructions), &mut canonical);
+    if matching.canonical_bytes() != match_bytes || canonical.as_slice() != instruction_bytes {
+        return Err(Violation::Form(table.name));
+    }
     check_parts(owner, table, &matching, &instructions)
 }
 
@@ -91,7 +110,7 @@ pub fn check_compiled(owner: Owner, compiled: &Compiled) -> Result<(), Violation
 }
 
 /// Checks a flow before it is encoded.
-pub(crate) fn check_parts(
+fn check_parts(
     owner: Owner,
     table: &'static Table,
     matching: &Match,

@@ -6,8 +6,9 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use weft_model::PortSecurity;
-use weft_openflow::{Match, oxm};
+use weft_openflow::oxm;
 
+use crate::fields::Fields;
 use crate::pipeline::{ADDRESS_SECURITY, ARP_ND};
 use crate::reasons::Reason;
 use crate::registers::SOURCE;
@@ -37,7 +38,7 @@ const LINK_MULTICAST: (Ipv6Addr, Ipv6Addr) =
 /// What holds for every port of the host.
 pub(crate) fn host(sheet: &mut Sheet) {
     forbidden(sheet);
-    let unspecified = |matching: Match| {
+    let unspecified = |matching: Fields| {
         let (group, mask) = LINK_MULTICAST;
         matching.with(oxm::ipv6_src(Ipv6Addr::UNSPECIFIED)).with(oxm::ipv6_dst_masked(group, mask))
     };
@@ -77,7 +78,7 @@ pub(crate) fn local_port(sheet: &mut Sheet, local: &Local<'_>) {
     if local.port.security == PortSecurity::Off {
         return;
     }
-    let own = |matching: Match| matching.with(SOURCE.is(local.port.key.get()));
+    let own = |matching: Fields| matching.with(SOURCE.is(local.port.key.get()));
     let addresses = ipv4_of(local.port);
     let mac = local.port.mac.0;
     let sender = |address| own(arp()).with(oxm::arp_sha(mac)).with(oxm::arp_spa(address));
@@ -111,6 +112,6 @@ fn neighbour_discovery(sheet: &mut Sheet, local: &Local<'_>, address: Ipv6Addr) 
 }
 
 #[track_caller]
-fn pass(sheet: &mut Sheet, priority: u16, matching: Match) {
+fn pass(sheet: &mut Sheet, priority: u16, matching: Fields) {
     sheet.flow(&ADDRESS_SECURITY, priority, matching, Then::new().goto(&ARP_ND));
 }

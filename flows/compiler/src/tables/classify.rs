@@ -1,8 +1,9 @@
 //! Table classify: which network and which port a packet comes from.
 
 use weft_model::Network;
-use weft_openflow::{Match, PortNo, oxm};
+use weft_openflow::{PortNo, oxm};
 
+use crate::fields::Fields;
 use crate::pipeline::{CLASSIFY, L2_LOCAL, PORT_SECURITY};
 use crate::reasons::Reason;
 use crate::registers::{FLAGS, FROM_TUNNEL, NETWORK, SOURCE};
@@ -12,7 +13,7 @@ use crate::tables::Local;
 /// What comes out of any tunnel carries nothing but the VNI. Local interfaces have no tunnel id and no network has
 /// VNI 0, so this is the same on every host, whichever tunnels it has.
 pub(crate) fn network(sheet: &mut Sheet, network: &Network) {
-    let from_tunnel = Match::new().with(oxm::tun_id(u64::from(network.vni.get())));
+    let from_tunnel = Fields::new().with(oxm::tun_id(u64::from(network.vni.get())));
     let then = if network.admin_up {
         Then::new().set(NETWORK.is(network.vni.get())).set(FLAGS.has(FROM_TUNNEL)).goto(&L2_LOCAL)
     } else {
@@ -23,7 +24,7 @@ pub(crate) fn network(sheet: &mut Sheet, network: &Network) {
 
 /// What comes in by the port's interface.
 pub(crate) fn local_port(sheet: &mut Sheet, local: &Local<'_>) {
-    let interface = Match::new().with(oxm::in_port(PortNo(u32::from(local.ofport.get()))));
+    let interface = Fields::new().with(oxm::in_port(PortNo(u32::from(local.ofport.get()))));
     if !local.is_up() {
         let reason = if local.network.admin_up { Reason::PortDown } else { Reason::NetworkDown };
         sheet.flow(&CLASSIFY, 200, interface, Then::drop(reason));
@@ -36,5 +37,5 @@ pub(crate) fn local_port(sheet: &mut Sheet, local: &Local<'_>) {
 
 /// Interfaces without a port; the table's miss is left for tunnels.
 pub(crate) fn host(sheet: &mut Sheet) {
-    sheet.flow(&CLASSIFY, 10, Match::new().with(oxm::tun_id(0)), Then::drop(Reason::UnknownPort));
+    sheet.flow(&CLASSIFY, 10, Fields::new().with(oxm::tun_id(0)), Then::drop(Reason::UnknownPort));
 }

@@ -1,7 +1,6 @@
 //! Table drop, and what every table does with packets that no flow matches.
 
-use weft_openflow::Match;
-
+use crate::fields::Fields;
 use crate::pipeline::{DROP, Miss, TABLES};
 use crate::reasons::Reason;
 use crate::registers::REASON;
@@ -10,7 +9,7 @@ use crate::sheet::{Sheet, Then};
 /// One flow per reason, whose counter counts it, and the miss of every table.
 pub(crate) fn host(sheet: &mut Sheet) {
     for reason in Reason::ALL {
-        sheet.flow(&DROP, 100, Match::new().with(REASON.is(reason.number())), Then::new());
+        sheet.flow(&DROP, 100, Fields::new().with(REASON.is(reason.number())), Then::new());
     }
     for table in TABLES {
         let then = match table.miss {
@@ -18,6 +17,6 @@ pub(crate) fn host(sheet: &mut Sheet) {
             Miss::Goto(next) => Then::new().goto(next),
             Miss::End => Then::new(),
         };
-        sheet.flow(table, 0, Match::new(), then);
+        sheet.flow(table, 0, Fields::new(), then);
     }
 }

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use weft_model::{HostIndex, Network, Port};
-use weft_openflow::{Action, Match, PortNo, oxm};
+use weft_openflow::{PortNo, oxm};
 
+use crate::fields::Fields;
 use crate::group_id::{GroupUse, LOCAL_SHARDS, PORTS_PER_GROUP};
 use crate::pipeline::{DELIVER, FLOOD, FLOOD_LOCAL};
 use crate::registers::{DESTINATION, NETWORK};
@@ -20,7 +21,7 @@ pub(crate) fn network(sheet: &mut Sheet, network: &Network, shards: impl Iterato
     for shard in shards {
         then = then.group(GroupUse::Flood { vni, shard });
     }
-    sheet.flow(&FLOOD, 100, Match::new().with(NETWORK.is(vni.get())), then.goto(&FLOOD_LOCAL));
+    sheet.flow(&FLOOD, 100, Fields::new().with(NETWORK.is(vni.get())), then.goto(&FLOOD_LOCAL));
 }
 
 /// The copies to the member hosts of one shard.
@@ -29,15 +30,14 @@ pub(crate) fn shard(sheet: &mut Sheet, network: &Network, shard: u8, hosts: impl
     sheet.group(group, hosts.filter_map(|host| Some((u32::from(host.get()), to_host(network, host)?))));
 }
 
-fn to_host(network: &Network, host: HostIndex) -> Option<Vec<Action>> {
+fn to_host(network: &Network, host: HostIndex) -> Option<Then> {
     let tunnel = tunnel_ofport(network.encap, host)?;
-    Some(vec![Action::output(PortNo(u32::from(tunnel)))])
+    Some(Then::new().output(PortNo(u32::from(tunnel))))
 }
 
 /// A copy to every port of the network on this host that is up. The sender is among them: Open vSwitch never outputs
 /// a packet to the port that it came in by.
-pub(crate) fn local<'a>(sheet: &mut Sheet, network: &Network, ports: impl Iterator<Item = &'a Port>) {
-    let ports: Vec<&Port> = ports.collect();
+pub(crate) fn local(sheet: &mut Sheet, network: &Network, ports: &[&Port]) {
     let spread = ports.len() > PORTS_PER_GROUP;
     let mut shards: BTreeMap<u8, Vec<&Port>> = BTreeMap::new();
     for port in ports {
@@ -50,10 +50,9 @@ pub(crate) fn local<'a>(sheet: &mut Sheet, network: &Network, ports: impl Iterat
         sheet.group(group, ports.into_iter().map(|port| (port.key.get(), to_port(port))));
         then = then.group(group);
     }
-    sheet.flow(&FLOOD_LOCAL, 100, Match::new().with(NETWORK.is(network.vni.get())), then);
+    sheet.flow(&FLOOD_LOCAL, 100, Fields::new().with(NETWORK.is(network.vni.get())), then);
 }
 
-fn to_port(port: &Port) -> Vec<Action> {
-    let deliver = weft_openflow::TableId(DELIVER.number);
-    vec![Action::SetField(DESTINATION.is(port.key.get())), Action::resubmit_table(deliver)]
+fn to_port(port: &Port) -> Then {
+    Then::new().set(DESTINATION.is(port.key.get())).resubmit(&DELIVER)
 }

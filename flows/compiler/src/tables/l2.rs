@@ -1,8 +1,9 @@
 //! Tables l2_local, l2_remote and deliver: from the destination address to an interface or a tunnel.
 
 use weft_model::{Network, Port};
-use weft_openflow::{Match, PortNo, oxm};
+use weft_openflow::{PortNo, oxm};
 
+use crate::fields::Fields;
 use crate::pipeline::{DELIVER, FLOOD, FLOOD_LOCAL, L2_LOCAL, L2_REMOTE};
 use crate::reasons::Reason;
 use crate::registers::{DESTINATION, FLAGS, FROM_TUNNEL, NETWORK};
@@ -16,7 +17,7 @@ const GROUP_BIT: [u8; 6] = [1, 0, 0, 0, 0, 0];
 /// on it and not taken for an unknown address.
 pub(crate) fn port(sheet: &mut Sheet, network: &Network, port: &Port, tunnel: PortNo) {
     let vni = network.vni.get();
-    let to_port = Match::new().with(NETWORK.is(vni)).with(oxm::eth_dst(port.mac.0));
+    let to_port = Fields::new().with(NETWORK.is(vni)).with(oxm::eth_dst(port.mac.0));
     let then = if port.admin_up {
         Then::new().set(oxm::tun_id(u64::from(vni))).output(tunnel)
     } else {
@@ -28,17 +29,18 @@ pub(crate) fn port(sheet: &mut Sheet, network: &Network, port: &Port, tunnel: Po
 /// The last steps on the port's own host.
 pub(crate) fn local_port(sheet: &mut Sheet, local: &Local<'_>) {
     let key = local.port.key.get();
-    let to_port = Match::new().with(NETWORK.is(local.network.vni.get())).with(oxm::eth_dst(local.port.mac.0));
+    let to_port =
+        Fields::new().with(NETWORK.is(local.network.vni.get())).with(oxm::eth_dst(local.port.mac.0));
     sheet.flow(&L2_LOCAL, 200, to_port, Then::new().set(DESTINATION.is(key)).goto(&DELIVER));
     let interface = PortNo(u32::from(local.ofport.get()));
-    sheet.flow(&DELIVER, 100, Match::new().with(DESTINATION.is(key)), Then::new().output(interface));
+    sheet.flow(&DELIVER, 100, Fields::new().with(DESTINATION.is(key)), Then::new().output(interface));
 }
 
 /// Where flooding branches off, and the rule that nothing goes from tunnel to tunnel.
 pub(crate) fn host(sheet: &mut Sheet) {
-    let from_tunnel = Match::new().with(FLAGS.has(FROM_TUNNEL));
-    let to_many = |matching: Match| matching.with(oxm::eth_dst_masked(GROUP_BIT, GROUP_BIT));
+    let from_tunnel = Fields::new().with(FLAGS.has(FROM_TUNNEL));
+    let to_many = |matching: Fields| matching.with(oxm::eth_dst_masked(GROUP_BIT, GROUP_BIT));
     sheet.flow(&L2_LOCAL, 110, to_many(from_tunnel.clone()), Then::new().goto(&FLOOD_LOCAL));
-    sheet.flow(&L2_LOCAL, 100, to_many(Match::new()), Then::new().goto(&FLOOD));
+    sheet.flow(&L2_LOCAL, 100, to_many(Fields::new()), Then::new().goto(&FLOOD));
     sheet.flow(&L2_LOCAL, 50, from_tunnel, Then::drop(Reason::NotHere));
 }

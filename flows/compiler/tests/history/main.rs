@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use weft_compiler::{
-    Compiled, Link, Owner, Scope, TunnelPort, TunnelSettings, compile, diff, impact, owners, pipeline,
-    subscriptions, tunnel, tunnel_ofport, tunnels, tunnels::tunnel_name,
+    Compiled, Link, Owner, Scope, TunnelPort, TunnelSettings, compile, compile_scope, diff, impact, owners,
+    pipeline, subscriptions, tunnel, tunnel_ofport, tunnels, tunnels::tunnel_name,
 };
 use weft_model::{HostIndex, Key, Revision, Snapshot};
 
@@ -95,6 +95,19 @@ impl Held {
     }
 }
 
+/// A walk over a scope gives what compiling its owners one by one gives.
+fn check_walks(held: &Held, snapshot: &Snapshot) {
+    let scopes: BTreeSet<Scope> = held.compiled.keys().map(|owner| owner.scope()).collect();
+    let mut walked = BTreeMap::new();
+    for scope in scopes {
+        compile_scope(scope, snapshot, |owner, compiled| {
+            assert!(walked.insert(owner, compiled).is_none(), "{owner} twice");
+        });
+    }
+    assert_eq!(walked.keys().collect::<Vec<_>>(), held.compiled.keys().collect::<Vec<_>>());
+    assert!(walked == held.compiled);
+}
+
 fn check_same(held: &Held, scratch: &Held) {
     let names = |held: &Held| held.compiled.keys().map(ToString::to_string).collect::<Vec<_>>();
     assert_eq!(names(held), names(scratch), "owners");
@@ -161,6 +174,7 @@ fn run(history: Vec<Vec<Op>>) {
         snapshot.apply(Revision(step as u64 + 1), &changes);
         held.follow(&before, &snapshot, &touched);
         check_same(&held, &Held::from_scratch(&snapshot));
+        check_walks(&held, &snapshot);
         check_hosts(&held);
         check_ways(&held, &snapshot);
         // A host that goes and comes back under another index is another switch to us.

@@ -186,6 +186,27 @@ impl OxmField {
         }
     }
 
+    /// Writes a field of up to 16 bytes into the front of `out` and returns how long it is, as [`OxmField::encode`] does
+    /// it but without a writer. `None`, with nothing of use written, when it is longer or `out` too short.
+    #[inline]
+    pub fn encode_to(&self, out: &mut [u8]) -> Option<usize> {
+        let Body::Number { width, value, mask } = &self.body else { return None };
+        let (width, header) = (usize::from(*width), self.id.header_len());
+        let payload = if mask.is_some() { 2 * width } else { width };
+        let out = out.get_mut(..header + payload)?;
+        let [high, low] = self.id.class.to_be_bytes();
+        let packed = self.id.number << 1 | u8::from(mask.is_some());
+        out[..4].copy_from_slice(&[high, low, packed, u8::try_from(payload + header - 4).ok()?]);
+        if header == 8 {
+            out[4..8].copy_from_slice(&self.id.experimenter.to_be_bytes());
+        }
+        out[header..header + width].copy_from_slice(&value.to_be_bytes()[16 - width..]);
+        if let Some(mask) = mask {
+            out[header + width..].copy_from_slice(&mask.to_be_bytes()[16 - width..]);
+        }
+        Some(header + payload)
+    }
+
     /// Bytes that [`OxmField::encode`] writes.
     pub fn encoded_len(&self) -> usize {
         self.id.header_len() + self.width() * if self.has_mask() { 2 } else { 1 }
@@ -217,6 +238,12 @@ mod tests {
         field.encode(&mut w);
         assert_eq!(w.as_slice(), bytes);
         assert_eq!(field.encoded_len(), bytes.len());
+        let mut small = [0; 64];
+        match field.encode_to(&mut small) {
+            Some(length) => assert_eq!(&small[..length], bytes),
+            None => assert!(field.width() > 16),
+        }
+        assert_eq!(field.encode_to(&mut small[..bytes.len().min(64) - 1]), None);
         field
     }
 

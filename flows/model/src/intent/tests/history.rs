@@ -135,6 +135,10 @@ fn check_lists(snapshot: &Snapshot) {
         let mut indexes: Vec<_> = hosts.map(|host| host.index).collect();
         indexes.sort();
         assert!(snapshot.members(id).eq(indexes.iter().copied()));
+        let on = |port: &Port| snapshot.bound_host(port.id).map(|host| (host.index, port.id));
+        let mut bound: Vec<_> = ports().filter_map(|port| on(port)).collect();
+        bound.sort();
+        assert!(snapshot.bound_ports(id).map(|(host, port)| (host, port.id)).eq(bound));
         for first in &indexes {
             assert!(snapshot.members_from(id, *first).eq(indexes.iter().copied().filter(|i| i >= first)));
             assert!(snapshot.is_member_at(id, *first));
