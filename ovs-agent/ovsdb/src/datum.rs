@@ -1,11 +1,10 @@
 //! The values of a database: atoms, and the sets and maps made of them, to and from their JSON notation.
 
-use std::fmt;
-
-use serde::de::{self, SeqAccess, Visitor};
 use serde::ser::SerializeTuple;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
+
+use crate::notation::{AtomRef, DatumRef};
 
 /// One indivisible value.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,6 +21,18 @@ pub enum Atom {
     Uuid(Uuid),
     /// A row that the same transaction inserts, by the name given there. Only ever sent, never received.
     Fresh(Box<str>),
+}
+
+impl Atom {
+    fn as_ref(&self) -> AtomRef<'_> {
+        match self {
+            Atom::Integer(value) => AtomRef::Integer(*value),
+            Atom::Real(value) => AtomRef::Real(*value),
+            Atom::Boolean(value) => AtomRef::Boolean(*value),
+            Atom::Text(value) | Atom::Fresh(value) => AtomRef::Text(value.as_ref().into()),
+            Atom::Uuid(value) => AtomRef::Uuid(*value),
+        }
+    }
 }
 
 /// A float with a total order, so that it can be kept in sorted sets.
@@ -84,6 +95,16 @@ impl Datum {
         match self {
             Datum::Set(atoms) if atoms.len() == 1 => atoms.first(),
             _ => None,
+        }
+    }
+
+    /// The same with borrowed texts, to be packed.
+    pub(crate) fn as_ref(&self) -> DatumRef<'_> {
+        match self {
+            Datum::Set(atoms) => DatumRef::Set(atoms.iter().map(Atom::as_ref).collect()),
+            Datum::Map(pairs) => {
+                DatumRef::Map(pairs.iter().map(|(key, value)| (key.as_ref(), value.as_ref())).collect())
+            }
         }
     }
 
@@ -167,118 +188,13 @@ fn tagged<S: Serializer>(serializer: S, tag: &str, content: impl Serialize) -> R
 
 impl<'de> Deserialize<'de> for Datum {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(DatumNotation)
+        DatumRef::deserialize(deserializer).map(DatumRef::into_owned)
     }
 }
 
 impl<'de> Deserialize<'de> for Atom {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(AtomNotation)
-    }
-}
-
-/// Reads any value; what its column allows is checked against the schema afterwards.
-struct DatumNotation;
-
-/// The first element of a JSON array that stands for a value.
-#[derive(Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum DatumTag {
-    Uuid,
-    Set,
-    Map,
-}
-
-impl<'de> Visitor<'de> for DatumNotation {
-    type Value = Datum;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an OVSDB value")
-    }
-
-    fn visit_bool<E: de::Error>(self, value: bool) -> Result<Datum, E> {
-        AtomNotation.visit_bool(value).map(Datum::scalar)
-    }
-
-    fn visit_i64<E: de::Error>(self, value: i64) -> Result<Datum, E> {
-        AtomNotation.visit_i64(value).map(Datum::scalar)
-    }
-
-    fn visit_u64<E: de::Error>(self, value: u64) -> Result<Datum, E> {
-        AtomNotation.visit_u64(value).map(Datum::scalar)
-    }
-
-    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Datum, E> {
-        AtomNotation.visit_f64(value).map(Datum::scalar)
-    }
-
-    fn visit_str<E: de::Error>(self, value: &str) -> Result<Datum, E> {
-        AtomNotation.visit_str(value).map(Datum::scalar)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Datum, A::Error> {
-        let datum = match element::<DatumTag, A>(&mut seq)? {
-            DatumTag::Uuid => Datum::scalar(Atom::Uuid(element(&mut seq)?)),
-            DatumTag::Set => Datum::set(element::<Vec<Atom>, A>(&mut seq)?),
-            DatumTag::Map => Datum::map(element::<Vec<(Atom, Atom)>, A>(&mut seq)?),
-        };
-        end(seq).map(|()| datum)
-    }
-}
-
-/// Reads one atom.
-struct AtomNotation;
-
-/// The only atom that is written as an array, among those that are received.
-#[derive(Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum AtomTag {
-    Uuid,
-}
-
-impl<'de> Visitor<'de> for AtomNotation {
-    type Value = Atom;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an OVSDB atom")
-    }
-
-    fn visit_bool<E: de::Error>(self, value: bool) -> Result<Atom, E> {
-        Ok(Atom::Boolean(value))
-    }
-
-    fn visit_i64<E: de::Error>(self, value: i64) -> Result<Atom, E> {
-        Ok(Atom::Integer(value))
-    }
-
-    fn visit_u64<E: de::Error>(self, value: u64) -> Result<Atom, E> {
-        i64::try_from(value).map(Atom::Integer).map_err(|_| E::custom("an integer is out of range"))
-    }
-
-    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Atom, E> {
-        Ok(Atom::Real(Real(value)))
-    }
-
-    fn visit_str<E: de::Error>(self, value: &str) -> Result<Atom, E> {
-        Ok(Atom::Text(value.into()))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Atom, A::Error> {
-        let AtomTag::Uuid = element(&mut seq)?;
-        let id = element(&mut seq)?;
-        end(seq).map(|()| Atom::Uuid(id))
-    }
-}
-
-fn element<'de, T: Deserialize<'de>, A: SeqAccess<'de>>(seq: &mut A) -> Result<T, A::Error> {
-    seq.next_element()?
-        .ok_or_else(|| de::Error::custom("an OVSDB value has two elements, this one has fewer"))
-}
-
-fn end<'de, A: SeqAccess<'de>>(mut seq: A) -> Result<(), A::Error> {
-    match seq.next_element::<de::IgnoredAny>()? {
-        None => Ok(()),
-        Some(_) => Err(de::Error::custom("an OVSDB value has two elements, this one has more")),
+        AtomRef::deserialize(deserializer).map(AtomRef::into_owned)
     }
 }
 

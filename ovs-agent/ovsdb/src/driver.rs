@@ -1,10 +1,14 @@
 //! The one loop that moves a session's bytes: reads, writes, probes and hands events on, each at its own pace.
 
+use std::future::poll_fn;
+use std::mem::MaybeUninit;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Poll, ready};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf, ReadHalf, WriteHalf};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::codec::Decoder;
@@ -17,9 +21,10 @@ use crate::session::{Options, Shared};
 /// Above this many bytes to be sent, nothing more is taken on until the peer has read some.
 const OUTBOX_HIGH: usize = 1 << 20;
 /// An empty buffer above this is given back: ten thousand quiet sessions must not each keep their largest message.
-const KEPT_CAPACITY: usize = 16 * 1024;
-/// Room asked for before a read, in bytes.
-const READ_ROOM: usize = 8 * 1024;
+const KEPT_CAPACITY: usize = 1024;
+/// How many bytes are read at once. They pass over the stack: ten thousand quiet sessions must not each keep a buffer for
+/// what may come.
+const READ_AT_ONCE: usize = 16 * 1024;
 
 /// Keeps a session going. Nothing happens until [`Driver::run`] is polled; it returns when the session is over.
 #[derive(Debug)]
@@ -27,8 +32,8 @@ pub struct Driver<S> {
     pub(crate) io: S,
     pub(crate) options: Options,
     pub(crate) shared: Arc<Shared>,
-    pub(crate) commands: mpsc::Receiver<Command>,
-    pub(crate) events: mpsc::Sender<Event>,
+    pub(crate) commands: mpsc::Receiver<Box<Command>>,
+    pub(crate) events: mpsc::Sender<Box<Event>>,
 }
 
 impl<S: AsyncRead + AsyncWrite> Driver<S> {
@@ -53,7 +58,7 @@ impl<S: AsyncRead + AsyncWrite> Driver<S> {
         self.shared.close();
         // Whoever still waits for an answer must hear of the end even if nobody takes events.
         drop(turns);
-        let _ = self.events.send(Event::Disconnected(reason)).await;
+        let _ = self.events.send(Box::new(Event::Disconnected(reason))).await;
     }
 }
 
@@ -64,13 +69,13 @@ struct Turns<S> {
     inbox: BytesMut,
     conversation: Conversation,
     /// Nothing once all clients are gone.
-    commands: Option<mpsc::Receiver<Command>>,
+    commands: Option<mpsc::Receiver<Box<Command>>>,
     pulse: Pulse,
     shared: Arc<Shared>,
 }
 
 impl<S: AsyncRead + AsyncWrite> Turns<S> {
-    async fn run(&mut self, events: &mpsc::Sender<Event>) -> Result<(), Error> {
+    async fn run(&mut self, events: &mpsc::Sender<Box<Event>>) -> Result<(), Error> {
         loop {
             let has_room = self.conversation.outbox.len() < OUTBOX_HIGH;
             let has_output = !self.conversation.outbox.is_empty();
@@ -78,9 +83,8 @@ impl<S: AsyncRead + AsyncWrite> Turns<S> {
             if self.commands.is_none() && events.is_closed() {
                 return self.finish().await;
             }
-            self.inbox.reserve(READ_ROOM);
             tokio::select! {
-                read = self.reader.read_buf(&mut self.inbox), if has_room => match read {
+                read = read_some(&mut self.reader, &mut self.inbox), if has_room => match read {
                     Ok(0) => return Err(self.end_of_stream()),
                     Ok(_) => self.handle_input()?,
                     Err(source) => return Err(Error::Receive(source.into())),
@@ -90,14 +94,14 @@ impl<S: AsyncRead + AsyncWrite> Turns<S> {
                     release(&mut self.conversation.outbox);
                 }
                 command = next_command(&mut self.commands), if has_room => match command {
-                    Some(command) => if !self.conversation.handle_command(command) {
+                    Some(command) => if !self.conversation.handle_command(*command) {
                         return self.finish().await;
                     },
                     None => self.commands = None,
                 },
                 Ok(permit) = events.reserve(), if has_event => {
                     if let Some(event) = self.conversation.poll_event() {
-                        permit.send(event);
+                        permit.send(Box::new(event));
                     }
                 }
                 () = events.closed(), if self.commands.is_none() => {}
@@ -145,11 +149,23 @@ impl<S: AsyncRead + AsyncWrite> Turns<S> {
     }
 }
 
-async fn next_command(commands: &mut Option<mpsc::Receiver<Command>>) -> Option<Command> {
+async fn next_command(commands: &mut Option<mpsc::Receiver<Box<Command>>>) -> Option<Box<Command>> {
     match commands {
         Some(commands) => commands.recv().await,
         None => std::future::pending().await,
     }
+}
+
+/// Reads what has come; 0 at the end of the stream. Dropping the wait loses nothing.
+async fn read_some<R: AsyncRead>(reader: &mut ReadHalf<R>, inbox: &mut BytesMut) -> std::io::Result<usize> {
+    poll_fn(|cx| {
+        let mut place = [MaybeUninit::uninit(); READ_AT_ONCE];
+        let mut buffer = ReadBuf::uninit(&mut place);
+        ready!(Pin::new(&mut *reader).poll_read(cx, &mut buffer))?;
+        inbox.extend_from_slice(buffer.filled());
+        Poll::Ready(Ok(buffer.filled().len()))
+    })
+    .await
 }
 
 fn release(buffer: &mut BytesMut) {

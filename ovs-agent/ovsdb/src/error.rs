@@ -51,6 +51,14 @@ pub enum Error {
         /// The row.
         id: uuid::Uuid,
     },
+    /// The peer changed a column to something that the column cannot hold.
+    #[error("an update changes row {id} of {table} to what its columns cannot hold")]
+    Misfit {
+        /// The table.
+        table: String,
+        /// The row.
+        id: uuid::Uuid,
+    },
     /// The server ended a monitor of ours by itself, as when the database is taken away.
     #[error("the server ended a monitor")]
     MonitorEnded,

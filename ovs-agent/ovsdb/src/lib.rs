@@ -36,6 +36,7 @@
 
 mod address;
 mod column;
+mod content;
 mod conversation;
 mod datum;
 mod driver;
@@ -45,6 +46,8 @@ mod framing;
 pub mod fuzz;
 mod jsonrpc;
 mod mirror;
+mod notation;
+mod packed;
 mod plan;
 mod replica;
 mod row;
@@ -65,7 +68,7 @@ pub use error::{Error, Place, Reason, Refusal, SchemaMismatch};
 pub use framing::{DEFAULT_MESSAGE_LIMIT, FrameError, Framing};
 pub use mirror::{Batch, Change, Mirror, MonitorId, TransactionId, TypedChange};
 pub use plan::{Plan, PlanBuilder, check_table};
-pub use row::{Layout, Row};
+pub use row::{Ids, Layout, Row, View};
 pub use schema::{AtomType, ColumnSchema, ColumnType, Schema, TableSchema};
 pub use session::{Client, Events, Lock, Options, Session, Submitted, Watch};
 pub use table::{ColumnSpec, Columns, Fresh, Id, Pointer, Record, Table, field};

@@ -1,30 +1,13 @@
 //! A copy of the monitored rows that outlives sessions, and the changes that lead from one state of it to the next.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use uuid::Uuid;
 
+use crate::content::{Content, Shelf};
 use crate::plan::Plan;
-use crate::row::Row;
+use crate::row::{Row, View};
 use crate::table::{Id, Table};
-
-/// The rows of each table of a plan, by the table's position in it.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Content(pub(crate) Vec<BTreeMap<Uuid, Arc<Row>>>);
-
-impl Content {
-    pub(crate) fn of(plan: &Plan) -> Self {
-        Content(vec![BTreeMap::new(); plan.layouts().len()])
-    }
-
-    pub(crate) fn put(&mut self, table: usize, id: Uuid, row: Option<Arc<Row>>) -> Option<Arc<Row>> {
-        match row {
-            Some(row) => self.0[table].insert(id, row),
-            None => self.0[table].remove(&id),
-        }
-    }
-}
 
 /// How far a server that remembers its transactions has shown them to us (ovsdb-server(7) section 4.1.15).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,9 +38,12 @@ impl Mirror {
         }
         let mut content = Content::of(&plan);
         for (position, layout) in plan.layouts().enumerate() {
-            if let Some(old) = self.plan.position(layout.table()) {
-                content.0[position] = std::mem::take(&mut self.content.0[old]);
-            }
+            let Some(at) = self.plan.position(layout.table()) else { continue };
+            let (old, rows) = (self.plan.layout(at), std::mem::take(&mut self.content.0[at]));
+            content.0[position] = match old == layout {
+                true => rows,
+                false => Shelf::of(rows.iter().map(|(id, row)| (*id, layout.adopt(old, row))).collect()),
+            };
         }
         Mirror { plan, content, last: None }
     }
@@ -67,31 +53,49 @@ impl Mirror {
         &self.plan
     }
 
-    /// Takes changes in. They must be those of the monitor that was started from this mirror, each batch once.
+    /// Takes changes in. They must be those of the monitor that was started from this mirror, each batch once. The rows
+    /// are shared with the session, not copied. The changes of a monitor with another plan are none of ours.
     pub fn apply(&mut self, batch: &Batch) {
-        for change in &batch.changes {
-            // By name: the changes of a monitor with another plan may not fit, but can do no harm.
-            if let Some(position) = self.plan.position(change.table()) {
-                self.content.put(position, change.id, change.after.clone());
-            }
+        if Arc::ptr_eq(&self.plan, &batch.plan) || self.plan == batch.plan {
+            self.content = batch.content.clone();
+            self.last = batch.last;
         }
-        self.last = batch.last;
     }
 
     /// All rows of a table in the order of their identities.
     pub fn rows<T: Table>(&self) -> impl Iterator<Item = (Id<T>, T)> {
-        let rows = self.plan.position(T::NAME).map(|position| &self.content.0[position]);
-        rows.into_iter().flatten().map(|(id, row)| (Id::new(*id), T::read(row.as_ref())))
+        self.shelf::<T>().into_iter().flat_map(|(layout, rows)| {
+            rows.iter().map(|(id, packed)| (Id::new(*id), T::read(&Row::new(layout, packed))))
+        })
     }
 
     /// One row, if it is there.
     pub fn get<T: Table>(&self, id: Id<T>) -> Option<T> {
-        self.raw(id).map(|row| T::read(row.as_ref()))
+        self.raw(id).map(|row| T::read(&row))
     }
 
     /// One row as it was received.
-    pub fn raw<T: Table>(&self, id: Id<T>) -> Option<&Arc<Row>> {
-        self.content.0[self.plan.position(T::NAME)?].get(&id.uuid())
+    pub fn raw<T: Table>(&self, id: Id<T>) -> Option<Row> {
+        let (layout, rows) = self.shelf::<T>()?;
+        rows.get(&id.uuid()).map(|packed| Row::new(layout, packed))
+    }
+
+    /// One row where it lies, if it is there.
+    pub fn view<T: Table>(&self, id: Id<T>) -> Option<View<'_, T>> {
+        let (layout, rows) = self.shelf::<T>()?;
+        rows.get(&id.uuid()).map(|packed| View::new(layout, packed))
+    }
+
+    /// All rows of a table where they lie, in the order of their identities.
+    pub fn views<T: Table>(&self) -> impl Iterator<Item = (Id<T>, View<'_, T>)> {
+        self.shelf::<T>().into_iter().flat_map(|(layout, rows)| {
+            rows.iter().map(|(id, packed)| (Id::new(*id), View::new(layout, packed)))
+        })
+    }
+
+    fn shelf<T: Table>(&self) -> Option<(&Arc<crate::row::Layout>, &Shelf)> {
+        let position = self.plan.position(T::NAME)?;
+        Some((self.plan.layout(position), &self.content.0[position]))
     }
 
     /// The first row that this is true of, such as the one of a root table or the one with a name.
@@ -101,7 +105,7 @@ impl Mirror {
 
     /// How many rows there are in all tables.
     pub fn len(&self) -> usize {
-        self.content.0.iter().map(BTreeMap::len).sum()
+        self.content.len()
     }
 
     /// Whether there is no row.
@@ -122,6 +126,9 @@ pub struct Batch {
     /// The changes, by table and row.
     pub changes: Vec<Change>,
     pub(crate) last: Option<TransactionId>,
+    pub(crate) plan: Arc<Plan>,
+    /// All rows after the changes.
+    pub(crate) content: Content,
 }
 
 impl Batch {
@@ -142,9 +149,9 @@ pub struct Change {
     /// The row.
     pub id: Uuid,
     /// What it was; nothing if it is new.
-    pub before: Option<Arc<Row>>,
+    pub before: Option<Row>,
     /// What it is now; nothing if it is gone.
-    pub after: Option<Arc<Row>>,
+    pub after: Option<Row>,
 }
 
 impl Change {
@@ -153,9 +160,14 @@ impl Change {
         self.after.as_ref().or(self.before.as_ref()).map_or("", |row| row.table())
     }
 
+    /// The row's identity, if it is one of table `T`.
+    pub fn id_in<T: Table>(&self) -> Option<Id<T>> {
+        (self.table() == T::NAME).then(|| Id::new(self.id))
+    }
+
     /// The change as one of a `T`, if it is one.
     pub fn typed<T: Table>(&self) -> Option<TypedChange<T>> {
-        let read = |row: &Option<Arc<Row>>| row.as_ref().map(|row| T::read(row.as_ref()));
+        let read = |row: &Option<Row>| row.as_ref().map(T::read);
         (self.table() == T::NAME).then(|| TypedChange {
             id: Id::new(self.id),
             before: read(&self.before),

@@ -7,8 +7,9 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::column::{Clause, Condition};
 use crate::error::SchemaMismatch;
+use crate::packed::Words;
 use crate::row::Layout;
-use crate::schema::{Schema, TableSchema};
+use crate::schema::{ColumnType, Schema, TableSchema};
 use crate::table::{ColumnSpec, Table};
 
 /// A checked wish: one plan may serve the sessions of all hosts whose schema is the same.
@@ -27,7 +28,7 @@ struct TablePlan {
 impl Plan {
     /// Starts a plan for the database with this schema.
     pub fn of(schema: &Schema) -> PlanBuilder<'_> {
-        PlanBuilder { schema, tables: BTreeMap::new() }
+        PlanBuilder { schema, tables: BTreeMap::new(), words: Vec::new() }
     }
 
     /// The database.
@@ -63,7 +64,14 @@ impl Plan {
 #[derive(Debug)]
 pub struct PlanBuilder<'a> {
     schema: &'a Schema,
-    tables: BTreeMap<&'static str, TablePlan>,
+    tables: BTreeMap<&'static str, Wish>,
+    words: Vec<&'static str>,
+}
+
+#[derive(Debug)]
+struct Wish {
+    columns: Vec<(String, ColumnType)>,
+    conditions: Option<Vec<Condition>>,
 }
 
 impl PlanBuilder<'_> {
@@ -94,9 +102,23 @@ impl PlanBuilder<'_> {
         Ok(self)
     }
 
+    /// Names texts that are frequent in the rows, such as keys that every row of ours has. A row then holds a number for
+    /// each of them.
+    #[must_use]
+    pub fn words(mut self, words: &[&'static str]) -> Self {
+        self.words.extend(words);
+        self
+    }
+
     /// The finished plan.
     pub fn build(self) -> Arc<Plan> {
-        Arc::new(Plan { database: self.schema.name.clone(), tables: self.tables.into_values().collect() })
+        let words = Arc::new(Words::new(self.words));
+        let table = |(name, wish): (&str, Wish)| TablePlan {
+            layout: Arc::new(Layout::new(name.to_owned(), wish.columns, Arc::clone(&words))),
+            conditions: wish.conditions,
+        };
+        let tables = self.tables.into_iter().map(table).collect();
+        Arc::new(Plan { database: self.schema.name.clone(), tables })
     }
 
     fn add<T: Table>(
@@ -110,8 +132,7 @@ impl PlanBuilder<'_> {
                 live.columns.get(spec.name).map(|column| (spec.name.into(), column.kind.clone()))
             })
             .collect();
-        let layout = Arc::new(Layout::new(T::NAME.into(), columns));
-        self.tables.insert(T::NAME, TablePlan { layout, conditions: None });
+        self.tables.insert(T::NAME, Wish { columns, conditions: None });
         Ok(self)
     }
 }

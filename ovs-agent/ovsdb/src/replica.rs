@@ -8,10 +8,12 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use crate::content::{Content, Shelf};
 use crate::error::Error;
-use crate::mirror::{Batch, Change, Content, Mirror, MonitorId, TransactionId};
+use crate::mirror::{Batch, Change, Mirror, MonitorId, TransactionId};
+use crate::packed::Packed;
 use crate::plan::Plan;
-use crate::row::Row;
+use crate::row::{Packer, Row};
 use crate::updates::{RowUpdate, Update, read_updates};
 
 /// Whether the server went on from where the mirror stood, or showed everything anew.
@@ -27,10 +29,9 @@ pub(crate) struct Replica {
     content: Content,
     last: Option<TransactionId>,
     /// What the rows changed since the last batch were before.
-    unshown: BTreeMap<(usize, Uuid), Option<Arc<Row>>>,
+    unshown: BTreeMap<(usize, Uuid), Option<Packed>>,
     /// The first batch is due even if it is empty: it says that the mirror is complete.
     is_due: bool,
-    rows: usize,
     row_limit: usize,
 }
 
@@ -43,7 +44,6 @@ impl Replica {
             last: mirror.last,
             unshown: BTreeMap::new(),
             is_due: true,
-            rows: mirror.len(),
             row_limit,
         }
     }
@@ -84,48 +84,71 @@ impl Replica {
     /// What changed since the last batch.
     pub(crate) fn take_batch(&mut self, monitor: MonitorId) -> Batch {
         self.is_due = false;
-        let content = &self.content;
         let changes = std::mem::take(&mut self.unshown)
             .into_iter()
-            .map(|((position, id), before)| {
-                let after = content.0[position].get(&id).cloned();
-                Change { id, before, after }
+            .filter_map(|((position, id), before)| {
+                let after = self.content.0[position].get(&id);
+                let row = |packed: &Packed| Row::new(self.plan.layout(position), packed);
+                (before.as_ref() != after).then(|| Change {
+                    id,
+                    before: before.as_ref().map(row),
+                    after: after.map(row),
+                })
             })
-            .filter(|change| change.before != change.after)
             .collect();
-        Batch { monitor, changes, last: self.last }
+        let (plan, content) = (Arc::clone(&self.plan), self.content.clone());
+        Batch { monitor, changes, last: self.last, plan, content }
     }
 
-    fn read(&self, updates: &RawValue) -> Result<Vec<Update>, Error> {
+    fn read<'a>(&self, updates: &'a RawValue) -> Result<Vec<Update<'a>>, Error> {
         read_updates(&self.plan, updates).map_err(|source| Error::Decode { what: "an update", source })
     }
 
-    fn apply(&mut self, updates: Vec<Update>) -> Result<(), Error> {
+    fn apply(&mut self, updates: Vec<Update<'_>>) -> Result<(), Error> {
+        let all_new = updates.iter().all(|(_, _, update)| matches!(update, RowUpdate::Put(_)));
+        if self.content.len() == 0 && all_new && updates.len() <= self.row_limit {
+            self.fill(updates);
+            return Ok(());
+        }
+        let mut packer = Packer::default();
         for (table, id, update) in updates {
             let row = match update {
-                RowUpdate::Put(row) => Some(Arc::new(row)),
+                RowUpdate::Put(row) => Some(row),
                 RowUpdate::Delete => None,
                 RowUpdate::Modify(patch) => {
-                    let old = self.content.0[table].get(&id).ok_or_else(|| Error::Desynchronised {
-                        table: self.plan.layout(table).table().to_owned(),
-                        id,
-                    })?;
-                    Some(Arc::new(old.modified(patch)))
+                    let layout = self.plan.layout(table);
+                    let old = self.content.0[table].get(&id);
+                    let old =
+                        old.ok_or_else(|| Error::Desynchronised { table: layout.table().to_owned(), id })?;
+                    let new = packer.modify(layout, old, patch);
+                    Some(new.ok_or_else(|| Error::Misfit { table: layout.table().to_owned(), id })?)
                 }
             };
             self.put(table, id, row);
             // Checked row by row: one message may bring any number of them.
-            if self.rows > self.row_limit {
+            if self.content.len() > self.row_limit {
                 return Err(Error::TooManyRows { limit: self.row_limit });
             }
         }
         Ok(())
     }
 
-    fn forget_all_but(&mut self, updates: &[Update]) {
+    /// Takes in the first rows: all at once, because a table is sorted faster than it is grown.
+    fn fill(&mut self, updates: Vec<Update<'_>>) {
+        let mut tables: Vec<Vec<(Uuid, Packed)>> = vec![Vec::new(); self.content.0.len()];
+        for (table, id, update) in updates {
+            if let RowUpdate::Put(row) = update {
+                self.unshown.entry((table, id)).or_insert(None);
+                tables[table].push((id, row));
+            }
+        }
+        self.content = Content(tables.into_iter().map(Shelf::of).collect());
+    }
+
+    fn forget_all_but(&mut self, updates: &[Update<'_>]) {
         let shown: BTreeSet<(usize, Uuid)> = updates.iter().map(|(table, id, _)| (*table, *id)).collect();
         let gone: Vec<(usize, Uuid)> = (self.content.0.iter().enumerate())
-            .flat_map(|(table, rows)| rows.keys().map(move |id| (table, *id)))
+            .flat_map(|(table, rows)| rows.iter().map(move |(id, _)| (table, *id)))
             .filter(|key| !shown.contains(key))
             .collect();
         for (table, id) in gone {
@@ -133,10 +156,8 @@ impl Replica {
         }
     }
 
-    fn put(&mut self, table: usize, id: Uuid, row: Option<Arc<Row>>) {
-        let comes = usize::from(row.is_some());
-        let before = self.content.put(table, id, row);
-        self.rows = self.rows + comes - usize::from(before.is_some());
+    fn put(&mut self, table: usize, id: Uuid, row: Option<Packed>) {
+        let before = self.content.0[table].put(id, row);
         if let Entry::Vacant(entry) = self.unshown.entry((table, id)) {
             entry.insert(before);
         }

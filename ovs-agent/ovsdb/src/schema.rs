@@ -95,20 +95,6 @@ impl ColumnType {
             (Some(value), _) => Datum::map([(self.key.default_atom(), value.default_atom())]),
         }
     }
-
-    /// The datum as this column holds it, or nothing if its kind of content does not belong here. Counts are the
-    /// server's business: a difference may well have more elements than the column.
-    pub(crate) fn admit(&self, datum: Datum) -> Option<Datum> {
-        match (datum, &self.value) {
-            (Datum::Set(atoms), None) => self.key.admit_all(atoms).map(Datum::Set),
-            (Datum::Map(pairs), Some(value)) => {
-                let (keys, values): (Vec<Atom>, Vec<Atom>) = pairs.into_iter().unzip();
-                let (keys, values) = (self.key.admit_all(keys)?, value.admit_all(values)?);
-                Some(Datum::Map(keys.into_iter().zip(values).collect()))
-            }
-            _ => None,
-        }
-    }
 }
 
 impl AtomType {
@@ -120,29 +106,6 @@ impl AtomType {
             AtomType::String => Atom::Text("".into()),
             AtomType::Uuid => Atom::Uuid(Uuid::nil()),
         }
-    }
-
-    fn admit_all(self, atoms: Vec<Atom>) -> Option<Vec<Atom>> {
-        if self == AtomType::Real {
-            return atoms.into_iter().map(whole_numbers_are_real).collect();
-        }
-        let fits = |atom: &Atom| match self {
-            AtomType::Integer => matches!(atom, Atom::Integer(_)),
-            AtomType::Real => matches!(atom, Atom::Real(_)),
-            AtomType::Boolean => matches!(atom, Atom::Boolean(_)),
-            AtomType::String => matches!(atom, Atom::Text(_)),
-            AtomType::Uuid => matches!(atom, Atom::Uuid(_)),
-        };
-        atoms.iter().all(fits).then_some(atoms)
-    }
-}
-
-/// A real that happens to be whole is written without a point.
-fn whole_numbers_are_real(atom: Atom) -> Option<Atom> {
-    match atom {
-        Atom::Integer(value) => Some(Atom::Real(Real(value as f64))),
-        Atom::Real(_) => Some(atom),
-        _ => None,
     }
 }
 
@@ -207,15 +170,6 @@ mod tests {
             (AtomType::Integer, Some(AtomType::Uuid), 0, u32::MAX)
         );
         assert!(serde_json::from_str::<ColumnType>(r#"{"key":"string","max":"many"}"#).is_err());
-    }
-
-    #[test]
-    fn only_what_belongs_is_admitted() {
-        let real = ColumnType::scalar(AtomType::Real);
-        assert_eq!(real.admit(Datum::scalar(Atom::Integer(2))), Some(Datum::scalar(Atom::Real(Real(2.0)))));
-        assert_eq!(real.admit(Datum::scalar(Atom::Boolean(true))), None);
-        assert_eq!(real.admit(Datum::Map(Vec::new())), None);
-        assert_eq!(kind(r#"{"key":"string","value":"string","min":0}"#).admit(Datum::Set(Vec::new())), None);
     }
 
     #[test]

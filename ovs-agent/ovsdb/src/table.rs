@@ -1,5 +1,6 @@
 //! Typed rows: what a table is, how its rows are named, and the macro that declares one.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -43,25 +44,25 @@ pub struct ColumnSpec {
 /// Content by column, wherever it comes from.
 pub trait Columns {
     /// The content of a column, if it is there.
-    fn datum(&self, column: &str) -> Option<&Datum>;
+    fn datum(&self, column: &str) -> Option<Cow<'_, Datum>>;
 }
 
 impl Columns for Row {
-    fn datum(&self, column: &str) -> Option<&Datum> {
-        self.get(column)
+    fn datum(&self, column: &str) -> Option<Cow<'_, Datum>> {
+        self.get(column).map(Cow::Owned)
     }
 }
 
 impl Columns for BTreeMap<String, Datum> {
-    fn datum(&self, column: &str) -> Option<&Datum> {
-        self.get(column)
+    fn datum(&self, column: &str) -> Option<Cow<'_, Datum>> {
+        self.get(column).map(Cow::Borrowed)
     }
 }
 
 /// Reads one field. Content of another kind can't come in: the schema was checked when the plan was made, and every
 /// update is checked against the schema.
 pub fn field<V: Value>(columns: &impl Columns, name: &str) -> V {
-    columns.datum(name).and_then(V::read).unwrap_or_else(V::absent)
+    columns.datum(name).and_then(|datum| V::read(&datum)).unwrap_or_else(V::absent)
 }
 
 /// Content for some columns of a `T`.

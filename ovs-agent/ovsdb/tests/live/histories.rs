@@ -139,9 +139,7 @@ type Rows = Vec<(Uuid, Vec<(String, Datum)>)>;
 fn content<T: Table>(mirror: &Mirror) -> Rows {
     let ids: Vec<Id<T>> = mirror.rows::<T>().map(|(id, _)| id).collect();
     let row = |id: Id<T>| {
-        mirror
-            .raw(id)
-            .map(|row| row.columns().map(|(name, datum)| (name.to_owned(), datum.clone())).collect())
+        mirror.raw(id).map(|row| row.columns().map(|(name, datum)| (name.to_owned(), datum)).collect())
     };
     ids.into_iter().map(|id| (id.uuid(), row(id).unwrap_or_default())).collect()
 }
