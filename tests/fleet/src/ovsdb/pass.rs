@@ -166,14 +166,17 @@ impl<'d, 'a, 'c> Pass<'d, 'a, 'c> {
         }
     }
 
-    /// Gives numbers to interfaces that have none, first to those that ask for one.
+    /// Gives numbers to interfaces that have none: first to the bridge's own, then to those that ask for one.
     fn attach(&mut self, plugged: &[Plugged], is_new: bool) {
         let is_waiting = |plugged: &&Plugged| is_new || plugged.ofport.is_none_or(|number| number <= 0);
         let mut waiting: Vec<Plugged> = plugged.iter().filter(is_waiting).copied().collect();
         if waiting.is_empty() {
             return;
         }
-        waiting.sort_by_key(|plugged| plugged.request.is_none());
+        waiting.sort_by_cached_key(|plugged| {
+            let name = text_of(self.draft, (Table::Interface, plugged.row), NAME);
+            (name != *self.bridge.name, plugged.request.is_none())
+        });
         let attached = plugged.iter().filter(|plugged| !is_waiting(plugged));
         // Only looked at when a tunnel is among those that wait.
         let mut tunnels: Option<BTreeSet<String>> = None;

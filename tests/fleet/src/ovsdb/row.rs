@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::schema::{Base, Column, Table, UUID, VERSION_COLUMN};
-use super::value::{Atom, Datum};
+use super::value::{Atom, Datum, separate, write_text};
 use super::words;
 
 /// How the ids of a host's rows follow from its number and theirs.
@@ -104,6 +104,61 @@ pub(super) fn cell(table: Table, bytes: &[u8], column: u8, ids: Ids) -> Option<D
     Cells { table, bytes, ids }
         .take_while(|(number, _)| *number <= column)
         .find_map(|(number, datum)| (number == column).then_some(datum))
+}
+
+/// Appends `column: value, ...` of a packed row as JSON, without spreading it out: what is shown to every monitor that
+/// starts, row by row.
+pub(super) fn write_cells(
+    table: Table,
+    mut bytes: &[u8],
+    ids: Ids,
+    is_seen: impl Fn(u8) -> bool,
+    out: &mut Vec<u8>,
+) {
+    let mut count = 0;
+    while let Some((number, rest)) = bytes.split_first() {
+        bytes = rest;
+        let column = table.column(*number);
+        let start = out.len();
+        separate(out, count);
+        write_text(out, column.name);
+        out.push(b':');
+        write_packed(column, &mut bytes, ids, out);
+        if is_seen(*number) {
+            count += 1;
+        } else {
+            out.truncate(start);
+        }
+    }
+}
+
+fn write_packed(column: &Column, bytes: &mut &[u8], ids: Ids, out: &mut Vec<u8>) {
+    let count = if is_uncounted(column) { 1 } else { unpack_number(bytes) };
+    if count == 1 && column.value.is_none() {
+        return write_packed_atom(column.key, bytes, ids, out);
+    }
+    out.extend_from_slice(if column.value.is_none() { b"[\"set\",[" } else { b"[\"map\",[" });
+    for at in 0..count {
+        separate(out, usize::from(at > 0));
+        match column.value {
+            None => write_packed_atom(column.key, bytes, ids, out),
+            Some(value) => {
+                out.push(b'[');
+                write_packed_atom(column.key, bytes, ids, out);
+                out.push(b',');
+                write_packed_atom(value, bytes, ids, out);
+                out.push(b']');
+            }
+        }
+    }
+    out.extend_from_slice(b"]]");
+}
+
+fn write_packed_atom(base: Base, bytes: &mut &[u8], ids: Ids, out: &mut Vec<u8>) {
+    match base {
+        Base::Text | Base::Words(_) => words::write(bytes, out),
+        _ => unpack_atom(base, bytes, ids).write(out),
+    }
 }
 
 /// The columns of a packed row, in order.
@@ -257,6 +312,17 @@ mod tests {
         assert!(bytes.len() < 60, "{} bytes", bytes.len());
 
         let mut bridge = Row::new();
+        for (table, row) in [(Table::Interface, &row), (Table::Bridge, &bridge)] {
+            let (mut direct, mut spread) = (Vec::new(), Vec::new());
+            write_cells(table, &row.pack(table, ids), ids, |_| true, &mut direct);
+            for (at, (column, datum)) in row.cells().enumerate() {
+                separate(&mut spread, at);
+                write_text(&mut spread, table.column(column).name);
+                spread.push(b':');
+                datum.write(&mut spread);
+            }
+            assert_eq!(String::from_utf8(direct), String::from_utf8(spread));
+        }
         let ports = Datum::set_of((0..500).map(|row| Atom::Uuid(ids.id(row))).collect());
         bridge.set(Table::Bridge, column(Table::Bridge, "ports"), ports);
         let bytes = bridge.pack(Table::Bridge, ids);

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use hashbrown::HashMap;
 
 use super::row::{pack_number, take, unpack_number};
-use super::value::{id_text, read_id};
+use super::value::{id_text, push_id, read_id, write_text};
 
 /// Words that many rows hold; a word's position is its code.
 const WORDS: &[&str] = &[
@@ -132,6 +132,25 @@ pub(super) fn unpack(bytes: &mut &[u8]) -> Box<str> {
             WORDS.get(usize::from(code)).copied().unwrap_or_default().into()
         }
         short => String::from_utf8_lossy(take(bytes, usize::from(short - SHORT))).into(),
+    }
+}
+
+/// Reads what [`pack`] wrote and appends it as JSON.
+pub(super) fn write(bytes: &mut &[u8], out: &mut Vec<u8>) {
+    let code = bytes.first().copied().unwrap_or(0);
+    if code == ID {
+        take(bytes, 1);
+        out.push(b'"');
+        push_id(out, take(bytes, 16).iter().fold(0, |id, byte| id << 8 | u128::from(*byte)));
+        out.push(b'"');
+    } else if usize::from(code) < WORDS_END {
+        take(bytes, 1);
+        write_text(out, WORDS.get(usize::from(code)).copied().unwrap_or_default());
+    } else if (SHORT..LONG).contains(&code) {
+        take(bytes, 1);
+        write_text(out, &String::from_utf8_lossy(take(bytes, usize::from(code - SHORT))));
+    } else {
+        write_text(out, &unpack(bytes));
     }
 }
 

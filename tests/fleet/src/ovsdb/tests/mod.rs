@@ -1,5 +1,8 @@
 //! The database as the controller's own OVSDB client sees it, and its limits: bytes per host, any input at all.
 
+mod faults;
+mod limits;
+
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
