@@ -81,7 +81,8 @@ fn part_of(part: &MultipartReply) -> Vec<String> {
             .collect(),
         // A bridge's own port is up on a dummy datapath and down on a real one until somebody sets it up.
         Reply::PortDesc(ports) => {
-            let state = |port: &PortDesc| if port.port == PortNo::LOCAL { PortState::LIVE } else { port.state };
+            let state =
+                |port: &PortDesc| if port.port == PortNo::LOCAL { PortState::LIVE } else { port.state };
             ports.iter().map(|port| format!("{:?} {} {:?}", port.port, port.name, state(port))).collect()
         }
         Reply::PortStats(ports) => ports.iter().map(|port| format!("{:?}", port.port)).collect(),

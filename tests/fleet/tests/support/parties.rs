@@ -52,7 +52,7 @@ impl Real {
         wait_for("the database", || listens(&real.dir.path().join("db.sock")));
         real.vsctl(&["--no-wait", "init"]);
         let dummy = ["--enable-dummy=override", "--disable-system", "--disable-system-route"];
-        real.spawn("ovs-vswitchd", &[&[&*db, "--unixctl", &ctl, "-vconsole:off"], &dummy[..]].concat());
+        real.spawn("ovs-vswitchd", &[&[&*db, "--unixctl", &ctl, "-vconsole:err"], &dummy[..]].concat());
         real.vsctl(&["add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=dummy"]);
         real.vsctl(&[
             "set",
@@ -108,6 +108,13 @@ impl Real {
 
 impl Drop for Real {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            for name in ["ovs-vswitchd.log", "ovs-vswitchd.err"] {
+                let text = std::fs::read_to_string(self.dir.path().join(name)).unwrap_or_default();
+                let end: Vec<&str> = text.lines().rev().take(30).collect();
+                eprintln!("{name}, the last first:\n{}", end.join("\n"));
+            }
+        }
         for daemon in self.daemons.iter_mut().rev() {
             let _ = daemon.kill();
             let _ = daemon.wait();
