@@ -1,4 +1,4 @@
-//! How long compiling, encoding and reading back take per flow: `speed [PORTS]`, in a release build.
+//! How long compiling, encoding and reading back take per flow: `speed [PORTS] [ROUNDS]`, in a release build.
 //!
 //! Times are CPU times of the one thread that works, so that a busy machine does not count.
 //!
@@ -36,8 +36,11 @@ fn main() {
     );
     let networks: Vec<Scope> = snapshot.networks().map(|network| Scope::Network(network.vni)).collect();
     let hosts: Vec<Scope> = snapshot.hosts().map(|host| Scope::Host(host.index)).collect();
-    for (name, scopes) in [("network-wide", &networks), ("host-local", &hosts)] {
-        measure(name, scopes, &snapshot);
+    let rounds = std::env::args().nth(2).and_then(|word| word.parse().ok()).unwrap_or(1);
+    for _ in 0..rounds {
+        for (name, scopes) in [("network-wide", &networks), ("host-local", &hosts)] {
+            measure(name, scopes, &snapshot);
+        }
     }
     changes(&snapshot);
 }

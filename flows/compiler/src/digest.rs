@@ -9,6 +9,8 @@ use std::fmt;
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Sub, SubAssign};
 
+use weft_openflow::message::multipart::FlowEntry;
+use weft_openflow::received;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::flow::{Flow, Group};
@@ -42,13 +44,34 @@ pub struct FlowContent<'a> {
 impl FlowContent<'_> {
     /// 128 bits that depend on every part.
     pub fn hash(&self) -> u128 {
-        let length = u16::try_from(self.match_bytes.len()).expect("a match fits into a message");
-        let [p0, p1] = self.priority.to_be_bytes();
-        let [l0, l1] = length.to_be_bytes();
-        // The length keeps a match's last bytes from being taken for the first instruction's.
-        let head = [self.table, p0, p1, l0, l1, 0, 0, 0];
+        let head = head(self.table, self.priority, self.match_bytes.len());
         hash(&[&head, self.match_bytes, self.instructions])
     }
+
+    /// The hash of a flow as a switch shows it, if it can be told without decoding anything.
+    pub(crate) fn hash_of_entry(entry: &FlowEntry<'_>) -> Option<u128> {
+        if !received::are_canonical_instructions(entry.instructions) {
+            return None;
+        }
+        let mut buffer = [0; SMALL];
+        let length = received::canonical_fields(entry.match_fields, &mut buffer[HEAD..])?;
+        buffer[..HEAD].copy_from_slice(&head(entry.table.0, entry.priority, length));
+        let end = HEAD + length + entry.instructions.len();
+        buffer.get_mut(HEAD + length..end)?.copy_from_slice(entry.instructions);
+        Some(xxh3_128(&buffer[..end]))
+    }
+}
+
+/// Bytes in front of what is hashed of a flow.
+const HEAD: usize = 8;
+/// Flows that take no more than this are put together on the stack.
+const SMALL: usize = 512;
+
+fn head(table: u8, priority: u16, match_length: usize) -> [u8; HEAD] {
+    let length = u16::try_from(match_length).expect("a match fits into a message");
+    let ([p0, p1], [l0, l1]) = (priority.to_be_bytes(), length.to_be_bytes());
+    // The length keeps a match's last bytes from being taken for the first instruction's.
+    [table, p0, p1, l0, l1, 0, 0, 0]
 }
 
 impl Digest {
@@ -92,7 +115,6 @@ fn mixed(kind: Kind, content: u128, name: u64) -> u128 {
 
 /// Hashes parts as one: hashing in one go is several times faster than feeding a hasher.
 fn hash(parts: &[&[u8]]) -> u128 {
-    const SMALL: usize = 512;
     let length: usize = parts.iter().map(|part| part.len()).sum();
     if length > SMALL {
         return xxh3_128(&parts.concat());

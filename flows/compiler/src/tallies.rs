@@ -11,7 +11,7 @@ use weft_openflow::DecodeError;
 use weft_openflow::message::multipart::{FlowEntry, GroupDesc};
 
 use crate::cookie::{Cookie, Subject};
-use crate::digest::Digest;
+use crate::digest::{Digest, FlowContent};
 use crate::flow::Compiled;
 use crate::group_id::GroupUse;
 use crate::owner::{Owner, Scope};
@@ -34,6 +34,8 @@ pub struct Tallies {
     subjects: BTreeMap<Subject, Tally>,
     /// Flows and groups whose cookie or number is not of ours.
     strangers: Tally,
+    /// Flows that had to be decoded.
+    decoded: u64,
 }
 
 /// The tallies of one switch, by what they belong to.
@@ -75,7 +77,18 @@ impl Tallies {
     /// # Errors
     /// When its match or its instructions do not decode.
     pub fn take(&mut self, entry: &FlowEntry<'_>) -> Result<(), DecodeError> {
-        self.take_flow(&SeenFlow::from_entry(entry)?);
+        let expires = entry.idle_timeout != 0 || entry.hard_timeout != 0;
+        let is_plain = !expires && entry.flags.is_empty() && entry.importance == 0;
+        match FlowContent::hash_of_entry(entry).filter(|_| is_plain) {
+            Some(content) => {
+                let cookie = entry.cookie.0;
+                self.slot(Cookie(cookie).describe()).flow(Digest::of_flow(content, cookie));
+            }
+            None => {
+                self.decoded += 1;
+                self.take_flow(&SeenFlow::from_entry(entry)?);
+            }
+        }
         Ok(())
     }
 
@@ -104,6 +117,12 @@ impl Tallies {
     /// Every subject that was seen, with its tally.
     pub fn subjects(&self) -> impl Iterator<Item = (Subject, Tally)> {
         self.subjects.iter().map(|(subject, tally)| (*subject, *tally))
+    }
+
+    /// How many flows had to be decoded because their bytes alone did not say what they mean. Few, unless a switch
+    /// shows flows in a form of its own.
+    pub fn decoded(&self) -> u64 {
+        self.decoded
     }
 
     /// Everything whose cookie or number is not of ours.

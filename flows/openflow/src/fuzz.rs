@@ -6,6 +6,7 @@ use crate::action::Action;
 use crate::canonical::canonical_instructions;
 use crate::instruction::Instruction;
 use crate::oxm::Match;
+use crate::received;
 use crate::text::{ActionList, InstructionList, parse_flow};
 use crate::wire::{Reader, Writer};
 
@@ -18,8 +19,15 @@ pub fn fields(data: &[u8]) {
     if let Ok(matches) = Match::decode(&mut Reader::new(data)) {
         check_match(&matches);
     }
+    let mut out = [0; 1024];
+    let direct = received::canonical_fields(data, &mut out);
     if let Ok(matches) = Match::decode_fields(&mut Reader::new(data)) {
         check_match(&matches);
+        if let Some(length) = direct {
+            assert_eq!(out[..length], matches.canonical_bytes()[..]);
+        }
+    } else {
+        assert_eq!(direct, None);
     }
     if let Ok(actions) = Action::decode_list(&mut Reader::new(data), data.len()) {
         let mut w = Writer::new();
@@ -36,6 +44,13 @@ pub fn fields(data: &[u8]) {
         let _ = InstructionList(&instructions).to_string();
         let canonical = canonical_instructions(&instructions);
         assert_eq!(canonical_instructions(&canonical), canonical);
+        if received::are_canonical_instructions(data) {
+            let mut w = Writer::new();
+            Instruction::encode_list(&canonical, &mut w);
+            assert_eq!(w.as_slice(), data);
+        }
+    } else {
+        assert!(!received::are_canonical_instructions(data));
     }
 }
 

@@ -14,6 +14,7 @@ pub mod ids;
 pub mod instruction;
 pub mod message;
 pub mod oxm;
+pub mod received;
 pub mod text;
 pub mod wire;
 

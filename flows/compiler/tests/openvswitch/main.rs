@@ -131,6 +131,7 @@ fn digests_of_what_is_shown_are_those_of_what_is_wanted() -> Result<()> {
     let index = HostIndex::new(1).expect("in range");
     let wanted = wanted_tallies(&host.snapshot, index);
     assert_eq!(host.channel.tallies()?.by_scope(index, &host.snapshot), wanted);
+    assert_eq!(host.channel.tallies()?.decoded(), 0, "Open vSwitch shows flows in a form that is known");
     // Every kind of drift shows in the scope that it is in, and only there.
     let red = Scope::Network(host.snapshot.networks().find(|n| n.vni.get() == 5001).expect("red").vni);
     let local = Scope::Host(index);

@@ -1,0 +1,235 @@
+//! Normal form straight from received bytes, without building fields and actions first.
+//!
+//! A controller that compares a million flows with what it wants spends its time here. Only what surely means the same
+//! is taken; for everything else the answer is "decode it", and [`crate::Match::canonical_bytes`] and
+//! [`crate::canonical_instructions`] say what it means. The two ways never differ (see [`crate::fuzz`]).
+
+use crate::ids::{PortNo, TableId};
+use crate::oxm::{FieldId, OxmField};
+use crate::wire::Reader;
+
+/// Writes the normal form of encoded match fields into the front of `out` and returns its length. `None` when they must
+/// be decoded to be understood, or `out` is too short.
+pub fn canonical_fields(raw: &[u8], out: &mut [u8]) -> Option<usize> {
+    let mut sorted = Sorted { out, end: 0 };
+    let mut rest = raw;
+    while !rest.is_empty() {
+        let header = rest.first_chunk::<4>()?;
+        let (class, number) = (u16::from_be_bytes([header[0], header[1]]), header[2] >> 1);
+        let (has_mask, length) = (header[2] & 1 == 1, usize::from(header[3]));
+        let (field, after) = rest.split_at_checked(4 + length)?;
+        rest = after;
+        match (class, number) {
+            (FieldId::CLASS_PACKET_REGS, 0..8) => sorted.registers(number, has_mask, &field[4..])?,
+            // The packet type: "Ethernet" goes without saying.
+            (FieldId::CLASS_BASIC, 44) if !has_mask && field[4..] == [0; 4] => {}
+            (FieldId::CLASS_BASIC, 44) => return None,
+            (FieldId::CLASS_BASIC | FieldId::CLASS_ERICSSON, _) | (FieldId::CLASS_NXM1, 0..16) => {
+                if has_mask {
+                    sorted.masked(field)?;
+                } else {
+                    sorted.push(field)?;
+                }
+            }
+            _ => return None,
+        }
+    }
+    Some(sorted.end)
+}
+
+/// Encoded fields in canonical order.
+struct Sorted<'a> {
+    out: &'a mut [u8],
+    end: usize,
+}
+
+impl Sorted<'_> {
+    /// Adds an encoded field in its place. `None` when the same field is there already.
+    fn push(&mut self, field: &[u8]) -> Option<()> {
+        self.out.get_mut(self.end..self.end + field.len())?.copy_from_slice(field);
+        self.settle(field.len())
+    }
+
+    /// Moves the field that stands at the end into its place.
+    fn settle(&mut self, length: usize) -> Option<()> {
+        let (key, mut at) = (self.key(self.end), 0);
+        while at < self.end {
+            let other = self.key(at);
+            if other == key {
+                return None;
+            }
+            if other > key {
+                self.out[at..self.end + length].rotate_right(length);
+                break;
+            }
+            at += 4 + usize::from(self.out[at + 3]);
+        }
+        self.end += length;
+        Some(())
+    }
+
+    fn key(&self, at: usize) -> [u8; 3] {
+        [self.out[at], self.out[at + 1], self.out[at + 2] & 0xfe]
+    }
+
+    /// A mask may say too little or too much.
+    fn masked(&mut self, field: &[u8]) -> Option<()> {
+        let field = OxmField::decode(&mut Reader::new(field)).ok()?;
+        match field.simplified() {
+            Some(field) => {
+                let length = field.encode_to(self.out.get_mut(self.end..)?)?;
+                self.settle(length)
+            }
+            None => Some(()),
+        }
+    }
+
+    /// A 64-bit register as two of 32 bits.
+    fn registers(&mut self, number: u8, has_mask: bool, body: &[u8]) -> Option<()> {
+        let word = |at: usize| body.get(at..at + 4)?.first_chunk().copied().map(u32::from_be_bytes);
+        if body.len() != if has_mask { 16 } else { 8 } {
+            return None;
+        }
+        for half in 0..2 {
+            let mask = if has_mask { word(8 + 4 * half)? } else { u32::MAX };
+            let value = word(4 * half)? & mask;
+            let class = FieldId::CLASS_NXM1.to_be_bytes();
+            let register = (number * 2 + u8::from(half == 1)) << 1;
+            let mut field = [0; 12];
+            field[4..8].copy_from_slice(&value.to_be_bytes());
+            field[8..].copy_from_slice(&mask.to_be_bytes());
+            match mask {
+                0 => {}
+                u32::MAX => {
+                    field[..4].copy_from_slice(&[class[0], class[1], register, 4]);
+                    self.push(&field[..8])?;
+                }
+                _ => {
+                    field[..4].copy_from_slice(&[class[0], class[1], register | 1, 8]);
+                    self.push(&field)?;
+                }
+            }
+        }
+        Some(())
+    }
+}
+
+/// True when encoded instructions surely stand in normal form already. False says nothing.
+pub fn are_canonical_instructions(raw: &[u8]) -> bool {
+    canonical_instructions(raw).is_some()
+}
+
+/// Apply-actions, then goto-table, each at most once.
+fn canonical_instructions(raw: &[u8]) -> Option<()> {
+    const APPLY: u16 = 4;
+    const GOTO: u16 = 1;
+    let mut rest = raw;
+    if let Some((APPLY, body, after)) = next(rest) {
+        // An empty list is no list.
+        let actions = body.strip_prefix(&[0; 4]).filter(|actions| !actions.is_empty())?;
+        canonical_actions(actions)?;
+        rest = after;
+    }
+    if let Some((GOTO, [_, 0, 0, 0], after)) = next(rest) {
+        rest = after;
+    }
+    rest.is_empty().then_some(())
+}
+
+/// Type and body of the instruction or action in front, and what follows it.
+fn next(list: &[u8]) -> Option<(u16, &[u8], &[u8])> {
+    let header = list.first_chunk::<4>()?;
+    let length = usize::from(u16::from_be_bytes([header[2], header[3]]));
+    if length < 8 || !length.is_multiple_of(8) {
+        return None;
+    }
+    let (one, after) = list.split_at_checked(length)?;
+    Some((u16::from_be_bytes([header[0], header[1]]), &one[4..], after))
+}
+
+fn canonical_actions(mut list: &[u8]) -> Option<()> {
+    while !list.is_empty() {
+        let (kind, body, after) = next(list)?;
+        let is_canonical = match kind {
+            0 => is_output(body),
+            22 => body.len() == 4,
+            25 => is_set_field(body),
+            28 => is_copy_field(body),
+            0xffff => is_resubmit(body),
+            _ => false,
+        };
+        if !is_canonical {
+            return None;
+        }
+        list = after;
+    }
+    Some(())
+}
+
+/// Not to the controller, and without a length, which only the controller would ask for.
+fn is_output(body: &[u8]) -> bool {
+    body.len() == 12 && body[..4] != PortNo::CONTROLLER.0.to_be_bytes() && body[4..] == [0; 8]
+}
+
+/// A whole field, or some bits of a register that the mask covers.
+fn is_set_field(body: &[u8]) -> bool {
+    let Some(header) = body.first_chunk::<4>() else { return false };
+    let used = 4 + usize::from(header[3]);
+    let fits = (4 + used).next_multiple_of(8) == 4 + body.len();
+    if !fits || body[used..].iter().any(|byte| *byte != 0) {
+        return false;
+    }
+    let class = u16::from_be_bytes([header[0], header[1]]);
+    if header[2] & 1 == 0 {
+        // An experimenter's field has a longer header; nobody sends one here.
+        return class != FieldId::CLASS_EXPERIMENTER;
+    }
+    let is_register = class == FieldId::CLASS_NXM1 && header[2] >> 1 < 16 && used == 12;
+    let word = |at: usize| u32::from_be_bytes([body[at], body[at + 1], body[at + 2], body[at + 3]]);
+    is_register && !matches!(word(8), 0 | u32::MAX) && word(4) & !word(8) == 0
+}
+
+/// Between fields that have one name only.
+fn is_copy_field(body: &[u8]) -> bool {
+    let has_one_name = |at: usize| {
+        let class = u16::from_be_bytes([body[at], body[at + 1]]);
+        let number = body[at + 2] >> 1;
+        matches!(class, FieldId::CLASS_BASIC | FieldId::CLASS_ERICSSON)
+            || class == FieldId::CLASS_NXM1 && number < 16
+    };
+    body.len() == 20 && has_one_name(8) && has_one_name(12)
+}
+
+/// Nicira's resubmit to another table.
+fn is_resubmit(body: &[u8]) -> bool {
+    const TO_TABLE: [u8; 2] = [0, 14];
+    body.len() == 12
+        && body[..4] == FieldId::NICIRA.to_be_bytes()
+        && body[4..6] == TO_TABLE
+        && body[8] != TableId::ALL.0
+        && body[9..] == [0; 3]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oxm;
+    use crate::{Match, Writer};
+
+    /// A match as Open vSwitch shows it, in its order and with its register pairs.
+    #[test]
+    fn what_open_vswitch_shows_needs_no_decoding() {
+        let shown = Match::new()
+            .with(oxm::eth_type(0x86dd))
+            .with(oxm::ipv6_src_masked("ff02::1".parse().unwrap(), "ffff::".parse().unwrap()))
+            .with(oxm::tun_id(7))
+            .with(OxmField::masked(FieldId::xreg(2), 8, 1, 1))
+            .with(OxmField::masked(FieldId::xreg(0), 8, 5001 << 32, 0xffff_ffff << 32))
+            .with(OxmField::exact(FieldId::xreg(1), 8, 1 << 32 | 2));
+        let (mut w, mut out) = (Writer::new(), [0; 256]);
+        shown.encode_fields(&mut w);
+        let length = canonical_fields(w.as_slice(), &mut out).unwrap();
+        assert_eq!(out[..length], shown.canonical_bytes()[..]);
+        assert_eq!(canonical_fields(w.as_slice(), &mut out[..20]), None);
+    }
+}
