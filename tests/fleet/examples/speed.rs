@@ -1,7 +1,5 @@
 //! How many flow changes a second one core parses and stores, when every switch is told the same and when not.
 
-use std::time::Instant;
-
 use weft_fleet::openflow::depot::Depot;
 use weft_fleet::openflow::switch::Switch;
 use weft_fleet::openflow::wire::first_length;
@@ -45,9 +43,9 @@ fn measure(name: &str, switches: u32, flows: u32, bytes_of: impl Fn(u32) -> Vec<
     let (mut spent, before) = (0.0, weft_fleet::limits::resident_bytes());
     for (number, switch) in (0u32..).zip(&mut all) {
         let own = if number == 0 { shared.clone() } else { bytes_of(number) };
-        let start = Instant::now();
+        let start = weft_fleet::limits::thread_time();
         play(switch, &mut depot, &own, &mut out);
-        spent += start.elapsed().as_secs_f64();
+        spent += (weft_fleet::limits::thread_time() - start).as_secs_f64();
     }
     let total = f64::from(switches) * f64::from(flows);
     let grown = weft_fleet::limits::resident_bytes().saturating_sub(before);

@@ -53,8 +53,8 @@ const TRANSITIONS_MAX: usize = 1 << 14;
 pub struct Depot {
     records: Vec<Record>,
     chunks: Vec<Vec<u8>>,
-    /// Flows by their bytes.
-    by_bytes: HashTable<u32>,
+    /// Flows by their bytes: half of the hash, so that growing looks at no bytes, and the flow.
+    by_bytes: HashTable<(u32, u32)>,
     /// Places by the first 96 bits of their hash.
     keys: HashTable<([u32; 3], u32)>,
     /// Groups and meters that flows name, by `Record::named`.
@@ -98,17 +98,17 @@ impl Depot {
     /// # Errors
     /// What Open vSwitch answers to a message that does not decode.
     pub fn flow(&mut self, add: FlowMod<'_>) -> Result<FlowId, Code> {
-        let hash = xxh3_64(add.body);
+        let hash = xxh3_64(add.body) as u32;
         let Depot { records, chunks, .. } = self;
-        let found = self.by_bytes.find(hash, |id| bytes_of(records, chunks, *id) == add.body);
-        match found {
-            Some(id) => Ok(FlowId(*id)),
+        let same = |(half, id): &(u32, u32)| *half == hash && bytes_of(records, chunks, *id) == add.body;
+        match self.by_bytes.find(widen(hash), same) {
+            Some((_, id)) => Ok(FlowId(*id)),
             None => self.new_flow(add, hash),
         }
     }
 
     #[cold]
-    fn new_flow(&mut self, add: FlowMod<'_>, hash: u64) -> Result<FlowId, Code> {
+    fn new_flow(&mut self, add: FlowMod<'_>, hash: u32) -> Result<FlowId, Code> {
         let mut scratch = std::mem::take(&mut self.scratch);
         let meaning = add.meaning(&mut scratch);
         self.scratch = scratch;
@@ -137,8 +137,7 @@ impl Depot {
         };
         let id = u32::try_from(self.records.len()).expect("fewer than 2^32 flows");
         self.records.push(record);
-        let Depot { records, chunks, .. } = self;
-        self.by_bytes.insert_unique(hash, id, |id| xxh3_64(bytes_of(records, chunks, *id)));
+        self.by_bytes.insert_unique(widen(hash), (hash, id), |(half, _)| widen(*half));
         Ok(FlowId(id))
     }
 
@@ -235,7 +234,7 @@ impl Depot {
     /// How many different flows there are, and about how many bytes they take.
     pub fn size(&self) -> (usize, usize) {
         let records = self.records.capacity() * size_of::<Record>();
-        let tables = self.by_bytes.capacity() * 5 + self.keys.capacity() * 17;
+        let tables = self.by_bytes.capacity() * 10 + self.keys.capacity() * 17;
         (self.records.len(), records + tables + self.chunks.len() * CHUNK)
     }
 }
@@ -244,6 +243,11 @@ fn bytes_of<'a>(records: &[Record], chunks: &'a [Vec<u8>], id: u32) -> &'a [u8] 
     let record = &records[id as usize];
     let offset = record.offset as usize;
     &chunks[record.chunk as usize][offset..offset + usize::from(record.length)]
+}
+
+/// 64 bits from 32: a hash table takes its buckets from the low end and its tags from the high end.
+fn widen(half: u32) -> u64 {
+    u64::from(half).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 /// As halves, so that a record needs no more than 8-byte alignment.

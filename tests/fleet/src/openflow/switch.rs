@@ -327,6 +327,7 @@ impl Switch {
         let mut log = std::mem::take(&mut depot.log);
         log.clear();
         log.reserve(waiting.len());
+        self.tables.reserve(waiting.len());
         let watched = !session.monitors.is_empty();
         let mut ends = Vec::new();
         let mut outcome = Ok(());

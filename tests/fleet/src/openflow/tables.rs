@@ -123,6 +123,11 @@ impl Tables {
         Ok(())
     }
 
+    /// Makes room for so many more flows at once.
+    pub fn reserve(&mut self, flows: usize) {
+        self.flows.reserve(flows, |(key, _)| key.spread());
+    }
+
     fn check_named(&self, (groups, meters): (&[u32], &[u32])) -> Result<(), Code> {
         if meters.iter().any(|meter| !self.meters.contains_key(meter)) {
             return Err(Code::METER_INVALID);
