@@ -1,86 +1,67 @@
-//! What a scope wants right now, and the bytes of it that every newcomer gets.
+//! What is kept of a scope: how much it wants and a digest of that, never the flows themselves.
+//!
+//! Compiling is pure, so what a scope wanted before a change is compiled again from the snapshot before it.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
 
-use weft_compiler::{Compiled, Delta, Owner, Scope, compile, diff, owners};
-use weft_model::Snapshot;
+use weft_compiler::{Compiled, Delta, GroupDelta, Owner, Tally, compile, diff};
+use weft_model::{HostIndex, Snapshot};
 
-use crate::parcel::{Parcel, ParcelSize, Press};
+use crate::late::{LateGroup, LateId};
 
-/// The compiled state of one scope.
+/// One scope with everyone who has it.
 #[derive(Debug, Default)]
-pub struct Edition {
-    owners: BTreeMap<Owner, Compiled>,
-    flows: usize,
-    /// The whole edition, encoded; made when the first newcomer asks and dropped when anything changes.
-    full: Option<Vec<Arc<Parcel>>>,
+pub struct Subscribed {
+    /// The hosts that have it, connected or not.
+    pub hosts: BTreeSet<HostIndex>,
+    /// What it wants; `None` until somebody connected needs it.
+    pub edition: Option<Edition>,
 }
 
-impl Edition {
-    /// Compiles a scope from nothing.
-    pub fn from_scratch(scope: Scope, snapshot: &Snapshot) -> Edition {
-        let mut edition = Edition::default();
-        for owner in owners(scope, snapshot) {
-            edition.put(owner, compile(owner, snapshot));
-        }
-        edition
-    }
+/// What a scope wants, as its subscribers were told.
+#[derive(Debug, Default)]
+pub struct Edition {
+    /// How much it is, and the digest of it.
+    pub tally: Tally,
+    /// When the digest was last held against compiling from scratch.
+    pub checked: Option<Instant>,
+    /// Switches that could not take a change.
+    pub late: BTreeMap<LateId, LateGroup>,
+}
 
-    /// Compiles one owner anew and returns what changed.
-    pub fn recompile(&mut self, owner: Owner, snapshot: &Snapshot) -> Delta {
-        let after = compile(owner, snapshot);
-        let nothing = Compiled::default();
-        let delta = diff(self.owners.get(&owner).unwrap_or(&nothing), &after);
-        if !delta.is_empty() {
-            self.put(owner, after);
-        }
-        delta
+/// Adds up what a scope wants.
+pub fn count(owners: &BTreeSet<Owner>, snapshot: &Snapshot) -> Tally {
+    let mut tally = Tally::default();
+    for owner in owners {
+        tally.merge(compile(*owner, snapshot).tally());
     }
+    tally
+}
 
-    /// Everything that the scope wants.
-    pub fn compiled(&self) -> impl Iterator<Item = &Compiled> {
-        self.owners.values()
+/// `tally` without `before` and with `after`.
+pub fn moved(tally: Tally, before: &Compiled, after: &Compiled) -> Tally {
+    let (before, after) = (before.tally(), after.tally());
+    Tally {
+        digest: tally.digest + after.digest - before.digest,
+        flows: (tally.flows + after.flows).saturating_sub(before.flows),
+        groups: (tally.groups + after.groups).saturating_sub(before.groups),
     }
+}
 
-    /// Its owners with what they want.
-    pub fn owners(&self) -> &BTreeMap<Owner, Compiled> {
-        &self.owners
+/// As [`diff`], but all flows that are wanted are added, whether they differ or not.
+pub fn rewrite(before: &Compiled, after: &Compiled) -> Delta {
+    if before.is_empty() {
+        return diff(before, after);
     }
+    let mut delta = diff(before, after);
+    delta.add = after.flows.clone();
+    delta
+}
 
-    /// How many flows the scope wants.
-    pub fn flow_count(&self) -> usize {
-        self.flows
-    }
-
-    /// The parcels that give a switch the whole scope.
-    pub fn full(&mut self, press: &mut Press) -> Vec<Arc<Parcel>> {
-        let nothing = Compiled::default();
-        let owners = &self.owners;
-        let print = || {
-            press.print(
-                &owners.values().map(|wanted| diff(&nothing, wanted)).collect::<Vec<_>>(),
-                ParcelSize::Full,
-            )
-        };
-        self.full.get_or_insert_with(print).clone()
-    }
-
-    /// The parcels that take the whole scope away from a switch.
-    pub fn removal(&self, press: &mut Press) -> Vec<Arc<Parcel>> {
-        let nothing = Compiled::default();
-        press
-            .print(&self.owners.values().map(|had| diff(had, &nothing)).collect::<Vec<_>>(), ParcelSize::Full)
-    }
-
-    fn put(&mut self, owner: Owner, compiled: Compiled) {
-        self.full = None;
-        self.flows += compiled.flows.len();
-        let before = if compiled.is_empty() {
-            self.owners.remove(&owner)
-        } else {
-            self.owners.insert(owner, compiled)
-        };
-        self.flows -= before.map_or(0, |gone| gone.flows.len());
-    }
+/// What takes all of it away.
+pub fn removal(had: &Compiled) -> Delta {
+    let flows = had.flows.iter().map(weft_compiler::Flow::key).collect();
+    let groups = had.groups.iter().map(|group| GroupDelta::Delete { id: group.id }).collect();
+    Delta { delete: flows, groups, ..Delta::default() }
 }

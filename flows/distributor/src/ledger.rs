@@ -4,31 +4,67 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use weft_compiler::{Compiled, Delta, Impact, Owner, Scope, differences, impact, read_back, subscriptions};
+use weft_compiler::{Compiled, Impact, Owner, Scope, compile, impact, owners, subscriptions};
 use weft_model::{HostIndex, Key, Revision, Snapshot};
 
-use crate::edition::Edition;
-use crate::parcel::{Parcel, ParcelSize, Press};
-use crate::switch::{Answer, Installed, ReadBack, ReadId, SessionId, Switch, Transmit};
+use crate::compare::Arrived;
+use crate::edition::Subscribed;
+use crate::late::LateId;
+use crate::parcel::Press;
+use crate::pending::{Class, Mark, Pending};
+use crate::reads::Reads;
+use crate::roster::Roster;
+use crate::shelf::Shelf;
+use crate::switch::{Answer, Installed, ReadId, SessionId, Transmit, Wish};
 
 /// What can be tuned.
 #[derive(Debug, Clone, Copy)]
 pub struct Tuning {
-    /// Time between two audits of a connected switch.
+    /// The least time between two audits of a connected switch.
     pub audit_interval: Duration,
+    /// The share of one core that audits may take.
+    pub audit_share: f64,
+    /// How many switches' tables may be read at the same time.
+    pub reads: usize,
+    /// How many bytes of encoded full state are kept for newcomers.
+    pub shelf_bytes: usize,
+    /// How many owners are distributed before another tenant has its turn.
+    pub slice: usize,
+}
+
+impl Default for Tuning {
+    fn default() -> Tuning {
+        Tuning {
+            audit_interval: Duration::from_secs(60),
+            audit_share: 0.02,
+            reads: 32,
+            shelf_bytes: 512 << 20,
+            slice: 512,
+        }
+    }
 }
 
 /// Work done since the start, for tests that hold the cost of a change against its size, and for metrics.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Work {
-    /// Owners compiled.
+    /// Owners compiled; one that changed is compiled as it was and as it is, and counts once.
     pub owners_compiled: u64,
     /// Flow and group messages encoded (once each, however many switches get them).
     pub messages_encoded: u64,
+    /// Bytes encoded, likewise.
+    pub bytes_encoded: u64,
     /// Parcels handed to switches.
     pub parcels_queued: u64,
     /// Read-backs compared.
     pub read_backs: u64,
+    /// Times that a switch was looked at because of a change.
+    pub hosts_visited: u64,
+    /// Times that a scope was looked at because of a change or a read-back.
+    pub scopes_visited: u64,
+    /// Scopes compiled from scratch to see whether what was kept change by change is the same.
+    pub self_checks: u64,
+    /// Self-checks that found a difference.
+    pub self_checks_failed: u64,
 }
 
 /// Which reading of which switch's tables.
@@ -57,6 +93,8 @@ pub struct Report {
     pub audits: u64,
     /// Differences that audits put right.
     pub drift_repaired: u64,
+    /// How often a scope that it has was not what compiling from scratch gives.
+    pub self_check_failed: u64,
     /// What it last refused, until it takes everything again.
     pub refusal: Option<String>,
 }
@@ -72,172 +110,249 @@ pub struct Drift {
     pub first: Vec<String>,
 }
 
-/// How many differences are put into words.
-const DIFFERENCES_SHOWN: usize = 10;
-/// How many findings may wait to be asked for; the oldest go first.
-const DRIFTS: usize = 64;
+/// A piece of work that was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Worked {
+    /// Changes were handed out.
+    Change,
+    /// A read-back was compared that a switch could not go on without.
+    Resync,
+    /// A regular audit was made; [`Distributor::handle_audit_cost`] wants to know how long it took.
+    Audit,
+}
 
 /// The pure machine that keeps every switch at what it should have.
 #[derive(Debug)]
 pub struct Distributor {
-    tuning: Tuning,
-    snapshot: Snapshot,
-    editions: BTreeMap<Scope, Edition>,
-    subscribers: BTreeMap<Scope, BTreeSet<HostIndex>>,
-    switches: BTreeMap<HostIndex, Switch>,
-    /// Switches that may have something to send.
-    ready: BTreeSet<HostIndex>,
-    /// When a switch wants attention without being told anything.
+    pub(crate) tuning: Tuning,
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) scopes: BTreeMap<Scope, Subscribed>,
+    pub(crate) shelf: Shelf,
+    pub(crate) pending: Pending,
+    pub(crate) switches: Roster,
+    pub(crate) reads: Reads,
+    /// Tables that were read and wait to be compared; no more than are read at a time.
+    pub(crate) arrived: VecDeque<Arrived>,
+    /// Slices handed out since a read-back was compared.
+    slices_in_a_row: u32,
+    /// Switches that may have something to send, in turn.
+    ready: VecDeque<HostIndex>,
+    /// When a switch wants attention without being told anything; may name one that does not any more.
     timers: BTreeSet<(Instant, HostIndex)>,
     /// Switches whose report may have changed.
-    changed: BTreeSet<HostIndex>,
+    pub(crate) changed: BTreeSet<HostIndex>,
     /// What audits found and nobody has asked for yet.
-    drifts: VecDeque<Drift>,
-    press: Press,
-    work: Work,
+    pub(crate) drifts: VecDeque<Drift>,
+    pub(crate) next_late: LateId,
+    pub(crate) press: Press,
+    pub(crate) work: Work,
 }
+
+/// How many slices are handed out before a read-back that waits is compared.
+const SLICES_IN_A_ROW: u32 = 4;
 
 impl Distributor {
     /// A distributor of the state that was loaded. Nothing is compiled until a switch connects.
     pub fn new(snapshot: Snapshot, tuning: Tuning) -> Distributor {
+        let (scopes, arrived, ready, timers, changed, drifts) = Default::default();
         let mut distributor = Distributor {
             tuning,
-            snapshot,
-            editions: BTreeMap::new(),
-            subscribers: BTreeMap::new(),
-            switches: BTreeMap::new(),
-            ready: BTreeSet::new(),
-            timers: BTreeSet::new(),
-            changed: BTreeSet::new(),
-            drifts: VecDeque::new(),
+            snapshot: Arc::new(snapshot),
+            scopes,
+            shelf: Shelf::new(tuning.shelf_bytes),
+            pending: Pending::default(),
+            switches: Roster::default(),
+            reads: Reads::new(tuning.reads, tuning.audit_share),
+            arrived,
+            slices_in_a_row: 0,
+            ready,
+            timers,
+            changed,
+            drifts,
+            next_late: LateId(0),
             press: Press::default(),
             work: Work::default(),
         };
-        let hosts: Vec<HostIndex> = distributor.snapshot.hosts().map(|host| host.index).collect();
-        for host in hosts {
-            distributor.subscribe(host);
-            // What it had confirmed before the start is not known.
-            distributor.owe(&[host], Revision(0));
-        }
+        distributor.enter_all();
         distributor
     }
 
-    /// The state that it distributes.
+    /// Subscribes every host. What it had confirmed before the start is not known.
+    fn enter_all(&mut self) {
+        let snapshot = self.snapshot.clone();
+        for host in snapshot.hosts() {
+            let switch = self.switches.enter(host.index);
+            switch.owe(Revision(0));
+            switch.subscriptions = subscriptions(host.index, &snapshot);
+            for scope in &switch.subscriptions {
+                self.scopes.entry(*scope).or_default().hosts.insert(host.index);
+            }
+            self.changed.insert(host.index);
+        }
+    }
+
+    /// The newest state.
     pub fn snapshot(&self) -> &Snapshot {
         &self.snapshot
     }
 
+    /// Up to which revision everything was handed to the switches concerned.
+    pub fn distributed(&self) -> Revision {
+        self.pending.oldest().map_or(self.snapshot.revision(), |oldest| Revision(oldest.0.saturating_sub(1)))
+    }
+
     /// A commit: `touched` names every record in which `snapshot` differs from the state before. Returns what it
-    /// concerned; tunnels of the hosts in it may have changed.
+    /// concerned; tunnels of the hosts in it may have changed. Distributing it is up to [`Distributor::work`].
     pub fn handle_commit(&mut self, snapshot: Snapshot, touched: &BTreeSet<Key>) -> Impact {
-        let concerned = impact(&self.snapshot, &snapshot, touched);
-        self.snapshot = snapshot;
+        let base = std::mem::replace(&mut self.snapshot, Arc::new(snapshot));
+        let concerned = impact(&base, &self.snapshot, touched);
+        let since = Revision(base.revision().0 + 1);
+        // Scopes stand in order, hosts' own after networks': so a port's own host goes before the others.
         let mut by_scope: BTreeMap<Scope, Vec<Owner>> = BTreeMap::new();
         for owner in &concerned.owners {
             by_scope.entry(owner.scope()).or_default().push(*owner);
         }
-        // A port's own host goes before the others: its scope is host-local.
-        for (scope, owners) in by_scope.iter().rev() {
-            self.publish(*scope, owners);
+        for owner in by_scope.values().rev().flatten() {
+            let class = self.class(*owner, &base);
+            self.pending.mark(*owner, Mark { base: &base, since, class: &class });
         }
         for host in &concerned.subscribers {
-            self.subscribe(*host);
+            let (had, has) = (subscriptions(*host, &base), subscriptions(*host, &self.snapshot));
+            for scope in had.symmetric_difference(&has) {
+                let class = match scope {
+                    Scope::Network(vni) => self.class(Owner::Network(*vni), &base),
+                    Scope::Host(_) => None,
+                };
+                self.pending.mark_member(*scope, *host, Mark { base: &base, since, class: &class });
+            }
         }
         concerned
     }
 
+    /// The tenant whose change it is.
+    fn class(&self, owner: Owner, base: &Snapshot) -> Class {
+        let tenant = |snapshot: &Snapshot| {
+            let network = match owner {
+                Owner::HostBase(_) => return None,
+                Owner::LocalPort(_, key) => snapshot.network(&snapshot.port_by_key(key)?.network)?,
+                Owner::Network(vni) | Owner::Port(vni, _) | Owner::LocalFlood(_, vni) => {
+                    snapshot.network_by_vni(vni)?
+                }
+            };
+            Some(network.tenant.clone())
+        };
+        tenant(&self.snapshot).or_else(|| tenant(base))
+    }
+
     /// A switch has connected (or connected anew; the session before is over).
     pub fn handle_connected(&mut self, host: HostIndex, session: SessionId) {
-        let revision = self.snapshot.revision();
-        let switch = self.switches.entry(host).or_insert_with(|| Switch::unseen(host));
-        switch.connect(session, revision);
+        self.reads.release(host, None);
+        self.switches.enter(host).connect(session, self.snapshot.revision());
+        self.note_left(host);
         self.attend(host);
     }
 
     /// A session is over.
     pub fn handle_disconnected(&mut self, host: HostIndex, session: SessionId) {
-        let Some(switch) = self.switches.get_mut(&host).filter(|s| s.is_session(session)) else { return };
+        let Some(switch) = self.switches.get_mut(host).filter(|s| s.is_session(session)) else { return };
         switch.disconnect();
+        self.reads.release(host, Some(session));
+        self.note_left(host);
         self.changed.insert(host);
-        if self.snapshot.host_by_index(host).is_none() {
-            self.forget(host);
-        }
+        self.forget_if_gone(host);
     }
 
-    /// A switch's tables, as asked for by [`Transmit::Read`].
-    pub fn handle_installed(&mut self, from: ReadFrom, installed: Installed, now: Instant) {
-        let ReadFrom { host, session, read } = from;
-        let Some(switch) = self.switches.get_mut(&host).filter(|s| s.is_session(session)) else { return };
-        let purpose = switch.read_back(read, now, self.tuning.audit_interval);
-        let (picky, scopes) = (switch.is_picky(), Vec::from_iter(switch.subscriptions.iter().copied()));
-        self.attend(host);
-        if purpose == ReadBack::Useless {
-            return;
-        }
-        self.work.read_backs += 1;
-        for scope in &scopes {
-            self.edition(*scope);
-        }
-        let wanted = scopes.iter().filter_map(|scope| self.editions.get(scope)).flat_map(Edition::compiled);
-        let delta = read_back(wanted, installed.flows, installed.groups);
-        let size = if picky { ParcelSize::Small } else { ParcelSize::Full };
-        let parcels = self.print(std::slice::from_ref(&delta), size);
-        let revision = self.snapshot.revision();
-        let Some(switch) = self.switches.get_mut(&host) else { return };
-        if purpose == ReadBack::Audit {
-            switch.audits += 1;
-            switch.drift_repaired += delta.len() as u64;
-            if !delta.is_empty() {
-                let first = differences(&delta, DIFFERENCES_SHOWN);
-                self.drifts.truncate(DRIFTS - 1);
-                self.drifts.push_front(Drift { host, found: delta.len(), first });
-            }
-        }
-        switch.repair(&parcels, revision);
-        self.work.parcels_queued += parcels.len() as u64;
+    /// A switch's tables, as asked for by [`Transmit::Read`]; [`Distributor::work`] compares them.
+    pub fn handle_installed(&mut self, from: ReadFrom, installed: Installed) {
+        self.arrived.push_back(Arrived { from, installed });
     }
 
     /// A switch told that somebody else changed its tables: an audit comes as soon as one may.
     pub fn handle_suspicion(&mut self, host: HostIndex, session: SessionId, now: Instant) {
-        let Some(switch) = self.switches.get_mut(&host).filter(|s| s.is_session(session)) else { return };
+        let Some(switch) = self.switches.get_mut(host).filter(|s| s.is_session(session)) else { return };
         switch.suspect(now);
         self.attend(host);
     }
 
     /// A switch's answer to something that it was sent.
     pub fn handle_answer(&mut self, host: HostIndex, session: SessionId, answer: Answer, now: Instant) {
-        let Some(switch) = self.switches.get_mut(&host).filter(|s| s.is_session(session)) else { return };
+        let Some(switch) = self.switches.get_mut(host).filter(|s| s.is_session(session)) else { return };
         switch.answer(answer, now);
+        self.note_left(host);
         self.attend(host);
+    }
+
+    /// How long the last audit took.
+    pub fn handle_audit_cost(&mut self, cost: Duration, now: Instant) {
+        self.reads.spent(cost, now);
     }
 
     /// Time has passed: audits and second attempts may be due.
     pub fn handle_timeout(&mut self, now: Instant) {
         while let Some((time, host)) = self.timers.first().copied().filter(|(time, _)| *time <= now) {
             self.timers.remove(&(time, host));
-            self.ready.insert(host);
+            self.make_ready(host);
         }
     }
 
     /// When [`Distributor::handle_timeout`] wants to be called next.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.timers.first().map(|(time, _)| *time)
+        self.timers.first().map(|(time, _)| *time).into_iter().chain(self.reads.poll_timeout()).min()
+    }
+
+    /// True while there is something for [`Distributor::work`].
+    pub fn has_work(&self) -> bool {
+        !self.pending.is_empty() || !self.arrived.is_empty()
+    }
+
+    /// Does one bounded piece of work, if there is any: hands out a slice of what changed, or compares one read-back.
+    pub fn work(&mut self, now: Instant) -> Option<Worked> {
+        if self.slices_in_a_row < SLICES_IN_A_ROW || self.arrived.is_empty() {
+            if let Some(slice) = self.pending.next(self.tuning.slice) {
+                self.slices_in_a_row += 1;
+                self.publish(slice);
+                return Some(Worked::Change);
+            }
+        }
+        self.slices_in_a_row = 0;
+        let arrived = self.arrived.pop_front()?;
+        Some(self.compare(arrived, now))
     }
 
     /// The next thing that a session must do.
     pub fn poll_transmit(&mut self, now: Instant) -> Option<Transmit> {
-        while let Some(host) = self.ready.pop_first() {
-            let Some(switch) = self.switches.get_mut(&host) else { continue };
-            let transmit = switch.poll(now);
+        loop {
+            let next = self.ready.pop_front();
+            let host = next.or_else(|| self.reads.next(now))?;
+            let Some(switch) = self.switches.get_mut(host) else { continue };
+            switch.is_ready &= next.is_none();
+            let wish = switch.poll(now);
             if let Some(time) = switch.poll_timeout(now) {
                 self.timers.insert((time, host));
             }
-            if transmit.is_some() {
-                self.changed.insert(host);
-                return transmit;
+            match wish {
+                None => {}
+                Some(Wish::Send(transmit)) => {
+                    let is_late = switch.load().1 > 0;
+                    self.changed.insert(host);
+                    if is_late {
+                        self.make_ready(host);
+                    }
+                    return Some(transmit);
+                }
+                Some(Wish::CatchUp(scope, group)) => {
+                    self.catch_up(host, scope, group);
+                    self.make_ready(host);
+                }
+                Some(Wish::Read(why)) => {
+                    let Some(session) = switch.session() else { continue };
+                    if self.reads.admit(host, session, why, now) {
+                        self.changed.insert(host);
+                        return switch.begin_read();
+                    }
+                }
             }
         }
-        None
     }
 
     /// The next switch whose report may have changed.
@@ -252,7 +367,7 @@ impl Distributor {
 
     /// What is known about a switch.
     pub fn report(&self, host: HostIndex) -> Option<Report> {
-        let switch = self.switches.get(&host)?;
+        let switch = self.switches.get(host)?;
         Some(Report {
             connected: switch.is_connected(),
             owed: switch.owed(),
@@ -260,163 +375,55 @@ impl Distributor {
             messages_sent: switch.messages_sent,
             audits: switch.audits,
             drift_repaired: switch.drift_repaired,
+            self_check_failed: switch.self_check_failed,
             refusal: switch.refusal.clone(),
         })
     }
 
     /// Work done since the start.
-    pub fn work(&self) -> Work {
+    pub fn work_done(&self) -> Work {
         self.work
     }
 
-    /// Everything that a host's switch should have, owner by owner; compiled if nobody asked before.
-    pub fn wanted(&mut self, host: HostIndex) -> Vec<(Owner, Compiled)> {
+    /// How many bytes of encoded full state are kept for newcomers.
+    pub fn shelf_bytes(&self) -> usize {
+        self.shelf.bytes()
+    }
+
+    /// How many parcels wait for a switch or are unanswered, and how many scopes it is late with.
+    pub fn load(&self, host: HostIndex) -> (usize, usize) {
+        self.switches.get(host).map_or((0, 0), |switch| switch.load())
+    }
+
+    /// Everything that a host's switch should have, owner by owner, compiled now.
+    pub fn wanted(&self, host: HostIndex) -> Vec<(Owner, Compiled)> {
         let scopes = subscriptions(host, &self.snapshot);
-        for scope in &scopes {
-            self.edition(*scope);
-        }
-        let editions = scopes.iter().filter_map(|scope| self.editions.get(scope));
-        editions.flat_map(|edition| edition.owners().iter().map(|(owner, c)| (*owner, c.clone()))).collect()
-    }
-}
-
-impl Distributor {
-    /// Compiles the owners of a scope anew and gives what changed to everyone who has the scope.
-    fn publish(&mut self, scope: Scope, owners: &[Owner]) {
-        let revision = self.snapshot.revision();
-        let hosts: Vec<HostIndex> = self.subscribers.get(&scope).into_iter().flatten().copied().collect();
-        let Some(edition) = self.editions.get_mut(&scope) else {
-            // Nobody connected has it; those who are away will be compared with the newest state when they are back.
-            self.owe(&hosts, revision);
-            return;
-        };
-        let had = edition.flow_count();
-        let deltas: Vec<Delta> =
-            owners.iter().map(|owner| edition.recompile(*owner, &self.snapshot)).collect();
-        let has = edition.flow_count();
-        self.work.owners_compiled += owners.len() as u64;
-        let parcels = self.print(&deltas, ParcelSize::Full);
-        if parcels.is_empty() {
-            return;
-        }
-        for host in hosts {
-            if let Some(switch) = self.switches.get_mut(&host) {
-                switch.flows = switch.flows + has - had;
-            }
-            self.queue(host, &parcels, revision);
-        }
+        let all = scopes.into_iter().flat_map(|scope| owners(scope, &self.snapshot));
+        all.map(|owner| (owner, compile(owner, &self.snapshot))).collect()
     }
 
-    /// Brings a host's subscriptions to what the snapshot says.
-    fn subscribe(&mut self, host: HostIndex) {
-        let wanted = subscriptions(host, &self.snapshot);
-        let had = self.switches.get(&host).map(|switch| switch.subscriptions.clone()).unwrap_or_default();
-        let switch = self.switches.entry(host).or_insert_with(|| Switch::unseen(host));
-        switch.subscriptions = wanted.clone();
-        let (connected, revision) = (switch.is_connected(), self.snapshot.revision());
-        for scope in had.difference(&wanted) {
-            let removal = match self.editions.get(scope) {
-                Some(edition) if connected => edition.removal(&mut self.press),
-                _ => Vec::new(),
-            };
-            self.deliver(host, &removal, revision);
-            self.count(host, -self.flows_of(*scope));
-            self.leave(*scope, host);
-        }
-        for scope in wanted.difference(&had) {
-            self.count(host, self.flows_of(*scope));
-            self.subscribers.entry(*scope).or_default().insert(host);
-            let full = if connected { self.full(*scope) } else { Vec::new() };
-            self.deliver(host, &full, revision);
-        }
-        self.changed.insert(host);
-        if !connected && self.snapshot.host_by_index(host).is_none() {
-            self.forget(host);
-        }
-    }
-
-    /// Queues what a change of subscriptions brings; a switch that is away owes it all the same.
-    fn deliver(&mut self, host: HostIndex, parcels: &[Arc<Parcel>], revision: Revision) {
-        if parcels.is_empty() {
-            self.owe(&[host], revision);
-        } else {
-            self.queue(host, parcels, revision);
-        }
-    }
-
-    fn owe(&mut self, hosts: &[HostIndex], revision: Revision) {
-        for host in hosts {
-            let Some(switch) = self.switches.get_mut(host) else { continue };
-            switch.owe(revision);
-            switch.update_owed();
-            self.changed.insert(*host);
-        }
-    }
-
-    fn queue(&mut self, host: HostIndex, parcels: &[Arc<Parcel>], revision: Revision) {
-        let Some(switch) = self.switches.get_mut(&host) else { return };
-        switch.enqueue(parcels, revision);
-        self.work.parcels_queued += parcels.len() as u64;
-        self.attend(host);
-    }
-
-    fn attend(&mut self, host: HostIndex) {
-        self.ready.insert(host);
+    /// The switch may have something to send, and its report may have changed.
+    pub(crate) fn attend(&mut self, host: HostIndex) {
+        self.make_ready(host);
         self.changed.insert(host);
     }
 
-    fn print(&mut self, deltas: &[Delta], size: ParcelSize) -> Vec<Arc<Parcel>> {
-        let parcels = self.press.print(deltas, size);
-        self.work.messages_encoded += parcels.iter().map(|p| p.messages as u64).sum::<u64>();
-        parcels
-    }
-
-    /// Compiles the scope from scratch if nobody needed it before.
-    fn edition(&mut self, scope: Scope) {
-        if self.editions.contains_key(&scope) {
-            return;
-        }
-        let edition = Edition::from_scratch(scope, &self.snapshot);
-        self.work.owners_compiled += edition.owners().len() as u64;
-        let hosts: Vec<HostIndex> = self.subscribers.get(&scope).into_iter().flatten().copied().collect();
-        self.editions.insert(scope, edition);
-        hosts.into_iter().for_each(|host| self.count(host, self.flows_of(scope)));
-    }
-
-    fn flows_of(&self, scope: Scope) -> isize {
-        self.editions.get(&scope).map_or(0, |edition| edition.flow_count().cast_signed())
-    }
-
-    /// Keeps the number of flows that a switch should have, so that reporting it costs nothing.
-    fn count(&mut self, host: HostIndex, flows: isize) {
-        if let Some(switch) = self.switches.get_mut(&host) {
-            switch.flows = switch.flows.saturating_add_signed(flows);
-        }
-    }
-
-    fn full(&mut self, scope: Scope) -> Vec<Arc<Parcel>> {
-        self.edition(scope);
-        let Some(edition) = self.editions.get_mut(&scope) else { return Vec::new() };
-        edition.full(&mut self.press)
-    }
-
-    fn leave(&mut self, scope: Scope, host: HostIndex) {
-        let Some(hosts) = self.subscribers.get_mut(&scope) else { return };
-        hosts.remove(&host);
-        if hosts.is_empty() {
-            self.subscribers.remove(&scope);
-            self.editions.remove(&scope);
+    fn make_ready(&mut self, host: HostIndex) {
+        let Some(switch) = self.switches.get_mut(host) else { return };
+        if !std::mem::replace(&mut switch.is_ready, true) {
+            self.ready.push_back(host);
         }
     }
 
     /// Drops what is kept of a host that is neither known nor connected.
-    fn forget(&mut self, host: HostIndex) {
-        if let Some(switch) = self.switches.remove(&host) {
-            for scope in switch.subscriptions {
-                self.leave(scope, host);
-            }
+    pub(crate) fn forget_if_gone(&mut self, host: HostIndex) {
+        let is_connected = self.switches.get(host).is_some_and(|switch| switch.is_connected());
+        if is_connected || self.snapshot.host_by_index(host).is_some() {
+            return;
         }
-        self.ready.remove(&host);
-        self.timers.retain(|(_, other)| *other != host);
+        let switch = self.switches.remove(host);
+        for scope in switch.into_iter().flat_map(|switch| switch.subscriptions) {
+            self.leave(scope, host);
+        }
     }
 }

@@ -6,11 +6,18 @@
 //! A switch that (re)connects is read back, compared with what is wanted, and sent the difference: first contact,
 //! reconnection, drift, a refused message and an outbox that ran full are all this one path.
 
+mod compare;
 mod edition;
+mod late;
 mod ledger;
 mod parcel;
+mod pending;
+mod publish;
+mod reads;
+mod roster;
+mod shelf;
 mod switch;
 
-pub use ledger::{Distributor, Drift, ReadFrom, Report, Tuning, Work};
+pub use ledger::{Distributor, Drift, ReadFrom, Report, Tuning, Work, Worked};
 pub use parcel::Parcel;
-pub use switch::{Answer, Installed, ReadId, SessionId, Transmit};
+pub use switch::{Answer, Depth, Installed, ReadId, SessionId, Transmit};

@@ -40,6 +40,11 @@ pub struct Parcel {
 }
 
 impl Parcel {
+    /// How many bytes of memory it takes, about.
+    pub fn footprint(&self) -> usize {
+        size_of::<Parcel>() + 32 + self.bytes.len()
+    }
+
     /// True if the xid belongs to one of the parcel's messages.
     pub fn carries(&self, xid: Xid) -> bool {
         // Ids wrap, so compare distances.
