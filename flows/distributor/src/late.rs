@@ -106,7 +106,8 @@ impl Distributor {
 
     /// What brings a group up to date; encoded when the first of it asks.
     fn missed_parcels(&mut self, scope: Scope, id: LateId) -> Vec<Arc<Parcel>> {
-        let group = |this: &Self| Some(this.scopes.get(&scope)?.edition.as_ref()?.late.get(&id)?.owners.clone());
+        let group =
+            |this: &Self| Some(this.scopes.get(&scope)?.edition.as_ref()?.late.get(&id)?.owners.clone());
         let state = self.scopes.get_mut(&scope).and_then(|state| state.edition.as_mut());
         let ready = state.and_then(|edition| edition.late.get(&id)).and_then(|group| group.parcels.clone());
         if let Some(parcels) = ready {

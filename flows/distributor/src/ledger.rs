@@ -15,7 +15,7 @@ use crate::pending::{Class, Mark, Pending};
 use crate::reads::Reads;
 use crate::roster::Roster;
 use crate::shelf::Shelf;
-use crate::switch::{Answer, Installed, ReadId, SessionId, Transmit, Wish};
+use crate::switch::{Answer, Installed, Limits, ReadId, SessionId, Transmit, Wish};
 
 /// What can be tuned.
 #[derive(Debug, Clone, Copy)]
@@ -30,6 +30,8 @@ pub struct Tuning {
     pub shelf_bytes: usize,
     /// How many owners are distributed before another tenant has its turn.
     pub slice: usize,
+    /// What may wait for a switch.
+    pub limits: Limits,
 }
 
 impl Default for Tuning {
@@ -40,6 +42,7 @@ impl Default for Tuning {
             reads: 32,
             shelf_bytes: 512 << 20,
             slice: 512,
+            limits: Limits::default(),
         }
     }
 }
@@ -161,7 +164,7 @@ impl Distributor {
             scopes,
             shelf: Shelf::new(tuning.shelf_bytes),
             pending: Pending::default(),
-            switches: Roster::default(),
+            switches: Roster::new(tuning.limits),
             reads: Reads::new(tuning.reads, tuning.audit_share),
             arrived,
             slices_in_a_row: 0,
@@ -216,15 +219,12 @@ impl Distributor {
             let class = self.class(*owner, &base);
             self.pending.mark(*owner, Mark { base: &base, since, class: &class });
         }
-        for host in &concerned.subscribers {
-            let (had, has) = (subscriptions(*host, &base), subscriptions(*host, &self.snapshot));
-            for scope in had.symmetric_difference(&has) {
-                let class = match scope {
-                    Scope::Network(vni) => self.class(Owner::Network(*vni), &base),
-                    Scope::Host(_) => None,
-                };
-                self.pending.mark_member(*scope, *host, Mark { base: &base, since, class: &class });
-            }
+        for (host, scope) in concerned.began.iter().chain(&concerned.ended) {
+            let class = match scope {
+                Scope::Network(vni) => self.class(Owner::Network(*vni), &base),
+                Scope::Host(_) => None,
+            };
+            self.pending.mark_member(*scope, *host, Mark { base: &base, since, class: &class });
         }
         concerned
     }
@@ -232,12 +232,10 @@ impl Distributor {
     /// The tenant whose change it is.
     fn class(&self, owner: Owner, base: &Snapshot) -> Class {
         let tenant = |snapshot: &Snapshot| {
-            let network = match owner {
-                Owner::HostBase(_) => return None,
-                Owner::LocalPort(_, key) => snapshot.network(&snapshot.port_by_key(key)?.network)?,
-                Owner::Network(vni) | Owner::Port(vni, _) | Owner::LocalFlood(_, vni) => {
-                    snapshot.network_by_vni(vni)?
-                }
+            let network = match (owner, owner.scope()) {
+                (Owner::LocalPort(_, key), _) => snapshot.network(&snapshot.port_by_key(key)?.network)?,
+                (Owner::LocalFlood(_, vni), _) | (_, Scope::Network(vni)) => snapshot.network_by_vni(vni)?,
+                _ => return None,
             };
             Some(network.tenant.clone())
         };

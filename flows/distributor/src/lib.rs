@@ -20,4 +20,4 @@ mod switch;
 
 pub use ledger::{Distributor, Drift, ReadFrom, Report, Tuning, Work, Worked};
 pub use parcel::Parcel;
-pub use switch::{Answer, Depth, Installed, ReadId, SessionId, Transmit};
+pub use switch::{Answer, Depth, Installed, Limits, ReadId, SessionId, Transmit};

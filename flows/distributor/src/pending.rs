@@ -201,7 +201,8 @@ mod tests {
         }
         let blue = Mark { base: &base, since: Revision(2), class: &blue };
         pending.mark(port(100, 1), blue);
-        let before = std::iter::from_fn(|| pending.next(64)).take_while(|slice| slice.scope != port(100, 1).scope());
+        let before =
+            std::iter::from_fn(|| pending.next(64)).take_while(|slice| slice.scope != port(100, 1).scope());
         let (slices, owners) = before.fold((0, 0), |(n, sum), slice| (n + 1, sum + slice.owners.len()));
         assert!(slices <= 1 && owners <= 64, "{slices} slices with {owners} owners went before it");
         assert_eq!(pending.oldest(), Some(Revision(1)), "what waits is not distributed");

@@ -37,7 +37,8 @@ impl Distributor {
     fn publish_owners(&mut self, slice: &Slice) {
         let Slice { scope, since, .. } = *slice;
         let Some(state) = self.scopes.get_mut(&scope).filter(|_| !slice.owners.is_empty()) else { return };
-        let is_needed = state.hosts.iter().any(|host| self.switches.get(*host).is_some_and(|s| s.is_connected()));
+        let is_needed =
+            state.hosts.iter().any(|host| self.switches.get(*host).is_some_and(|s| s.is_connected()));
         let Some(edition) = state.edition.as_mut().filter(|_| is_needed) else {
             // Nobody connected has it; those who are away will be compared with the newest state when they are back.
             self.drop_edition(scope);
@@ -67,7 +68,8 @@ impl Distributor {
     /// The same parcels to everyone who has the scope.
     fn hand_out(&mut self, slice: &Slice, parcels: &[Arc<Parcel>], flows: i64) {
         let Slice { scope, since, .. } = *slice;
-        let hosts = self.scopes.get_mut(&scope).map(|state| std::mem::take(&mut state.hosts)).unwrap_or_default();
+        let hosts =
+            self.scopes.get_mut(&scope).map(|state| std::mem::take(&mut state.hosts)).unwrap_or_default();
         let load = Load { scope: Some(scope), parcels, revision: since };
         let mut late = BTreeSet::new();
         for host in &hosts {

@@ -104,13 +104,9 @@ impl Reads {
 
     /// How long auditing one switch took.
     pub fn spent(&mut self, time: Duration, now: Instant) {
-        let pause = if self.share > 0.0 { time.mul_f64((1.0 / self.share - 1.0).clamp(0.0, 1e6)) } else { PAUSE_MAX };
+        let pause =
+            if self.share > 0.0 { time.mul_f64((1.0 / self.share - 1.0).clamp(0.0, 1e6)) } else { PAUSE_MAX };
         self.gate = Some(self.gate.map_or(now, |gate| gate.max(now)) + pause.min(PAUSE_MAX));
-    }
-
-    /// How many are under way.
-    pub fn count(&self) -> usize {
-        self.under_way.len()
     }
 }
 

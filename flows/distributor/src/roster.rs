@@ -2,15 +2,21 @@
 
 use weft_model::HostIndex;
 
-use crate::switch::Switch;
+use crate::switch::{Limits, Switch};
 
 /// The switches of all hosts that are known or connected.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Roster {
+    limits: Limits,
     switches: Vec<Option<Box<Switch>>>,
 }
 
 impl Roster {
+    /// No switches yet; each will have these limits.
+    pub fn new(limits: Limits) -> Roster {
+        Roster { limits, switches: Vec::new() }
+    }
+
     /// The switch of a host.
     pub fn get(&self, host: HostIndex) -> Option<&Switch> {
         self.switches.get(usize::from(host.get()))?.as_deref()
@@ -27,7 +33,7 @@ impl Roster {
         if at >= self.switches.len() {
             self.switches.resize_with(at + 1, || None);
         }
-        self.switches[at].get_or_insert_with(|| Box::new(Switch::unseen(host)))
+        self.switches[at].get_or_insert_with(|| Box::new(Switch::unseen(host, self.limits)))
     }
 
     /// Forgets a host's switch.

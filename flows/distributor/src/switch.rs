@@ -17,16 +17,27 @@ use weft_openflow::Xid;
 use crate::late::LateId;
 use crate::parcel::Parcel;
 
-/// How many parcels a switch may owe an answer for.
-const WINDOW_PARCELS: usize = 32;
+/// What a switch may owe answers for, and what may wait for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// How many parcels it may owe an answer for.
+    pub window: u16,
+    /// How many parcels of one scope may wait: one that changes again and again is worth sending only once.
+    pub waiting: u16,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { window: 32, waiting: 8 }
+    }
+}
+
 /// How many bytes a switch may owe an answer for, beyond its first parcel.
 const WINDOW_BYTES: usize = 2 << 20;
 /// How many bytes of changes may wait for a switch as parcels; what does not fit makes it late.
 const OUTBOX_BYTES: usize = 1 << 20;
 /// How many parcels of changes may wait, likewise.
 const OUTBOX_PARCELS: usize = 256;
-/// How many parcels of one scope may wait: a scope that changes again and again is worth sending only once.
-const OUTBOX_PARCELS_OF_SCOPE: usize = 8;
 /// How many parcels of scopes that a switch joins and leaves may wait before it is read back instead. What a read-back
 /// found does not count: reading again would only find it again.
 const JOINS_PARCELS: usize = 4096;
@@ -255,6 +266,7 @@ pub struct Switch {
     owed: Option<Revision>,
     /// Groups of late switches that it is no longer one of, for the distributor to note.
     left: Vec<(Scope, LateId)>,
+    limits: Limits,
     /// It waits for its turn to be polled.
     pub is_ready: bool,
     session: Option<Session>,
@@ -262,7 +274,7 @@ pub struct Switch {
 
 impl Switch {
     /// A switch that is known but not connected, and owes everything up to `revision`.
-    pub fn unseen(host: HostIndex) -> Switch {
+    pub fn unseen(host: HostIndex, limits: Limits) -> Switch {
         Switch {
             host,
             subscriptions: BTreeSet::new(),
@@ -274,6 +286,7 @@ impl Switch {
             refusal: None,
             owed: None,
             left: Vec::new(),
+            limits,
             is_ready: false,
             session: None,
         }
@@ -363,7 +376,7 @@ impl Switch {
     /// Offers parcels with what changed in a scope. They go to a switch that has room; one that has not is late from now
     /// on, and one that will be compared with the newest state needs none.
     pub fn offer(&mut self, load: Load<'_>) -> Offer {
-        let Load { scope, parcels, revision } = load;
+        let (Load { scope, parcels, revision }, limits) = (load, self.limits);
         if parcels.is_empty() {
             return Offer::NotNeeded;
         }
@@ -375,7 +388,7 @@ impl Switch {
         if scope.is_some_and(|scope| session.late.contains_key(&scope)) {
             return Offer::Absorbed;
         }
-        if !session.has_room(scope) {
+        if !session.has_room(scope, limits) {
             return Offer::NoRoom;
         }
         session.push(load);
@@ -457,12 +470,12 @@ impl Switch {
             Phase::Live => {
                 // A host's own scope comes last in order and goes first.
                 if session.outbox.is_empty()
-                    && session.has_window()
+                    && session.has_window(self.limits)
                     && let Some((scope, (group, _))) = session.late.last_key_value()
                 {
                     return Some(Wish::CatchUp(*scope, *group));
                 }
-                let parcels = session.fill_window(&mut self.messages_sent);
+                let parcels = session.fill_window(self.limits, &mut self.messages_sent);
                 if !parcels.is_empty() {
                     return Some(Wish::Send(Transmit::Send { host, session: session.id, parcels }));
                 }
@@ -628,27 +641,26 @@ impl Session {
     }
 
     /// True if a change of the scope may wait as a parcel.
-    fn has_room(&self, scope: Option<Scope>) -> bool {
+    fn has_room(&self, scope: Option<Scope>, limits: Limits) -> bool {
         let Backlog { bytes, parcels } = self.backlog;
         if bytes > OUTBOX_BYTES || parcels >= OUTBOX_PARCELS {
             return false;
         }
-        self.outbox.len() < OUTBOX_PARCELS_OF_SCOPE
-            || self.outbox.iter().filter(|queued| queued.scope == scope).count() < OUTBOX_PARCELS_OF_SCOPE
+        let most = usize::from(limits.waiting);
+        self.outbox.len() < most || self.outbox.iter().filter(|queued| queued.scope == scope).count() < most
     }
 
-    fn has_window(&self) -> bool {
+    fn has_window(&self, limits: Limits) -> bool {
         let bytes: usize = self.in_flight.iter().map(|f| f.parcel.bytes.len()).sum();
-        self.in_flight.len() < WINDOW_PARCELS && (bytes < WINDOW_BYTES || self.in_flight.is_empty())
+        self.in_flight.is_empty()
+            || (self.in_flight.len() < usize::from(limits.window) && bytes < WINDOW_BYTES)
     }
 
     /// Moves parcels from the outbox into the window, as far as there is room.
-    fn fill_window(&mut self, messages_sent: &mut u64) -> Vec<Bytes> {
+    fn fill_window(&mut self, limits: Limits, messages_sent: &mut u64) -> Vec<Bytes> {
         let mut parcels = Vec::new();
-        let mut bytes: usize = self.in_flight.iter().map(|f| f.parcel.bytes.len()).sum();
-        while self.in_flight.len() < WINDOW_PARCELS && (bytes < WINDOW_BYTES || self.in_flight.is_empty()) {
+        while self.has_window(limits) {
             let Some(Queued { parcel, scope, revision }) = self.outbox.pop_front() else { break };
-            bytes += parcel.bytes.len();
             if scope.is_some() {
                 self.backlog.bytes -= parcel.bytes.len();
                 self.backlog.parcels -= 1;

@@ -17,7 +17,7 @@ struct Rig {
 impl Rig {
     /// A connected switch whose tables were asked for.
     fn reading() -> Rig {
-        let mut switch = Switch::unseen(HostIndex::new(1).unwrap());
+        let mut switch = Switch::unseen(HostIndex::new(1).unwrap(), Limits::default());
         switch.connect(SessionId(1), START);
         let mut rig = Rig { switch, now: Instant::now() };
         rig.expect_read();
@@ -25,8 +25,9 @@ impl Rig {
     }
 
     fn expect_read(&mut self) {
-        let transmit = self.switch.poll(self.now);
-        assert!(matches!(transmit, Some(Transmit::Read { .. })), "{transmit:?}");
+        let wish = self.switch.poll(self.now);
+        assert!(matches!(wish, Some(Wish::Read(_))), "{wish:?}");
+        assert!(matches!(self.switch.begin_read(), Some(Transmit::Read { .. })));
     }
 
     /// The tables come, and differ by these parcels.
@@ -34,6 +35,7 @@ impl Rig {
         let read = self.switch.session.as_ref().unwrap().last_read;
         let purpose = self.switch.read_back(read, self.now, Duration::from_secs(10));
         if purpose != ReadBack::Useless {
+            self.switch.compared();
             self.switch.repair(parcels, revision);
         }
         purpose
@@ -42,9 +44,9 @@ impl Rig {
     /// Sends what can be sent and says how many parcels that is.
     fn send(&mut self) -> usize {
         match self.switch.poll(self.now) {
-            Some(Transmit::Send { parcels, .. }) => parcels.len(),
+            Some(Wish::Send(Transmit::Send { parcels, .. })) => parcels.len(),
             None => 0,
-            Some(read) => panic!("{read:?}"),
+            Some(other) => panic!("{other:?}"),
         }
     }
 
@@ -90,21 +92,54 @@ fn a_difference_of_any_size_is_sent() {
     assert_eq!(sent, difference.len());
 }
 
+fn scope() -> Scope {
+    Scope::Host(HostIndex::new(1).unwrap())
+}
+
 #[test]
-fn changes_beyond_the_outbox_lead_to_a_read_back() {
+fn a_stuck_switch_is_late_and_costs_nothing_more() {
     let mut rig = Rig::reading();
-    let difference: Vec<_> = (0..40).map(|n| parcel(100 + 10 * n, 1 << 20)).collect();
-    rig.read_back(&difference, START);
-    let sent = rig.send();
-    let changes: Vec<_> = (0..17).map(|n| parcel(1000 + 10 * n, 1 << 20)).collect();
-    rig.switch.enqueue(&changes[..16], Revision(6));
-    assert_eq!(rig.switch.session.as_ref().unwrap().phase, Phase::Live, "that much may wait");
-    rig.switch.enqueue(&changes[16..], Revision(7));
-    assert_eq!(rig.send(), 0, "what is in flight is waited for");
-    difference[..sent].iter().for_each(|parcel| rig.commit(parcel));
-    rig.expect_read();
-    assert_eq!(rig.owed(), Some(START));
-    assert_eq!(rig.read_back(&[], Revision(7)), ReadBack::Resync);
+    rig.read_back(&[], START);
+    let offer = |rig: &mut Rig, n: u32| {
+        let parcels = [parcel(1000 + 10 * n, 1000)];
+        rig.switch.offer(Load {
+            scope: Some(scope()),
+            parcels: &parcels,
+            revision: Revision(6 + u64::from(n)),
+        })
+    };
+    assert_eq!(offer(&mut rig, 0), Offer::Taken);
+    assert_eq!(rig.send(), 1);
+    // It never answers.
+    let mut taken = Vec::new();
+    let late = loop {
+        let n = u32::try_from(taken.len()).unwrap() + 1;
+        match offer(&mut rig, n) {
+            Offer::Taken => taken.push(rig.send()),
+            other => break other,
+        }
+    };
+    let bound = usize::from(Limits::default().window + Limits::default().waiting);
+    assert_eq!((late, taken.len() + 1), (Offer::NoRoom, bound));
+    let missed = Revision(6 + bound as u64);
+    rig.switch.set_late(scope(), LateId(1), missed);
+    assert_eq!(offer(&mut rig, 1000), Offer::Absorbed);
+    assert_eq!(rig.switch.load(), (bound, 1));
+    for n in 0..32 {
+        rig.commit(&parcel(1000 + 10 * n, 0));
+    }
+    assert_eq!(rig.send(), 8);
+    for n in 32..40 {
+        assert_eq!(rig.owed(), Some(Revision(6 + u64::from(n))));
+        rig.commit(&parcel(1000 + 10 * n, 0));
+    }
+    assert_eq!(rig.owed(), Some(missed));
+    let wish = rig.switch.poll(rig.now);
+    assert!(matches!(wish, Some(Wish::CatchUp(_, LateId(1)))), "{wish:?}");
+    let rest = parcel(9000, 10);
+    rig.switch.catch_up(scope(), std::slice::from_ref(&rest));
+    assert_eq!((rig.send(), rig.owed()), (1, Some(missed)));
+    rig.commit(&rest);
     assert_eq!(rig.owed(), None);
 }
 
@@ -137,7 +172,8 @@ fn what_is_refused_for_ever_stays_owed_and_holds_up_nothing_else() {
     rig.commit(&good);
     assert_eq!(rig.owed(), Some(START));
     let later = parcel(300, 10);
-    rig.switch.enqueue(std::slice::from_ref(&later), Revision(6));
+    let change = Load { scope: Some(scope()), parcels: std::slice::from_ref(&later), revision: Revision(6) };
+    assert_eq!(rig.switch.offer(change), Offer::Taken);
     assert_eq!(rig.send(), 1, "a change of somebody else");
     rig.commit(&later);
     assert_eq!(rig.owed(), Some(START));

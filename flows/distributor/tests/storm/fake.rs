@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use bytes::{Buf, Bytes};
-use weft_compiler::{Compiled, Place, SeenFlow, SeenGroup};
-use weft_distributor::{Answer, Installed};
+use weft_compiler::{Compiled, Place, SeenFlow, SeenGroup, Tallies};
+use weft_distributor::{Answer, Depth, Installed};
 use weft_openflow::message::{
     Bucket, BundleCommand, FlowCommand, FlowMod, GroupCommand, GroupMod, GroupType, Message, frame_length,
 };
@@ -104,7 +104,7 @@ impl FakeSwitch {
     }
 
     /// What a read-back shows.
-    pub fn installed(&self) -> Installed {
+    pub fn installed(&self, depth: Depth) -> Installed {
         let flow = |((table, priority, _), entry): (&FlowPlace, &Entry)| {
             let place = Place { table: TableId(*table), priority: *priority, cookie: Cookie(entry.cookie) };
             SeenFlow::new(place, &entry.matching, &entry.instructions)
@@ -114,10 +114,15 @@ impl FakeSwitch {
                 buckets.iter().map(|(id, actions)| Bucket::new((*id).into(), actions.clone())).collect();
             SeenGroup::new((*id).into(), GroupType::All, &buckets)
         };
-        Installed {
-            flows: self.tables.flows.iter().map(flow).collect(),
-            groups: self.tables.groups.iter().map(group).collect(),
+        let flows: Vec<SeenFlow> = self.tables.flows.iter().map(flow).collect();
+        let groups: Vec<SeenGroup> = self.tables.groups.iter().map(group).collect();
+        if depth == Depth::Tables {
+            return Installed::Tables { flows, groups };
         }
+        let mut tallies = Tallies::default();
+        flows.iter().for_each(|flow| tallies.take_flow(flow));
+        groups.iter().for_each(|group| tallies.take_group(group));
+        Installed::Tallies(tallies)
     }
 }
 

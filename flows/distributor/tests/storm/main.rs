@@ -12,11 +12,31 @@ use std::time::{Duration, Instant};
 use fake::{FakeSwitch, content_of};
 use proptest::prelude::*;
 use weft_compiler::{compile, owners, subscriptions};
-use weft_distributor::{Answer, Distributor, ReadFrom, SessionId, Transmit, Tuning};
+use weft_distributor::{Answer, Distributor, Limits, ReadFrom, SessionId, Transmit, Tuning};
 use weft_model::{HostIndex, Revision, Snapshot};
 use world::{Step, World, host_id, step};
 
-const TUNING: Tuning = Tuning { audit_interval: Duration::from_secs(10) };
+/// A machine in which everything that is rare at large happens all the time: slices of two owners, room for one parcel.
+const TIGHT: Tuning = Tuning {
+    audit_interval: Duration::from_secs(10),
+    audit_share: 0.5,
+    reads: 2,
+    shelf_bytes: 4096,
+    slice: 2,
+    limits: Limits { window: 1, waiting: 1 },
+};
+
+fn tuning() -> impl Strategy<Value = Tuning> {
+    let limits = prop_oneof![Just(Limits::default()), Just(TIGHT.limits)];
+    let shelf = prop_oneof![Just(0), Just(TIGHT.shelf_bytes), Just(Tuning::default().shelf_bytes)];
+    let slice = prop_oneof![Just(1usize), Just(TIGHT.slice), Just(Tuning::default().slice)];
+    (limits, shelf, slice).prop_map(|(limits, shelf_bytes, slice)| Tuning {
+        limits,
+        shelf_bytes,
+        slice,
+        ..TIGHT
+    })
+}
 
 /// A distributor with fake switches at the other ends of its connections.
 struct Storm {
@@ -28,14 +48,23 @@ struct Storm {
     answers: VecDeque<(HostIndex, SessionId, Answer)>,
     next_session: u64,
     now: Instant,
+    tuning: Tuning,
+    /// How many pieces of work are done after each step; the rest waits.
+    eagerness: usize,
 }
 
 impl Storm {
-    fn new() -> Storm {
+    fn new(tuning: Tuning) -> Storm {
         let world = World::new();
-        let distributor = Distributor::new(world.snapshot.clone(), TUNING);
+        let distributor = Distributor::new(world.snapshot.clone(), tuning);
         let (switches, sessions, answers) = Default::default();
-        Storm { world, distributor, switches, sessions, answers, next_session: 1, now: Instant::now() }
+        let (next_session, now, eagerness) = (1, Instant::now(), usize::MAX);
+        Storm { world, distributor, switches, sessions, answers, next_session, now, tuning, eagerness }
+    }
+
+    /// A controller that starts anew with the state that is stored.
+    fn restart(&mut self) {
+        self.distributor = Distributor::new(self.world.snapshot.clone(), self.tuning);
     }
 
     fn index(&self, host: u8) -> Option<HostIndex> {
@@ -81,30 +110,50 @@ impl Storm {
 
     /// Sends what can be sent now. Read-backs are answered at once, bundles when the test delivers answers.
     fn transmit(&mut self) {
-        while let Some(transmit) = self.distributor.poll_transmit(self.now) {
-            match transmit {
-                Transmit::Read { host, session, read } => {
-                    let installed = self.switches[&host].installed();
-                    self.distributor.handle_installed(ReadFrom { host, session, read }, installed, self.now);
-                }
-                Transmit::Send { host, session, parcels } => {
-                    let switch = self.switches.get_mut(&host).unwrap();
-                    let said = parcels.into_iter().flat_map(|bytes| switch.receive(bytes));
-                    self.answers.extend(said.map(|answer| (host, session, answer)));
-                }
+        for _ in 0..=self.eagerness {
+            while let Some(transmit) = self.distributor.poll_transmit(self.now) {
+                self.carry(transmit);
+            }
+            if self.distributor.work(self.now).is_none() {
+                return;
+            }
+        }
+    }
+
+    fn carry(&mut self, transmit: Transmit) {
+        match transmit {
+            Transmit::Read { host, session, read, depth } => {
+                let installed = self.switches[&host].installed(depth);
+                self.distributor.handle_installed(ReadFrom { host, session, read }, installed);
+            }
+            Transmit::Send { host, session, parcels } => {
+                let switch = self.switches.get_mut(&host).unwrap();
+                let said = parcels.into_iter().flat_map(|bytes| switch.receive(bytes));
+                self.answers.extend(said.map(|answer| (host, session, answer)));
             }
         }
     }
 
     /// Delivers answers and lets time pass until nothing is left to do.
     fn settle(&mut self) {
-        for _ in 0..1000 {
+        let eagerness = std::mem::replace(&mut self.eagerness, usize::MAX);
+        self.settle_all();
+        self.eagerness = eagerness;
+    }
+
+    fn settle_all(&mut self) {
+        for _ in 0..5000 {
             self.transmit();
             match self.answers.pop_front() {
                 Some((host, session, answer)) => {
                     self.distributor.handle_answer(host, session, answer, self.now)
                 }
-                None if self.owing().is_empty() => return,
+                None if self.owing().is_empty() => {
+                    assert!(!self.distributor.has_work());
+                    assert_eq!(self.distributor.distributed(), self.world.snapshot.revision());
+                    assert!(self.distributor.shelf_bytes() <= self.tuning.shelf_bytes);
+                    return;
+                }
                 None => {
                     self.now += Duration::from_secs(1);
                     self.distributor.handle_timeout(self.now);
@@ -169,11 +218,11 @@ fn from_scratch(host: HostIndex, snapshot: &Snapshot) -> fake::Content {
 
 #[test]
 fn a_restarted_controller_trusts_no_switch_until_it_has_confirmed() {
-    let mut storm = Storm::new();
+    let mut storm = Storm::new(TIGHT);
     let report = |encap| Step::Report { host: 0, interfaces: BTreeMap::new(), encap };
     [report(0), report(1), Step::Connect(0)].iter().for_each(|step| storm.take(step));
     storm.settle();
-    storm.distributor = Distributor::new(storm.world.snapshot.clone(), TUNING);
+    storm.restart();
     storm.take(&Step::Wipe(0));
     let index = storm.index(0).unwrap();
     assert!(!storm.answers.is_empty(), "it is read back, and what it lacks is on its way");
@@ -187,8 +236,8 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
 
     #[test]
-    fn installed_is_from_scratch_after_every_step(steps in prop::collection::vec(step(), 1..120)) {
-        let mut storm = Storm::new();
+    fn installed_is_from_scratch_after_every_step(tuning in tuning(), steps in prop::collection::vec(step(), 1..120)) {
+        let mut storm = Storm::new(tuning);
         for step in &steps {
             storm.take(step);
             storm.settle();
@@ -197,8 +246,13 @@ proptest! {
     }
 
     #[test]
-    fn installed_is_from_scratch_however_answers_lag(steps in prop::collection::vec(step(), 1..200)) {
-        let mut storm = Storm::new();
+    fn installed_is_from_scratch_however_answers_and_work_lag(
+        tuning in tuning(),
+        eagerness in 0usize..4,
+        steps in prop::collection::vec(step(), 1..200),
+    ) {
+        let mut storm = Storm::new(tuning);
+        storm.eagerness = eagerness;
         for step in &steps {
             storm.take(step);
         }
@@ -207,12 +261,12 @@ proptest! {
     }
 
     #[test]
-    fn a_restarted_controller_sends_nothing_when_nothing_changed(steps in prop::collection::vec(step(), 1..120)) {
-        let mut storm = Storm::new();
+    fn a_restarted_controller_sends_nothing_when_nothing_changed(tuning in tuning(), steps in prop::collection::vec(step(), 1..120)) {
+        let mut storm = Storm::new(tuning);
         steps.iter().for_each(|step| storm.take(step));
         storm.settle();
         let before: usize = storm.switches.values().map(|switch| switch.messages).sum();
-        storm.distributor = Distributor::new(storm.world.snapshot.clone(), TUNING);
+        storm.restart();
         let connected: Vec<HostIndex> = storm.sessions.keys().copied().collect();
         storm.switches.values_mut().for_each(|switch| switch.refuse_in = None);
         connected.into_iter().for_each(|index| storm.connect(index));
@@ -223,11 +277,12 @@ proptest! {
 
     #[test]
     fn what_a_switch_refuses_for_ever_holds_up_nothing_else(
+        tuning in tuning(),
         before in prop::collection::vec(step(), 1..60),
         after in prop::collection::vec(step().prop_filter("a bad switch", |step| !step.needs_a_good_switch()), 0..20),
         pick in any::<prop::sample::Index>(),
     ) {
-        let mut storm = Storm::new();
+        let mut storm = Storm::new(tuning);
         before.iter().for_each(|step| storm.take(step));
         storm.settle();
         let Some(index) = storm.sessions.keys().next().copied() else { return Ok(()) };
@@ -262,8 +317,8 @@ proptest! {
     }
 
     #[test]
-    fn audits_put_drift_right(steps in prop::collection::vec(step(), 1..80), pick in any::<prop::sample::Index>()) {
-        let mut storm = Storm::new();
+    fn audits_put_drift_right(tuning in tuning(), steps in prop::collection::vec(step(), 1..80), pick in any::<prop::sample::Index>()) {
+        let mut storm = Storm::new(tuning);
         steps.iter().for_each(|step| storm.take(step));
         storm.settle();
         let Some(index) = storm.sessions.keys().next().copied() else { return Ok(()) };
@@ -278,7 +333,7 @@ proptest! {
         let mut foreign = switch.tables.flows.remove(&gone).unwrap();
         foreign.cookie = 0;
         switch.tables.flows.insert((gone.0, 4711, gone.2), foreign);
-        storm.now += TUNING.audit_interval * 2;
+        storm.now += TIGHT.audit_interval * 2;
         storm.distributor.handle_timeout(storm.now);
         storm.settle();
         storm.check();
