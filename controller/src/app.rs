@@ -175,7 +175,7 @@ fn engine_parts(
     (events, board): (mpsc::Receiver<Event>, watch::Sender<Fleet>),
     metrics: Metrics,
 ) -> engine::Parts {
-    let tuning = Tuning { audit_interval: config.audit_interval };
+    let tuning = Tuning { audit_interval: config.audit_interval, ..Tuning::default() };
     let tunnels = TunnelSettings { vxlan_port: config.vxlan_port, ..TunnelSettings::default() };
     engine::Parts { loaded, feed, bell, events, board, tuning, tunnels, metrics }
 }

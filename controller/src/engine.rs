@@ -7,7 +7,7 @@ mod links;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use tokio::sync::{Notify, mpsc, watch};
@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 use weft_compiler::TunnelSettings;
 use weft_distributor::{
-    Answer, Distributor, Drift, Installed, ReadFrom, ReadId, SessionId, Transmit, Tuning,
+    Answer, Depth, Distributor, Drift, Installed, ReadFrom, ReadId, SessionId, Transmit, Tuning, Worked,
 };
 use weft_model::{HostId, HostIndex, Key, Revision, Snapshot, Timestamp};
 
@@ -29,12 +29,14 @@ use crate::status::{AuditStatus, Fleet, HostStatus, TunnelStatus};
 
 /// How many events are handled between two looks at everything else.
 const BATCH: usize = 1024;
+/// For how long the engine works before it looks at what else has arrived.
+const PASS: Duration = Duration::from_millis(5);
 
 /// What a session of a switch is told to do.
 #[derive(Debug)]
 pub enum ToSwitch {
-    /// Read all flows and groups back.
-    Read(ReadId),
+    /// Read all flows and groups back, as closely as that.
+    Read(ReadId, Depth),
     /// Write these bytes in this order.
     Send(Vec<Bytes>),
 }
@@ -149,10 +151,13 @@ pub async fn run(parts: Parts, stop: CancellationToken) {
     let mut batch = Vec::new();
     loop {
         let due = engine.distributor.poll_timeout().map(tokio::time::Instant::from_std);
+        let is_busy = engine.distributor.has_work();
         tokio::select! {
+            biased;
             () = stop.cancelled() => break,
-            () = bell.notified() => {}
             received = events.recv_many(&mut batch, BATCH) => if received == 0 { break },
+            () = bell.notified() => {}
+            () = std::future::ready(()), if is_busy => {}
             () = sleep_until(due) => {}
         }
         // Commits first: an event may speak of a host that the newest commit introduced.
@@ -223,7 +228,7 @@ impl Engine {
             }
             Event::SwitchDown { host, session } => self.switch_down(host, session),
             Event::Installed { from, installed } => {
-                self.distributor.handle_installed(from, *installed, now);
+                self.distributor.handle_installed(from, *installed);
             }
             Event::Watching { host, session } => {
                 if self.switches.get(&host).is_some_and(|(current, _)| *current == session) {
@@ -268,11 +273,7 @@ impl Engine {
 
     /// Everything that follows from what was handled: bytes to sessions, news to the board.
     fn pass(&mut self) {
-        let now = Instant::now();
-        self.distributor.handle_timeout(now);
-        while let Some(transmit) = self.distributor.poll_transmit(now) {
-            self.transmit(transmit);
-        }
+        self.work();
         while let Some(drift) = self.distributor.poll_drift() {
             self.tell_drift(drift);
         }
@@ -282,14 +283,36 @@ impl Engine {
         while let Some(host) = self.links.poll_changed() {
             self.report(host);
         }
-        self.fleet.distributed = self.distributor.snapshot().revision();
-        self.metrics.take_work(self.distributor.work());
+        self.fleet.distributed = self.distributor.distributed();
+        self.metrics.take_work(self.distributor.work_done());
         self.board.send_replace(self.fleet.clone());
+    }
+
+    /// Distributes and compares for a while, and sends what comes of it at once: what is ready first is served first.
+    fn work(&mut self) {
+        let start = Instant::now();
+        self.distributor.handle_timeout(start);
+        self.send_all(start);
+        let mut now = start;
+        while now - start < PASS {
+            let Some(worked) = self.distributor.work(now) else { break };
+            let begun = std::mem::replace(&mut now, Instant::now());
+            if worked == Worked::Audit {
+                self.distributor.handle_audit_cost(now - begun, now);
+            }
+            self.send_all(now);
+        }
+    }
+
+    fn send_all(&mut self, now: Instant) {
+        while let Some(transmit) = self.distributor.poll_transmit(now) {
+            self.transmit(transmit);
+        }
     }
 
     fn transmit(&mut self, transmit: Transmit) {
         let (host, session, order) = match transmit {
-            Transmit::Read { host, session, read } => (host, session, ToSwitch::Read(read)),
+            Transmit::Read { host, session, read, depth } => (host, session, ToSwitch::Read(read, depth)),
             Transmit::Send { host, session, parcels } => (host, session, ToSwitch::Send(parcels)),
         };
         let Some((_, link)) = self.switches.get(&host).filter(|(current, _)| *current == session) else {

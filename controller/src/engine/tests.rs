@@ -53,7 +53,7 @@ impl Rig {
         intents.extend((1..=9).map(|n| Intent::CreatePort(NewPort::new(port(n), NETWORK, u32::from(n)))));
         intents.extend((1..=hosts).map(|n| report(n, &[])));
         planned(&mut snapshot, &intents);
-        let tuning = Tuning { audit_interval: std::time::Duration::from_secs(10) };
+        let tuning = Tuning::default();
         let (board, _) = watch::channel(Fleet::default());
         let engine =
             Engine::new(snapshot.clone(), board, tuning, TunnelSettings::default(), Metrics::default());

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use bytes::{Buf, Bytes};
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio::sync::Notify;
-use weft_distributor::ReadId;
+use weft_distributor::{Depth, ReadId};
 use weft_openflow::message::multipart::{FlowFilter, Request};
 use weft_openflow::message::{HEADER_LEN, Message};
 use weft_openflow::{GroupId, Xid};
@@ -40,6 +40,8 @@ pub struct Stuck;
 pub struct Asked {
     /// Which one.
     pub read: ReadId,
+    /// How closely it looks.
+    pub depth: Depth,
     /// The xid of the question for flows.
     pub flows: Xid,
     /// The xid of the question for groups.
@@ -58,7 +60,7 @@ impl Link {
     pub fn order(&self, order: ToSwitch) -> Result<(), Stuck> {
         match order {
             ToSwitch::Send(parcels) => self.0.send(parcels),
-            ToSwitch::Read(read) => self.0.read(read),
+            ToSwitch::Read(read, depth) => self.0.read(read, depth),
         }
     }
 }
@@ -203,7 +205,7 @@ impl Line {
     }
 
     /// Asks for all flows and all groups. The answers describe the tables after everything sent before.
-    fn read(&self, read: ReadId) -> Result<(), Stuck> {
+    fn read(&self, read: ReadId, depth: Depth) -> Result<(), Stuck> {
         let mut out = self.lock();
         if out.closed || out.queue.len() >= QUEUE {
             return Err(Stuck);
@@ -211,7 +213,7 @@ impl Line {
         out.begins();
         let (flows, groups) = (Xid(out.next_read), Xid(out.next_read + 1));
         out.next_read = if out.next_read + 2 >= READS_END { READS } else { out.next_read + 2 };
-        out.asked = Some(Asked { read, flows, groups });
+        out.asked = Some(Asked { read, depth, flows, groups });
         let ask = |request: Request, xid| Message::MultipartRequest((&request).into()).encode(xid);
         let questions =
             [ask(Request::FlowDesc(FlowFilter::all()), flows), ask(Request::GroupDesc(GroupId::ALL), groups)];

@@ -1,8 +1,8 @@
 //! A reading of a switch's tables: parts of two multipart answers become one list of flows and one of groups.
 
 use thiserror::Error;
-use weft_compiler::{SeenFlow, SeenGroup};
-use weft_distributor::{Installed, ReadId};
+use weft_compiler::{SeenFlow, SeenGroup, Tallies};
+use weft_distributor::{Depth, Installed, ReadId};
 use weft_openflow::message::multipart::{MultipartReply, Reply};
 use weft_openflow::{DecodeError, Xid};
 
@@ -27,14 +27,19 @@ pub struct Reading {
     flows: Xid,
     groups: Xid,
     installed: Installed,
+    count: usize,
     flows_done: bool,
     groups_done: bool,
 }
 
 impl Reading {
     /// A reading whose two requests have these xids.
-    pub fn new(id: ReadId, flows: Xid, groups: Xid) -> Reading {
-        Reading { id, flows, groups, installed: Installed::default(), flows_done: false, groups_done: false }
+    pub fn new((id, depth): (ReadId, Depth), flows: Xid, groups: Xid) -> Reading {
+        let installed = match depth {
+            Depth::Tallies => Installed::Tallies(Tallies::default()),
+            Depth::Tables => Installed::Tables { flows: Vec::new(), groups: Vec::new() },
+        };
+        Reading { id, flows, groups, installed, count: 0, flows_done: false, groups_done: false }
     }
 
     /// Which reading it is.
@@ -54,17 +59,27 @@ impl Reading {
     pub fn take(&mut self, xid: Xid, part: &MultipartReply) -> Result<Option<Installed>, ReadingError> {
         if xid == self.flows {
             for entry in part.flows() {
-                self.installed.flows.push(SeenFlow::from_entry(&entry?)?);
+                self.count += 1;
+                match &mut self.installed {
+                    Installed::Tallies(tallies) => tallies.take(&entry?)?,
+                    Installed::Tables { flows, .. } => flows.push(SeenFlow::from_entry(&entry?)?),
+                }
             }
-            if self.installed.flows.len() > FLOWS_MAX {
+            if self.count > FLOWS_MAX {
                 return Err(ReadingError::TooMany);
             }
             self.flows_done = !part.has_more();
-        } else if let Reply::GroupDesc(groups) = part.decode()? {
-            self.installed.groups.extend(groups.iter().map(SeenGroup::from_desc));
+        } else if let Reply::GroupDesc(descriptions) = part.decode()? {
+            match &mut self.installed {
+                Installed::Tallies(tallies) => descriptions.iter().for_each(|desc| tallies.take_desc(desc)),
+                Installed::Tables { groups, .. } => {
+                    groups.extend(descriptions.iter().map(SeenGroup::from_desc))
+                }
+            }
             self.groups_done = !part.has_more();
         }
         let complete = self.flows_done && self.groups_done;
-        Ok(complete.then(|| std::mem::take(&mut self.installed)))
+        let empty = Installed::Tallies(Tallies::default());
+        Ok(complete.then(|| std::mem::replace(&mut self.installed, empty)))
     }
 }

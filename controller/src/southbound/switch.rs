@@ -329,7 +329,7 @@ impl Session<'_> {
         let Some(asked) = self.line.asked(xid) else { return Ok(()) };
         self.line.progressed(self.heard.into_std());
         if self.reading.as_ref().is_none_or(|reading| !reading.is_about(xid)) {
-            self.reading = Some(Reading::new(asked.read, asked.flows, asked.groups));
+            self.reading = Some(Reading::new((asked.read, asked.depth), asked.flows, asked.groups));
         }
         let Some(reading) = &mut self.reading else { return Ok(()) };
         let complete = reading.take(xid, part).map_err(|error| SessionError::ReadBack(error.to_string()))?;

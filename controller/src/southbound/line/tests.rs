@@ -40,7 +40,7 @@ async fn bytes_come_out_in_order_also_when_the_socket_is_full() {
         assert!(commit < 1000, "the socket takes everything");
     }
     // A reading that is asked for now stands behind what waits.
-    link.order(ToSwitch::Read(ReadId(1))).unwrap();
+    link.order(ToSwitch::Read(ReadId(1), Depth::Tallies)).unwrap();
     let last = parcel(commit, 10);
     link.order(ToSwitch::Send(vec![last.clone(), parcel(commit + 1, 0)])).unwrap();
     line.woken().await;
@@ -69,7 +69,7 @@ async fn a_switch_that_does_not_read_costs_a_bounded_queue() {
     let big = parcel(7, 1 << 20);
     let taken = (0..10_000).take_while(|_| link.order(ToSwitch::Send(vec![big.clone()])).is_ok()).count();
     assert!((QUEUE..QUEUE + 100).contains(&taken), "{taken}");
-    assert_eq!(link.order(ToSwitch::Read(ReadId(1))), Err(Stuck));
+    assert_eq!(link.order(ToSwitch::Read(ReadId(1), Depth::Tallies)), Err(Stuck));
     assert!(line.say(Bytes::from_static(b"x")).is_err());
 }
 
@@ -89,7 +89,7 @@ async fn what_is_owed_is_known_until_it_is_answered() {
     assert!(line.owing(later(31)).unwrap() < Duration::from_secs(3), "it does answer");
     assert!(line.settle(Xid(0x0100_0009), later(30)));
     assert_eq!(line.owing(later(100)), None);
-    link.order(ToSwitch::Read(ReadId(4))).unwrap();
+    link.order(ToSwitch::Read(ReadId(4), Depth::Tallies)).unwrap();
     let asked = line.asked(Xid(READS + 1)).unwrap();
     assert_eq!((asked.read, asked.flows, asked.groups), (ReadId(4), Xid(READS), Xid(READS + 1)));
     assert!(line.owing(later(31)).is_some());
