@@ -6,7 +6,7 @@ use hashbrown::HashMap;
 
 use super::draft::{Draft, Place, Slot};
 use super::refusal::Refusal;
-use super::row::Row;
+use super::row::{Row, pack_cell, packed_cell};
 use super::schema::{Base, Table};
 use super::store::Store;
 use super::value::{Atom, Datum, id_text};
@@ -168,32 +168,28 @@ fn check_limits(draft: &Draft<'_>) -> Result<(), Refusal> {
 fn check_index(draft: &Draft<'_>, table: Table) -> Result<(), Refusal> {
     let Some(column) = table.index() else { return Ok(()) };
     let ids = draft.ids();
-    let value = |slot: &Slot, number: u32| {
-        let row = slot.new.as_ref()?;
-        Some(row.get(table, column, ids.id(number)).into_owned())
-    };
-    let mut seen: HashMap<Datum, u32> = HashMap::new();
+    let mut seen: HashMap<Vec<u8>, u32> = HashMap::new();
     let mut is_news = false;
     for ((_, number), slot) in draft.slots.range((table, 0)..=(table, u32::MAX)) {
-        let Some(value) = value(slot, *number) else { continue };
-        let cell = |row: &Option<Row>| row.as_ref().map(|row| row.cell(column).cloned());
-        is_news |= cell(&slot.old) != cell(&slot.new);
-        if let Some(other) = seen.insert(value.clone(), *number) {
+        let Some(row) = &slot.new else { continue };
+        is_news |= slot.old.as_ref().is_none_or(|old| old.cell(column) != row.cell(column));
+        let value = row.get(table, column, ids.id(*number));
+        if let Some(other) = seen.insert(pack_cell(table, column, &value, ids), *number) {
             return Err(twice(draft, table, &value, [other, *number]));
         }
     }
     if !is_news {
         return Ok(());
     }
-    for (number, _) in draft.store.rows(table) {
-        if draft.slots.contains_key(&(table, number)) {
+    let default = Datum::default_of(table.column(column));
+    let default = pack_cell(table, column, &default, ids);
+    for (number, bytes) in draft.store.rows(table) {
+        let value = packed_cell(table, bytes, column).unwrap_or(&default);
+        let Some(other) = seen.get(value).filter(|_| !draft.slots.contains_key(&(table, number))) else {
             continue;
-        }
-        let value = draft.store.cell(table, number, column);
-        let value = value.unwrap_or_else(|| Datum::default_of(table.column(column)));
-        if let Some(other) = seen.get(&value) {
-            return Err(twice(draft, table, &value, [number, *other]));
-        }
+        };
+        let value = draft.store.cell(table, number, column).unwrap_or_else(Datum::nothing);
+        return Err(twice(draft, table, &value, [number, *other]));
     }
     Ok(())
 }

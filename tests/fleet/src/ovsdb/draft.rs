@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::row::{Ids, Row};
+use super::row::{Ids, Row, pack_cell};
 use super::schema::Table;
 use super::store::Store;
 use super::value::Datum;
@@ -75,6 +75,19 @@ impl<'a> Draft<'a> {
         let mut numbers: Vec<u32> = kept.chain(touched).collect();
         numbers.sort_unstable();
         numbers
+    }
+
+    /// The row of this name, or whatever the column holds; values that are defaults are not found.
+    pub(super) fn find(&self, table: Table, column: u8, datum: &Datum) -> Option<Place> {
+        let slots = self.slots.range((table, 0)..=(table, u32::MAX));
+        let mut touched =
+            slots.filter(|(_, slot)| slot.new.as_ref().and_then(|row| row.cell(column)) == Some(datum));
+        if let Some((place, _)) = touched.next() {
+            return Some(*place);
+        }
+        let packed = pack_cell(table, column, datum, self.ids());
+        let place = (table, self.store.find(table, column, &packed)?);
+        (!self.slots.contains_key(&place)).then_some(place)
     }
 
     /// Inserts a row under a number of [`Draft::fresh`].

@@ -7,7 +7,7 @@ use super::columns::{
     BRIDGE_NAME, BRIDGES, EXTERNAL_IDS, INTERFACES, NAME, NEXT_CFG, OPTIONS, PORT_NAME, PORTS,
 };
 use super::draft::{Draft, Place};
-use super::row::Row;
+use super::row::{Row, pack_cell};
 use super::schema::Table;
 use super::value::{Atom, Datum};
 
@@ -36,13 +36,17 @@ pub(super) fn plug<'a>(
     workloads: impl IntoIterator<Item = (&'a str, &'a str)>,
 ) -> Option<()> {
     let bridge = named(draft, Table::Bridge, BRIDGE_NAME, BRIDGE)?;
-    let mut taken = names(draft, Table::Port, PORT_NAME);
-    taken.append(&mut names(draft, Table::Interface, NAME));
+    let mut taken = BTreeSet::new();
     let mut ports = members(draft, bridge, PORTS);
     let ids = draft.ids();
     let before = ports.len();
     for (name, iface_id) in workloads {
-        if !taken.insert(name.to_owned()) {
+        // Of those that this very transaction plugs, `taken` knows.
+        let is_taken = |table, column| {
+            let packed = pack_cell(table, column, &Datum::text(name), ids);
+            draft.store.find(table, column, &packed).is_some()
+        };
+        if !taken.insert(name) || is_taken(Table::Port, PORT_NAME) || is_taken(Table::Interface, NAME) {
             continue;
         }
         let interface = (Table::Interface, draft.fresh());
@@ -117,13 +121,6 @@ fn members(draft: &Draft<'_>, place: Place, column: u8) -> Vec<Atom> {
     }
 }
 
-fn names(draft: &Draft<'_>, table: Table, column: u8) -> BTreeSet<String> {
-    let cells = draft.numbers(table).into_iter().filter_map(|number| draft.cell((table, number), column));
-    cells.filter_map(|name| name.as_text().map(str::to_owned)).collect()
-}
-
 fn named(draft: &Draft<'_>, table: Table, column: u8, name: &str) -> Option<Place> {
-    let numbers = draft.numbers(table).into_iter();
-    let mut places = numbers.map(|number| (table, number));
-    places.find(|place| draft.cell(*place, column).as_ref().and_then(Datum::as_text) == Some(name))
+    draft.find(table, column, &Datum::text(name))
 }

@@ -101,9 +101,30 @@ impl Row {
 
 /// The value of one column of a packed row, if it is not the default.
 pub(super) fn cell(table: Table, bytes: &[u8], column: u8, ids: Ids) -> Option<Datum> {
-    Cells { table, bytes, ids }
-        .take_while(|(number, _)| *number <= column)
-        .find_map(|(number, datum)| (number == column).then_some(datum))
+    let mut bytes = packed_cell(table, bytes, column)?;
+    Some(unpack_datum(table.column(column), &mut bytes, ids))
+}
+
+/// The packed value of one column of a packed row, if it is not the default. The same value is always the same bytes.
+pub(super) fn packed_cell(table: Table, mut bytes: &[u8], column: u8) -> Option<&[u8]> {
+    while let Some((number, rest)) = bytes.split_first() {
+        if *number > column {
+            return None;
+        }
+        bytes = rest;
+        skip_datum(table.column(*number), &mut bytes);
+        if *number == column {
+            return Some(&rest[..rest.len() - bytes.len()]);
+        }
+    }
+    None
+}
+
+/// The bytes that a packed row has for a value of a column.
+pub(super) fn pack_cell(table: Table, column: u8, datum: &Datum, ids: Ids) -> Vec<u8> {
+    let mut out = Vec::new();
+    pack_datum(table.column(column), datum, ids, &mut out);
+    out
 }
 
 /// Appends `column: value, ...` of a packed row as JSON, without spreading it out: what is shown to every monitor that
@@ -217,6 +238,29 @@ fn unpack_datum(column: &Column, bytes: &mut &[u8], ids: Ids) -> Datum {
     }
 }
 
+fn skip_datum(column: &Column, bytes: &mut &[u8]) {
+    let count = if is_uncounted(column) { 1 } else { unpack_number(bytes) };
+    for _ in 0..count {
+        skip_atom(column.key, bytes);
+        if let Some(value) = column.value {
+            skip_atom(value, bytes);
+        }
+    }
+}
+
+fn skip_atom(base: Base, bytes: &mut &[u8]) {
+    match base {
+        Base::Integer | Base::Range(..) => _ = unpack_number(bytes),
+        Base::Boolean => _ = take(bytes, 1),
+        Base::Text | Base::Words(_) => words::skip(bytes),
+        Base::Uuid | Base::Row(_) => {
+            if unpack_number(bytes) == 0 {
+                take(bytes, 16);
+            }
+        }
+    }
+}
+
 fn pack_atom(atom: &Atom, ids: Ids, out: &mut Vec<u8>) {
     match atom {
         Atom::Integer(number) => pack_number((number << 1 ^ number >> 63) as u64, out),
@@ -309,6 +353,13 @@ mod tests {
         assert_eq!(Row::unpack(table, &bytes, ids), row);
         assert_eq!(cell(table, &bytes, column(table, "ofport"), ids), Some(Datum::integer(-1)));
         assert_eq!(cell(table, &bytes, column(table, "error"), ids), None);
+        for (column, datum) in row.cells() {
+            assert_eq!(cell(table, &bytes, column, ids).as_ref(), Some(datum));
+            assert_eq!(
+                packed_cell(table, &bytes, column),
+                Some(pack_cell(table, column, datum, ids).as_slice())
+            );
+        }
         assert!(bytes.len() < 60, "{} bytes", bytes.len());
 
         let mut bridge = Row::new();

@@ -45,6 +45,13 @@ impl Store {
         self.tables[table as usize].iter().map(|entry| (entry.number, entry.bytes.as_ref()))
     }
 
+    /// The row whose column holds what is packed into these bytes.
+    pub(super) fn find(&self, table: Table, column: u8, packed: &[u8]) -> Option<u32> {
+        let mut rows = self.rows(table);
+        rows.find(|(_, bytes)| row::packed_cell(table, bytes, column) == Some(packed))
+            .map(|(number, _)| number)
+    }
+
     pub(super) fn count(&self, table: Table) -> usize {
         self.tables[table as usize].len()
     }

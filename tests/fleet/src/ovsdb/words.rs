@@ -135,6 +135,19 @@ pub(super) fn unpack(bytes: &mut &[u8]) -> Box<str> {
     }
 }
 
+/// Passes over what [`pack`] wrote.
+pub(super) fn skip(bytes: &mut &[u8]) {
+    let length = match take(bytes, 1).first().copied().unwrap_or(0) {
+        ID => 16,
+        MAC => 6,
+        IPV4 => 4,
+        LONG => usize::try_from(unpack_number(bytes)).unwrap_or(usize::MAX),
+        word if usize::from(word) < WORDS_END => 0,
+        short => usize::from(short - SHORT),
+    };
+    take(bytes, length);
+}
+
 /// Reads what [`pack`] wrote and appends it as JSON.
 pub(super) fn write(bytes: &mut &[u8], out: &mut Vec<u8>) {
     let code = bytes.first().copied().unwrap_or(0);
@@ -206,6 +219,12 @@ mod tests {
             pack(text, &mut out);
             let mut bytes = out.as_slice();
             assert_eq!((unpack(&mut bytes).as_ref(), bytes.len()), (text, 0));
+            let mut bytes = out.as_slice();
+            skip(&mut bytes);
+            assert_eq!(bytes.len(), 0);
+            let (mut bytes, mut json) = (out.as_slice(), Vec::new());
+            write(&mut bytes, &mut json);
+            assert_eq!((bytes.len(), json), (0, serde_json::to_vec(text).unwrap()));
         }
     }
 }
