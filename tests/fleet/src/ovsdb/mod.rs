@@ -260,7 +260,7 @@ impl Database {
         let waiting = self.waiting.capacity() * size_of::<LocalChange>() + 80 * self.waiting.len();
         self.store.resident_bytes()
             + self.daemon.resident_bytes()
-            + self.session.framing.capacity()
+            + self.session.resident_bytes()
             + self.datapath_type.len()
             + waiting
     }

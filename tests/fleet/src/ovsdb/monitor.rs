@@ -154,6 +154,12 @@ impl Monitor {
         Ok(Monitor { id, method, tables })
     }
 
+    /// Bytes that it takes; its tables share one node of a tree.
+    pub(super) fn resident_bytes(&self) -> usize {
+        let clauses = self.tables.values().map(|watched| watched.clauses.len() * size_of::<Clause>());
+        size_of::<Monitor>() + 11 * size_of::<(Table, Watched)>() + clauses.sum::<usize>()
+    }
+
     /// Appends the answer to the request: all rows seen now.
     pub(super) fn write_start(&self, store: &Store, out: &mut Vec<u8>) {
         if self.method == Method::CondSince {

@@ -65,6 +65,14 @@ impl Session {
         Ok(None)
     }
 
+    /// Bytes kept for the client.
+    pub(super) fn resident_bytes(&self) -> usize {
+        let monitors = self.monitors.iter().map(Monitor::resident_bytes);
+        self.framing.capacity()
+            + monitors.sum::<usize>()
+            + self.locks.iter().map(String::capacity).sum::<usize>()
+    }
+
     /// Tells every monitor of changes.
     pub(super) fn tell(&self, changes: &[Change], ids: Ids, out: &mut Vec<u8>) {
         for monitor in &self.monitors {
