@@ -1,29 +1,26 @@
 //! The front desk of the one writer: requests go in, committed revisions come out.
 //!
-//! All writes pass one thread. It drains what has arrived, plans each request on a working snapshot, commits the
-//! whole lot as one durable batch (group commit), publishes the new snapshot and only then answers. So requests
-//! never race each other, an answer means durable, and the cost of the disk is shared.
+//! All writes pass one thread that plans them, each on the state that the ones before it left ([`planner`]). What has been
+//! planned while the disk was busy is committed as one durable batch by a second thread ([`disk`]), which publishes the
+//! new snapshot and only then answers. So requests never race each other, an answer means durable, the cost of the disk
+//! is shared, and neither thread waits for the other as long as there is work.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+mod disk;
+mod planner;
 
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error};
-use weft_model::intent::{Actor, Context, Intent, Rejected, Settings, plan};
-use weft_model::{Change, Key, Revision, Snapshot, Timestamp};
+use tracing::error;
+use weft_model::intent::{Actor, Intent, Rejected, Settings};
+use weft_model::{Key, Revision, Snapshot};
 
-use crate::vault::{Vault, VaultError};
+use crate::vault::Vault;
+use disk::Disk;
+use planner::Planner;
 
 /// How many requests may wait before callers are told to come back.
 const QUEUE: usize = 4096;
-/// How many requests one durable commit may carry.
-const GROUP: usize = 512;
-/// From how many changed records on a lot is committed even if requests wait; well below the store's limit.
-const LOT: usize = 2048;
-
 /// What a write came to.
 #[derive(Debug, Clone)]
 pub struct Committed {
@@ -41,6 +38,14 @@ pub enum WriteError {
     /// The request cannot be fulfilled as it stands; nothing of it is stored.
     #[error(transparent)]
     Rejected(#[from] Rejected),
+    /// One of several parts of the request cannot be done, so nothing of it is stored.
+    #[error("part {position} of the request: {rejected}")]
+    RejectedPart {
+        /// Which one, from 0.
+        position: usize,
+        /// Why not.
+        rejected: Rejected,
+    },
     /// The store failed while committing, or the controller is stopping: the write may or may not be there afterwards.
     #[error("the write was not acknowledged: {0}")]
     Unavailable(String),
@@ -79,15 +84,21 @@ struct Request {
 }
 
 impl Desk {
-    /// Starts the writer thread over a vault whose state has been loaded.
+    /// Starts the two threads of the writer over a vault whose state has been loaded.
     ///
     /// # Errors
-    /// When the operating system refuses the thread.
+    /// When the operating system refuses a thread.
     pub fn open(vault: Vault, loaded: Snapshot, settings: Settings, hooks: Hooks) -> std::io::Result<Desk> {
         let (requests, inbox) = mpsc::channel(QUEUE);
         let (publisher, snapshots) = watch::channel(loaded.clone());
-        let writer = Writer { vault, current: loaded, settings, publisher, hooks };
-        std::thread::Builder::new().name("writer".into()).spawn(move || run(writer, inbox))?;
+        let (lots, to_write) = mpsc::channel(1);
+        let (done, idle) = mpsc::channel(1);
+        let halt = hooks.halt.clone();
+        let planner = Planner::new(loaded.clone(), settings, (lots, idle));
+        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+        spawn("planner", halt.clone(), move || runtime.block_on(planner.run(inbox)))?;
+        let disk = Disk { vault, current: loaded, publisher, hooks };
+        spawn("writer", halt, move || disk.run(to_write, &done))?;
         Ok(Desk { requests, snapshots })
     }
 
@@ -125,117 +136,19 @@ impl Desk {
     }
 }
 
-struct Writer {
-    vault: Vault,
-    current: Snapshot,
-    settings: Settings,
-    publisher: watch::Sender<Snapshot>,
-    hooks: Hooks,
-}
-
-/// What is committed together.
-struct Lot {
-    working: Snapshot,
-    changes: BTreeMap<Key, Change>,
-    planned: Vec<Planned>,
-}
-
-impl Lot {
-    fn on(base: &Snapshot) -> Lot {
-        Lot { working: base.clone(), changes: BTreeMap::new(), planned: Vec::new() }
-    }
-}
-
-/// A request that was planned and waits for the disk.
-struct Planned {
-    touched: Vec<Key>,
-    reply: oneshot::Sender<Result<Committed, WriteError>>,
-}
-
-/// If the writer panics, its state may be wrong and nobody else may write: only a fresh start helps.
-fn run(writer: Writer, inbox: mpsc::Receiver<Request>) {
-    let halt = writer.hooks.halt.clone();
-    if std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| writer.run(inbox))).is_err() {
-        error!("the writer panicked; ending the process so that a fresh start sets everything right");
-        halt.cancel();
-    }
-}
-
-impl Writer {
-    fn run(mut self, mut inbox: mpsc::Receiver<Request>) {
-        let mut group = Vec::new();
-        while !self.hooks.halt.is_cancelled() && inbox.blocking_recv_many(&mut group, GROUP) > 0 {
-            self.commit(std::mem::take(&mut group));
+/// Starts a thread of the writer. If it panics, its state may be wrong and nobody else may write: only a fresh start helps.
+fn spawn(
+    name: &'static str,
+    halt: CancellationToken,
+    work: impl FnOnce() + Send + 'static,
+) -> std::io::Result<()> {
+    std::thread::Builder::new().name(name.into()).spawn(move || {
+        if std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).is_err() {
+            error!(thread = name, "a panic; ending the process so that a fresh start sets everything right");
+            halt.cancel();
         }
-        debug!("writer stopped");
-    }
-
-    /// Plans every request of a group on top of the ones before it, and makes them durable together.
-    fn commit(&mut self, group: Vec<Request>) {
-        let context = Context { now: now(), settings: self.settings };
-        let mut lot = Lot::on(&self.current);
-        for Request { actor, intents, reply } in group {
-            match plan(&lot.working, &actor, &intents, &context) {
-                Err(rejected) => drop(reply.send(Err(WriteError::Rejected(rejected)))),
-                Ok(plan) => {
-                    // Everything in a lot becomes one revision, so the next plan starts from the same number again.
-                    lot.working = plan.snapshot;
-                    lot.working.apply(self.current.revision(), &[]);
-                    lot.changes.extend(plan.changes.into_iter().map(|change| (change.key(), change)));
-                    lot.planned.push(Planned { touched: plan.touched, reply });
-                }
-            }
-            if lot.changes.len() >= LOT {
-                self.settle(std::mem::replace(&mut lot, Lot::on(&self.current)));
-                lot = Lot::on(&self.current);
-            }
-        }
-        self.settle(lot);
-    }
-
-    /// Makes a lot durable, publishes it and answers everyone in it.
-    fn settle(&mut self, lot: Lot) {
-        if lot.changes.is_empty() {
-            return self.answer(lot.planned);
-        }
-        let revision = Revision(self.current.revision().0 + 1);
-        let changes: Vec<Change> = lot.changes.into_values().collect();
-        if let Err(failure) = self.vault.store(revision, &changes) {
-            return self.refuse(lot.planned, &failure);
-        }
-        self.current = lot.working;
-        self.current.apply(revision, &[]);
-        let touched: Vec<Key> = changes.iter().map(Change::key).collect();
-        self.publisher.send_replace(self.current.clone());
-        (self.hooks.publish)(&self.current, &touched);
-        self.answer(lot.planned);
-    }
-
-    fn answer(&self, planned: Vec<Planned>) {
-        for Planned { touched, reply } in planned {
-            let committed =
-                Committed { revision: self.current.revision(), snapshot: self.current.clone(), touched };
-            // A caller that no longer listens has given up its connection; the commit stands.
-            drop(reply.send(Ok(committed)));
-        }
-    }
-
-    fn refuse(&self, planned: Vec<Planned>, failure: &VaultError) {
-        error!(
-            error = failure as &dyn std::error::Error,
-            "a commit failed; whether it is stored is not known"
-        );
-        self.hooks.halt.cancel();
-        let reason: Arc<str> = failure.to_string().into();
-        for Planned { reply, .. } in planned {
-            drop(reply.send(Err(WriteError::Unavailable(reason.to_string()))));
-        }
-    }
-}
-
-/// The wall clock, read once per group commit.
-fn now() -> Timestamp {
-    Timestamp(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs()))
+    })?;
+    Ok(())
 }
 
 #[cfg(test)]

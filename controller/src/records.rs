@@ -3,16 +3,19 @@
 //! The model's types are not serialisable on purpose; these shapes are the parse step. Fields are only ever added, with
 //! a default, so that an older file always loads.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+use uuid::Uuid;
 use weft_model::{
-    AddressRange, Binding, Counters, Encap, EncapIps, FixedIp, Host, HostIndex, HostRoute, Key, Mtu, Network,
-    OfPort, Port, PortKey, PortSecurity, Record, Revision, Stamp, Subnet, Tenant, Timestamp, Token,
-    TokenRole, Vni,
+    AddressRange, Binding, Counters, Encap, EncapIps, FixedIp, Host, HostId, HostIndex, HostRoute, Key, Mtu,
+    Network, NetworkId, OfPort, Port, PortId, PortKey, PortSecurity, Record, Revision, Stamp, Subnet,
+    SubnetId, Tenant, TenantId, Timestamp, Token, TokenRole, Vni,
 };
 
 /// A stored value that is not what this version writes.
@@ -65,24 +68,86 @@ pub fn encode(record: &Record) -> Vec<u8> {
 /// # Errors
 /// [`Damaged`] names the record and the reason; the caller must not go on with a part of the state.
 pub fn decode(table: &'static str, key: &str, value: &[u8]) -> Result<Record, Damaged> {
-    let damaged = |reason: String| Damaged { table, key: key.to_owned(), reason };
-    fn read<'a, T: Deserialize<'a>>(value: &'a [u8]) -> Result<T, String> {
-        serde_json::from_slice(value).map_err(|e| e.to_string())
+    Decoder::default().decode(table, key, value)
+}
+
+/// Reads stored records back, and lets those that name the same tenant or host share its name in memory.
+#[derive(Debug, Default)]
+pub struct Decoder {
+    names: Names,
+}
+
+impl Decoder {
+    /// Reads a stored record back.
+    ///
+    /// # Errors
+    /// As [`decode`].
+    pub fn decode(&mut self, table: &'static str, key: &str, value: &[u8]) -> Result<Record, Damaged> {
+        let record = self.read(table, value).and_then(|record| {
+            let stands = record.key();
+            let right = match &stands {
+                // The many are compared without making a text.
+                Key::Port(id) => is_uuid(key, id.0),
+                Key::Binding(port, host) => {
+                    key.split_once('/').is_some_and(|(p, h)| is_uuid(p, port.0) && h == host.as_str())
+                }
+                other => place(other).1 == key,
+            };
+            if right { Ok(record) } else { Err(format!("holds the record of {}", place(&stands).1)) }
+        });
+        record.map_err(|reason| Damaged { table, key: key.to_owned(), reason })
     }
-    let record = match table {
-        "counters" => read::<StoredCounters>(value).map(|s| Record::Counters(s.into())),
-        "tenants" => read::<StoredTenant>(value).and_then(|s| Ok(Record::Tenant(Arc::new(s.parse()?)))),
-        "tokens" => read::<StoredToken>(value).and_then(|s| Ok(Record::Token(Arc::new(s.parse()?)))),
-        "hosts" => read::<StoredHost>(value).and_then(|s| Ok(Record::Host(Arc::new(s.parse()?)))),
-        "networks" => read::<StoredNetwork>(value).and_then(|s| Ok(Record::Network(Arc::new(s.parse()?)))),
-        "subnets" => read::<StoredSubnet>(value).and_then(|s| Ok(Record::Subnet(Arc::new(s.parse()?)))),
-        "ports" => read::<StoredPort>(value).and_then(|s| Ok(Record::Port(Arc::new(s.parse()?)))),
-        "bindings" => read::<StoredBinding>(value).and_then(|s| Ok(Record::Binding(Arc::new(s.parse()?)))),
-        _ => Err("no such table".into()),
+
+    fn read(&mut self, table: &'static str, value: &[u8]) -> Result<Record, String> {
+        fn json<'a, T: Deserialize<'a>>(value: &'a [u8]) -> Result<T, String> {
+            serde_json::from_slice(value).map_err(|e| e.to_string())
+        }
+        let names = &mut self.names;
+        Ok(match table {
+            "counters" => Record::Counters(json::<StoredCounters>(value)?.into()),
+            "tenants" => Record::Tenant(Arc::new(json::<StoredTenant>(value)?.parse(names)?)),
+            "tokens" => Record::Token(Arc::new(json::<StoredToken>(value)?.parse(names)?)),
+            "hosts" => Record::Host(Arc::new(json::<StoredHost>(value)?.parse(names)?)),
+            "networks" => Record::Network(Arc::new(json::<StoredNetwork>(value)?.parse(names)?)),
+            "subnets" => Record::Subnet(Arc::new(json::<StoredSubnet>(value)?.parse(names)?)),
+            "ports" => Record::Port(Arc::new(json::<StoredPort>(value)?.parse(names)?)),
+            "bindings" => Record::Binding(Arc::new(json::<StoredBinding>(value)?.parse(names)?)),
+            _ => return Err("no such table".into()),
+        })
     }
-    .map_err(damaged)?;
-    let (_, expected) = place(&record.key());
-    if expected == key { Ok(record) } else { Err(damaged(format!("holds the record of {expected}"))) }
+}
+
+fn is_uuid(text: &str, id: Uuid) -> bool {
+    text == id.hyphenated().encode_lower(&mut Uuid::encode_buffer())
+}
+
+/// The names that have come up, each once in memory.
+#[derive(Debug, Default)]
+struct Names {
+    tenants: HashMap<String, TenantId>,
+    hosts: HashMap<String, HostId>,
+}
+
+impl Names {
+    fn tenant(&mut self, text: &str) -> Result<TenantId, String> {
+        known(&mut self.tenants, text)
+    }
+
+    fn host(&mut self, text: &str) -> Result<HostId, String> {
+        known(&mut self.hosts, text)
+    }
+}
+
+fn known<T: std::str::FromStr + Clone>(names: &mut HashMap<String, T>, text: &str) -> Result<T, String>
+where
+    T::Err: std::fmt::Display,
+{
+    if let Some(found) = names.get(text) {
+        return Ok(found.clone());
+    }
+    let new: T = id(text)?;
+    names.insert(text.to_owned(), new.clone());
+    Ok(new)
 }
 
 /// Parses a stored text into one of the model's identifiers.
@@ -94,10 +159,11 @@ where
 }
 
 #[derive(Serialize, Deserialize)]
-struct StoredStamp {
-    name: String,
-    #[serde(default)]
-    description: String,
+struct StoredStamp<'a> {
+    #[serde(borrow)]
+    name: Cow<'a, str>,
+    #[serde(borrow, default)]
+    description: Cow<'a, str>,
     #[serde(default)]
     tags: Vec<String>,
     created: u64,
@@ -105,11 +171,11 @@ struct StoredStamp {
     number: u64,
 }
 
-impl From<&Stamp> for StoredStamp {
-    fn from(s: &Stamp) -> Self {
+impl<'a> From<&'a Stamp> for StoredStamp<'a> {
+    fn from(s: &'a Stamp) -> Self {
         StoredStamp {
-            name: s.name.clone(),
-            description: s.description.clone(),
+            name: s.name.as_str().into(),
+            description: s.description.as_str().into(),
             tags: s.tags.iter().cloned().collect(),
             created: s.created.0,
             updated: s.updated.0,
@@ -118,11 +184,11 @@ impl From<&Stamp> for StoredStamp {
     }
 }
 
-impl From<StoredStamp> for Stamp {
-    fn from(s: StoredStamp) -> Self {
+impl From<StoredStamp<'_>> for Stamp {
+    fn from(s: StoredStamp<'_>) -> Self {
         Stamp {
-            name: s.name,
-            description: s.description,
+            name: s.name.into_owned(),
+            description: s.description.into_owned(),
             tags: s.tags.into_iter().collect(),
             created: Timestamp(s.created),
             updated: Timestamp(s.updated),
@@ -155,21 +221,23 @@ impl From<StoredCounters> for Counters {
 }
 
 #[derive(Serialize, Deserialize)]
-struct StoredTenant {
-    id: String,
-    stamp: StoredStamp,
+struct StoredTenant<'a> {
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+    #[serde(borrow)]
+    stamp: StoredStamp<'a>,
     enabled: bool,
 }
 
-impl From<&Tenant> for StoredTenant {
-    fn from(t: &Tenant) -> Self {
-        StoredTenant { id: t.id.to_string(), stamp: (&t.stamp).into(), enabled: t.enabled }
+impl<'a> From<&'a Tenant> for StoredTenant<'a> {
+    fn from(t: &'a Tenant) -> Self {
+        StoredTenant { id: t.id.as_str().into(), stamp: (&t.stamp).into(), enabled: t.enabled }
     }
 }
 
-impl StoredTenant {
-    fn parse(self) -> Result<Tenant, String> {
-        Ok(Tenant { id: id(&self.id)?, stamp: self.stamp.into(), enabled: self.enabled })
+impl StoredTenant<'_> {
+    fn parse(self, names: &mut Names) -> Result<Tenant, String> {
+        Ok(Tenant { id: names.tenant(&self.id)?, stamp: self.stamp.into(), enabled: self.enabled })
     }
 }
 
@@ -204,11 +272,11 @@ impl From<&Token> for StoredToken {
 }
 
 impl StoredToken {
-    fn parse(self) -> Result<Token, String> {
+    fn parse(self, names: &mut Names) -> Result<Token, String> {
         let role = match (self.role.as_str(), self.tenant) {
             ("admin", None) => TokenRole::Admin,
-            ("member", Some(tenant)) => TokenRole::Member(id(&tenant)?),
-            ("reader", Some(tenant)) => TokenRole::Reader(id(&tenant)?),
+            ("member", Some(tenant)) => TokenRole::Member(names.tenant(&tenant)?),
+            ("reader", Some(tenant)) => TokenRole::Reader(names.tenant(&tenant)?),
             (role, _) => return Err(format!("role {role:?} is not one of admin, member, reader")),
         };
         Ok(Token {
@@ -250,9 +318,9 @@ impl From<&Host> for StoredHost {
 }
 
 impl StoredHost {
-    fn parse(self) -> Result<Host, String> {
+    fn parse(self, names: &mut Names) -> Result<Host, String> {
         Ok(Host {
-            id: id(&self.id)?,
+            id: names.host(&self.id)?,
             index: HostIndex::new(self.index).ok_or("host index out of range")?,
             hostname: self.hostname,
             encap_ips: EncapIps { v4: self.encap_ipv4, v6: self.encap_ipv6 },
@@ -264,10 +332,12 @@ impl StoredHost {
 }
 
 #[derive(Serialize, Deserialize)]
-struct StoredNetwork {
-    id: String,
-    tenant: String,
-    stamp: StoredStamp,
+struct StoredNetwork<'a> {
+    id: Uuid,
+    #[serde(borrow)]
+    tenant: Cow<'a, str>,
+    #[serde(borrow)]
+    stamp: StoredStamp<'a>,
     vni: u32,
     encap: String,
     mtu: u16,
@@ -277,11 +347,11 @@ struct StoredNetwork {
     dns_domain: String,
 }
 
-impl From<&Network> for StoredNetwork {
-    fn from(n: &Network) -> Self {
+impl<'a> From<&'a Network> for StoredNetwork<'a> {
+    fn from(n: &'a Network) -> Self {
         StoredNetwork {
-            id: n.id.to_string(),
-            tenant: n.tenant.to_string(),
+            id: n.id.0,
+            tenant: n.tenant.as_str().into(),
             stamp: (&n.stamp).into(),
             vni: n.vni.get(),
             encap: n.encap.name().into(),
@@ -293,11 +363,11 @@ impl From<&Network> for StoredNetwork {
     }
 }
 
-impl StoredNetwork {
-    fn parse(self) -> Result<Network, String> {
+impl StoredNetwork<'_> {
+    fn parse(self, names: &mut Names) -> Result<Network, String> {
         Ok(Network {
-            id: id(&self.id)?,
-            tenant: id(&self.tenant)?,
+            id: NetworkId(self.id),
+            tenant: names.tenant(&self.tenant)?,
             stamp: self.stamp.into(),
             vni: Vni::new(self.vni).ok_or("VNI out of range")?,
             encap: Encap::from_name(&self.encap).ok_or("unknown encapsulation")?,
@@ -310,11 +380,13 @@ impl StoredNetwork {
 }
 
 #[derive(Serialize, Deserialize)]
-struct StoredSubnet {
-    id: String,
-    tenant: String,
-    network: String,
-    stamp: StoredStamp,
+struct StoredSubnet<'a> {
+    id: Uuid,
+    #[serde(borrow)]
+    tenant: Cow<'a, str>,
+    network: Uuid,
+    #[serde(borrow)]
+    stamp: StoredStamp<'a>,
     cidr: String,
     gateway: Option<IpAddr>,
     pools: Vec<(IpAddr, IpAddr)>,
@@ -329,12 +401,12 @@ struct StoredSubnet {
     ipv6_address_mode: Option<String>,
 }
 
-impl From<&Subnet> for StoredSubnet {
-    fn from(s: &Subnet) -> Self {
+impl<'a> From<&'a Subnet> for StoredSubnet<'a> {
+    fn from(s: &'a Subnet) -> Self {
         StoredSubnet {
-            id: s.id.to_string(),
-            tenant: s.tenant.to_string(),
-            network: s.network.to_string(),
+            id: s.id.0,
+            tenant: s.tenant.as_str().into(),
+            network: s.network.0,
             stamp: (&s.stamp).into(),
             cidr: s.cidr.to_string(),
             gateway: s.gateway,
@@ -348,15 +420,15 @@ impl From<&Subnet> for StoredSubnet {
     }
 }
 
-impl StoredSubnet {
-    fn parse(self) -> Result<Subnet, String> {
+impl StoredSubnet<'_> {
+    fn parse(self, names: &mut Names) -> Result<Subnet, String> {
         let route = |(destination, nexthop): (String, IpAddr)| -> Result<HostRoute, String> {
             Ok(HostRoute { destination: id::<IpNet>(&destination)?, nexthop })
         };
         Ok(Subnet {
-            id: id(&self.id)?,
-            tenant: id(&self.tenant)?,
-            network: id(&self.network)?,
+            id: SubnetId(self.id),
+            tenant: names.tenant(&self.tenant)?,
+            network: NetworkId(self.network),
             stamp: self.stamp.into(),
             cidr: id(&self.cidr)?,
             gateway: self.gateway,
@@ -371,96 +443,99 @@ impl StoredSubnet {
 }
 
 #[derive(Serialize, Deserialize)]
-struct StoredPort {
-    id: String,
-    tenant: String,
-    network: String,
+struct StoredPort<'a> {
+    id: Uuid,
+    #[serde(borrow)]
+    tenant: Cow<'a, str>,
+    network: Uuid,
     key: u32,
-    stamp: StoredStamp,
-    mac: String,
-    fixed_ips: Vec<(String, IpAddr)>,
+    #[serde(borrow)]
+    stamp: StoredStamp<'a>,
+    #[serde(borrow)]
+    mac: Cow<'a, str>,
+    fixed_ips: Vec<(Uuid, IpAddr)>,
     admin_up: bool,
     security: bool,
-    #[serde(default)]
-    device_id: String,
-    #[serde(default)]
-    device_owner: String,
+    #[serde(borrow, default)]
+    device_id: Cow<'a, str>,
+    #[serde(borrow, default)]
+    device_owner: Cow<'a, str>,
     #[serde(default)]
     requested_host: Option<String>,
-    #[serde(default)]
-    dns_name: String,
+    #[serde(borrow, default)]
+    dns_name: Cow<'a, str>,
 }
 
-impl From<&Port> for StoredPort {
-    fn from(p: &Port) -> Self {
+impl<'a> From<&'a Port> for StoredPort<'a> {
+    fn from(p: &'a Port) -> Self {
         StoredPort {
-            id: p.id.to_string(),
-            tenant: p.tenant.to_string(),
-            network: p.network.to_string(),
+            id: p.id.0,
+            tenant: p.tenant.as_str().into(),
+            network: p.network.0,
             key: p.key.get(),
             stamp: (&p.stamp).into(),
-            mac: p.mac.to_string(),
-            fixed_ips: p.fixed_ips.iter().map(|ip| (ip.subnet.to_string(), ip.address)).collect(),
+            mac: p.mac.to_string().into(),
+            fixed_ips: p.fixed_ips.iter().map(|ip| (ip.subnet.0, ip.address)).collect(),
             admin_up: p.admin_up,
             security: p.security == PortSecurity::Enforced,
-            device_id: p.device_id.clone(),
-            device_owner: p.device_owner.clone(),
+            device_id: p.device_id.as_str().into(),
+            device_owner: p.device_owner.as_str().into(),
             requested_host: p.requested_host.clone(),
-            dns_name: p.dns_name.clone(),
+            dns_name: p.dns_name.as_str().into(),
         }
     }
 }
 
-impl StoredPort {
-    fn parse(self) -> Result<Port, String> {
-        let fixed = |(subnet, address): (String, IpAddr)| -> Result<FixedIp, String> {
-            Ok(FixedIp { subnet: id(&subnet)?, address })
-        };
+impl StoredPort<'_> {
+    fn parse(self, names: &mut Names) -> Result<Port, String> {
+        let fixed = |(subnet, address)| FixedIp { subnet: SubnetId(subnet), address };
         Ok(Port {
-            id: id(&self.id)?,
-            tenant: id(&self.tenant)?,
-            network: id(&self.network)?,
+            id: PortId(self.id),
+            tenant: names.tenant(&self.tenant)?,
+            network: NetworkId(self.network),
             key: PortKey::new(self.key).ok_or("port key out of range")?,
             stamp: self.stamp.into(),
             mac: id(&self.mac)?,
-            fixed_ips: self.fixed_ips.into_iter().map(fixed).collect::<Result<_, _>>()?,
+            fixed_ips: self.fixed_ips.into_iter().map(fixed).collect(),
             admin_up: self.admin_up,
             security: if self.security { PortSecurity::Enforced } else { PortSecurity::Off },
-            device_id: self.device_id,
-            device_owner: self.device_owner,
+            device_id: self.device_id.into_owned(),
+            device_owner: self.device_owner.into_owned(),
             requested_host: self.requested_host,
-            dns_name: self.dns_name,
+            dns_name: self.dns_name.into_owned(),
         })
     }
 }
 
 #[derive(Serialize, Deserialize)]
-struct StoredBinding {
-    port: String,
-    host: String,
-    interface: String,
+struct StoredBinding<'a> {
+    port: Uuid,
+    #[serde(borrow)]
+    host: Cow<'a, str>,
+    #[serde(borrow)]
+    interface: Cow<'a, str>,
     ofport: u16,
     since: u64,
 }
 
-impl From<&Binding> for StoredBinding {
-    fn from(b: &Binding) -> Self {
+impl<'a> From<&'a Binding> for StoredBinding<'a> {
+    fn from(b: &'a Binding) -> Self {
         StoredBinding {
-            port: b.port.to_string(),
-            host: b.host.to_string(),
-            interface: b.interface.clone(),
+            port: b.port.0,
+            host: b.host.as_str().into(),
+            interface: b.interface.as_str().into(),
             ofport: b.ofport.get(),
             since: b.since.0,
         }
     }
 }
 
-impl StoredBinding {
-    fn parse(self) -> Result<Binding, String> {
+impl StoredBinding<'_> {
+    fn parse(self, names: &mut Names) -> Result<Binding, String> {
         Ok(Binding {
-            port: id(&self.port)?,
-            host: id(&self.host)?,
-            interface: self.interface,
+            port: PortId(self.port),
+            host: names.host(&self.host)?,
+            interface: self.interface.into_owned(),
             ofport: OfPort::new(self.ofport.into()).ok_or("ofport out of range")?,
             since: Revision(self.since),
         })

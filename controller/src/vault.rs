@@ -1,10 +1,16 @@
 //! Where the writer puts committed changes, and from where the state comes back at start.
 
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use thiserror::Error;
 use weft_model::{Change, Record, Revision, Snapshot};
 use weft_store::{Batch, Span, Store, StoreError, Table};
 
-use crate::records::{self, Damaged, TABLES};
+use crate::records::{self, Damaged, Decoder, TABLES};
+
+/// How many threads read the state at most: more than these wait for the store and for memory.
+const READERS: usize = 8;
 
 /// The store as the writer sees it: model changes in, a snapshot out.
 #[derive(Default)]
@@ -47,20 +53,27 @@ impl Vault {
     /// # Errors
     /// When the store fails or a record is damaged: the controller must not start on a part of its state.
     pub fn load(&self) -> Result<Snapshot, VaultError> {
-        let mut snapshot = Snapshot::new();
-        let Some(store) = &self.store else { return Ok(snapshot) };
-        let stored = store.snapshot()?;
-        let revision = Revision(stored.revision().0);
-        for table in TABLES {
-            for record in stored.scan(Table(table), &Span::all())? {
-                let record = record?;
-                let key = String::from_utf8_lossy(&record.key).into_owned();
-                let parsed = records::decode(table, &key, &record.value)?;
-                snapshot.apply(revision, &[Change::Put(parsed)]);
-            }
+        let Some(store) = &self.store else { return Ok(Snapshot::new()) };
+        let revision = store.revision();
+        let (pieces, next) = (pieces(), AtomicUsize::new(0));
+        let readers = std::thread::available_parallelism().map_or(1, NonZeroUsize::get).min(READERS);
+        let read: Vec<Result<_, VaultError>> = std::thread::scope(|scope| {
+            let read = || read_pieces(store.as_ref(), revision, &pieces, &next);
+            let others: Vec<_> = (1..readers).map(|_| scope.spawn(read)).collect();
+            let own = read();
+            let joined = others.into_iter().map(|reader| match reader.join() {
+                Ok(read) => read,
+                Err(panicked) => std::panic::resume_unwind(panicked),
+            });
+            std::iter::once(own).chain(joined).collect()
+        });
+        let mut parts = Vec::with_capacity(pieces.len());
+        for reader in read {
+            parts.extend(reader?);
         }
-        snapshot.apply(revision, &[]);
-        Ok(snapshot)
+        parts.sort_by_key(|(number, _)| *number);
+        let records = parts.into_iter().flat_map(|(_, records)| records);
+        Ok(Snapshot::from_records(Revision(revision.0), records))
     }
 
     /// Makes the changes durable as `revision`, all of them or none.
@@ -76,7 +89,7 @@ impl Vault {
         for change in changes {
             let (table, key) = records::place(&change.key());
             match change {
-                Change::Put(record) => batch.put(Table(table), key, encoded(record)),
+                Change::Put(record) => batch.put(Table(table), key, records::encode(record)),
                 Change::Delete(_) => batch.delete(Table(table), key),
             };
         }
@@ -89,6 +102,53 @@ impl Vault {
     }
 }
 
-fn encoded(record: &Record) -> Vec<u8> {
-    records::encode(record)
+/// A part of a table that is read at once.
+struct Piece {
+    table: &'static str,
+    span: Span,
+}
+
+/// All tables, in order. Those that grow with the number of ports have UUIDs at the front of their keys, and are cut by
+/// their first digit.
+fn pieces() -> Vec<Piece> {
+    let cut = |table: &'static str| -> Vec<Span> {
+        match table {
+            "ports" | "bindings" => {
+                let at = |digit: usize| &b"0123456789abcdef"[digit..=digit];
+                let inner = (1..14).map(|digit| Span::between(at(digit), at(digit + 1)));
+                // The first and the last have no outer end, so that a key of another form is read, and refused.
+                let last = [Span::between("e", "f\0"), Span::all().after("f")];
+                std::iter::once(Span::between("", "1")).chain(inner).chain(last).collect()
+            }
+            _ => vec![Span::all()],
+        }
+    };
+    let pieces = |table| cut(table).into_iter().map(move |span| Piece { table, span });
+    TABLES.into_iter().flat_map(pieces).collect()
+}
+
+/// What one reader makes of the pieces that no other has taken: the records of each, under its number.
+fn read_pieces(
+    store: &dyn Store,
+    expected: weft_store::Revision,
+    pieces: &[Piece],
+    next: &AtomicUsize,
+) -> Result<Vec<(usize, Vec<Record>)>, VaultError> {
+    let stored = store.snapshot()?;
+    if stored.revision() != expected {
+        let (expected, found) = (Revision(expected.0), Revision(stored.revision().0));
+        return Err(VaultError::Diverged { expected, found });
+    }
+    let (mut decoder, mut parts) = (Decoder::default(), Vec::new());
+    loop {
+        let number = next.fetch_add(1, Ordering::Relaxed);
+        let Some(Piece { table, span }) = pieces.get(number) else { return Ok(parts) };
+        let mut records = Vec::new();
+        for record in stored.scan(Table(table), span)? {
+            let record = record?;
+            let key = String::from_utf8_lossy(&record.key);
+            records.push(decoder.decode(table, &key, &record.value)?);
+        }
+        parts.push((number, records));
+    }
 }

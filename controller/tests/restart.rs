@@ -202,6 +202,8 @@ async fn a_rejected_request_stores_nothing_of_itself() {
         Intent::DeleteNetwork(network(), None),
     ];
     let refused = desk.write(Actor::Admin, half).await.unwrap_err();
-    assert!(matches!(refused, WriteError::Rejected(Rejected::NetworkNotFound(_))), "{refused:?}");
+    let WriteError::RejectedPart { position: 1, rejected: Rejected::NetworkNotFound(_) } = refused else {
+        panic!("{refused:?}")
+    };
     assert_eq!(desk.snapshot(), Snapshot::new());
 }

@@ -17,11 +17,13 @@ pub(super) struct Failure {
     pub(super) message: String,
     /// The fields at fault.
     pub(super) errors: Vec<FieldError>,
+    /// Which of several objects in one request is at fault.
+    pub(super) position: Option<usize>,
 }
 
 impl Failure {
     pub(super) fn new(status: StatusCode, kind: &'static str, message: impl Into<String>) -> Failure {
-        Failure { status, kind, message: message.into(), errors: Vec::new() }
+        Failure { status, kind, message: message.into(), errors: Vec::new(), position: None }
     }
 
     /// Something in the request as a whole cannot be read.
@@ -47,6 +49,21 @@ impl Failure {
     /// One field breaks a rule.
     pub(super) fn field(path: &str, reason: impl Into<String>) -> Failure {
         Failure::invalid(vec![Fault { path: path.to_owned(), reason: reason.into() }])
+    }
+
+    /// Names the element of the list `many` that is at fault, if it is known which one is.
+    pub(super) fn in_list(mut self, many: &str) -> Failure {
+        let Some(position) = self.position else { return self };
+        let element = format!("{many}.{position}");
+        if self.errors.is_empty() {
+            self.errors.push(FieldError { field: element.clone(), reason: self.message.clone() });
+        } else {
+            for error in &mut self.errors {
+                error.field = format!("{element}.{}", error.field);
+            }
+        }
+        self.message = format!("{} Nothing was created because of {element}.", self.message);
+        self
     }
 
     /// The caller may not do that.
@@ -106,6 +123,9 @@ impl From<WriteError> for Failure {
     fn from(error: WriteError) -> Failure {
         match error {
             WriteError::Rejected(rejected) => rejected.into(),
+            WriteError::RejectedPart { position, rejected } => {
+                Failure { position: Some(position), ..rejected.into() }
+            }
             WriteError::Unavailable(reason) => {
                 let message =
                     format!("The write was not acknowledged: {reason}. It may or may not have been made.");

@@ -111,7 +111,10 @@ pub(super) async fn create<K: Writable>(call: Call, Body(mut body): Body) -> Res
         }
         (None, Some(Value::Array(entries))) => {
             let intents = read_many::<K>(entries, call.caller())?;
-            let (revision, rows) = write::<K>(&call, intents).await?;
+            // A list of one is refused like a single object, and still names its element.
+            let place = |failure: Failure| Failure { position: failure.position.or(Some(0)), ..failure };
+            let written = write::<K>(&call, intents).await;
+            let (revision, rows) = written.map_err(|failure| place(failure).in_list(K::MANY))?;
             Ok(Reply::created(revision, envelope(K::MANY, Value::Array(rows))))
         }
         _ => Err(Failure::malformed(format!("Unable to find '{}' in request body", K::ONE))),

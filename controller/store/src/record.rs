@@ -13,10 +13,11 @@ use bytes::Bytes;
 pub const KEY_BYTES_MAX: usize = 1024;
 /// The longest value, in bytes.
 pub const VALUE_BYTES_MAX: usize = 1024 * 1024;
-/// The most operations (and, separately, conditions) in one batch.
-pub const BATCH_OPS_MAX: usize = 8192;
+/// The most operations (and, separately, conditions) in one batch: a host that exchanges all its 65,279 interfaces at
+/// once is one batch.
+pub const BATCH_OPS_MAX: usize = 128 * 1024;
 /// The most key and value bytes in one batch, over all its operations.
-pub const BATCH_BYTES_MAX: usize = 16 * 1024 * 1024;
+pub const BATCH_BYTES_MAX: usize = 128 * 1024 * 1024;
 /// The longest table name, in bytes.
 pub const TABLE_NAME_BYTES_MAX: usize = 32;
 /// The most distinct table names that one process learns from files (change logs and exports).

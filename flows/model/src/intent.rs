@@ -111,6 +111,15 @@ pub struct Plan {
     pub snapshot: Snapshot,
 }
 
+/// Why a request is refused, and because of which of its intents.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The position of the intent that cannot be done; 0 when none of them is looked at.
+    pub position: usize,
+    /// Why it cannot.
+    pub rejected: Rejected,
+}
+
 /// Plans all `intents` on top of `snapshot`, or none of them: the first refusal refuses the whole request.
 /// Later intents see what earlier ones did.
 ///
@@ -122,10 +131,24 @@ pub fn plan(
     intents: &[Intent],
     context: &Context,
 ) -> Result<Plan, Rejected> {
-    let mut draft = Draft::new(snapshot, actor, context)?;
+    plan_each(snapshot, actor, intents, context).map_err(|refusal| refusal.rejected)
+}
+
+/// The same as [`plan`], but a refusal says which intent is at fault.
+///
+/// # Errors
+/// The [`Refusal`] of the first intent that cannot be done.
+pub fn plan_each(
+    snapshot: &Snapshot,
+    actor: &Actor,
+    intents: &[Intent],
+    context: &Context,
+) -> Result<Plan, Refusal> {
+    let refused = |position| move |rejected| Refusal { position, rejected };
+    let mut draft = Draft::new(snapshot, actor, context).map_err(refused(0))?;
     let mut touched = Vec::with_capacity(intents.len());
-    for intent in intents {
-        touched.push(draft.carry_out(intent)?);
+    for (position, intent) in intents.iter().enumerate() {
+        touched.push(draft.carry_out(intent).map_err(refused(position))?);
     }
     let (changes, snapshot) = draft.finish();
     Ok(Plan { changes, touched, snapshot })

@@ -110,6 +110,36 @@ impl<K: Ord, V, const FULL: usize> OrderedMap<K, V, FULL> {
     }
 }
 
+/// Making a whole map at once.
+impl<K: Ord + Clone, V, const FULL: usize> OrderedMap<K, V, FULL> {
+    /// The map of these entries, which must be in the order of their keys, no key twice: one pass, and full nodes.
+    pub(crate) fn from_sorted(entries: impl ExactSizeIterator<Item = (K, V)>) -> Self {
+        let (len, mut entries) = (entries.len(), entries.peekable());
+        let mut level: Vec<Child<K, V>> = Vec::with_capacity(len.div_ceil(FULL));
+        while let Some((first, _)) = entries.peek() {
+            let first = first.clone();
+            let mut leaf = Vec::with_capacity(FULL);
+            leaf.extend(entries.by_ref().take(FULL));
+            leaf.shrink_to_fit();
+            debug_assert!(leaf.is_sorted_by(|a, b| a.0 < b.0), "the entries come in order");
+            level.push((first, Arc::new(Node::Leaf(leaf))));
+        }
+        while level.len() > 1 {
+            let mut above = Vec::with_capacity(level.len().div_ceil(FULL));
+            let mut children = level.into_iter().peekable();
+            while let Some((first, _)) = children.peek() {
+                let first = first.clone();
+                let mut node = Vec::with_capacity(FULL);
+                node.extend(children.by_ref().take(FULL));
+                node.shrink_to_fit();
+                above.push((first, Arc::new(Node::Inner(node))));
+            }
+            level = above;
+        }
+        OrderedMap { root: level.pop().map(|(_, root)| root), len }
+    }
+}
+
 /// Changing.
 impl<K: Ord + Clone, V: Clone, const FULL: usize> OrderedMap<K, V, FULL> {
     /// Sets the value of a key.

@@ -3,6 +3,7 @@
 //! Maps are persistent and ordered: cloning a snapshot copies pointers, and a change shares nearly all that it does
 //! not touch.
 
+mod bulk;
 mod commit;
 mod used;
 
@@ -50,8 +51,6 @@ pub struct Snapshot {
     ports_by_tenant: Map<(TenantId, PortId), ()>,
     /// Claims by host.
     claims_by_host: Map<(HostId, PortId), ()>,
-    /// The claim in force of each port that has one.
-    bound: Map<PortId, HostId>,
     /// Ports in force on a host that is known, per network: what decides membership and subscriptions. By index, so that
     /// the members of a range of indexes stand together.
     bound_by_network: Map<(NetworkId, HostIndex, PortId), ()>,
@@ -234,12 +233,14 @@ fn owned_by<'a, I: 'a>(
 impl Snapshot {
     /// The claim in force of a port: the newest one, of the smaller host id among equals.
     pub fn binding(&self, port: PortId) -> Option<&Arc<Binding>> {
-        self.bindings.get(&(port, self.bound.get(&port)?.clone()))
+        // There is one claim nearly always, so to choose costs less than to keep what was chosen.
+        let in_force = self.claims_of_port(port).max_by(|a, b| commit::precedence(a, b))?;
+        self.ports.get(&port).map(|_| in_force)
     }
 
     /// The host on which a port is bound.
     pub fn bound_host(&self, port: PortId) -> Option<&Arc<Host>> {
-        self.hosts.get(self.bound.get(&port)?)
+        self.hosts.get(&self.binding(port)?.host)
     }
 
     /// All claims, by port and host, in force or not, also those to ports that do not exist (yet).

@@ -8,8 +8,8 @@ use std::{
 
 use proptest::prelude::*;
 use weft_store::{
-    BATCH_OPS_MAX, Batch, Conflict, Engine, KEY_BYTES_MAX, Revision, Span, Store, StoreError, Table,
-    VALUE_BYTES_MAX,
+    BATCH_BYTES_MAX, BATCH_OPS_MAX, Batch, Conflict, Engine, KEY_BYTES_MAX, Revision, Span, Store,
+    StoreError, Table, VALUE_BYTES_MAX,
 };
 
 use crate::{Bench, texts};
@@ -172,7 +172,7 @@ pub fn limits_are_refused_without_a_trace(engine: Engine) {
     (0..=BATCH_OPS_MAX).for_each(|_| {
         many.delete(A, "k");
     });
-    (0..17).for_each(|_| {
+    (0..=BATCH_BYTES_MAX / VALUE_BYTES_MAX).for_each(|_| {
         large.put(A, "k", &value);
     });
     too_large(&many);

@@ -121,3 +121,26 @@ fn joining_keeps_low_keys_in_sight() {
     model.insert(645, 645);
     check(&map, &model, 645);
 }
+
+proptest! {
+    /// A map made at once is the same map, keeps the rules of the tree, and goes on like any other.
+    #[test]
+    fn a_map_made_at_once_is_a_map(
+        model in prop::collection::btree_map(any::<u16>(), any::<u16>(), 0..700),
+        more in prop::collection::vec((any::<bool>(), any::<u16>()), 0..200),
+    ) {
+        let entries: Vec<(u16, u16)> = model.iter().map(|(key, value)| (*key, *value)).collect();
+        let (mut map, mut model) = (Small::from_sorted(entries.into_iter()), model);
+        check(&map, &model, 7);
+        for (add, key) in more {
+            if add {
+                map.insert(key, 1);
+                model.insert(key, 1);
+            } else {
+                map.remove(&key);
+                model.remove(&key);
+            }
+            check(&map, &model, key);
+        }
+    }
+}

@@ -1,23 +1,14 @@
 //! How a commit becomes the next snapshot: records in and out, and every index with them.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::Snapshot;
 use crate::change::{Change, Key, Record};
-use crate::{HostId, Port, PortId, Revision};
+use crate::{Binding, HostId, Port, PortId, Revision};
 
 /// Making the next state.
 impl Snapshot {
-    /// The state that holds exactly these records, in whatever order they come: what start-up reads from the store.
-    pub fn from_records(revision: Revision, records: impl IntoIterator<Item = Record>) -> Snapshot {
-        let mut snapshot = Snapshot { revision, ..Snapshot::default() };
-        for record in records {
-            snapshot.remove(&record.key());
-            snapshot.put(&record);
-        }
-        snapshot
-    }
-
     /// Everything that is stored, each record once.
     pub fn records(&self) -> impl Iterator<Item = Record> {
         std::iter::once(Record::Counters(self.counters))
@@ -95,11 +86,10 @@ impl Snapshot {
                     }
                 }
             }
-            Record::Binding(r) => {
-                self.claims_by_host.insert((r.host.clone(), r.port), ());
-                self.bindings.insert((r.port, r.host.clone()), r.clone());
-                self.elect(r.port);
-            }
+            Record::Binding(r) => self.reelect(r.port, |state| {
+                state.claims_by_host.insert((r.host.clone(), r.port), ());
+                state.bindings.insert((r.port, r.host.clone()), r.clone());
+            }),
             Record::Counters(counters) => self.counters = *counters,
         }
     }
@@ -114,7 +104,9 @@ impl Snapshot {
             self.used.insert(ip.subnet, ip.address);
         }
         self.ports.insert(port.id, port.clone());
-        self.elect(port.id);
+        if let Some(host) = self.host_in_force(port.id) {
+            self.bind(port, &host);
+        }
     }
 
     /// Takes the record away with everything the indexes derived from it.
@@ -145,16 +137,17 @@ impl Snapshot {
                 self.hosts_by_index.remove(&r.index);
                 self.hosts.remove(&r.id);
             }
-            Some(Record::Binding(r)) => {
-                self.claims_by_host.remove(&(r.host.clone(), r.port));
-                self.bindings.remove(&(r.port, r.host.clone()));
-                self.elect(r.port);
-            }
+            Some(Record::Binding(r)) => self.reelect(r.port, |state| {
+                state.claims_by_host.remove(&(r.host.clone(), r.port));
+                state.bindings.remove(&(r.port, r.host.clone()));
+            }),
         }
     }
 
     fn remove_port(&mut self, port: &Port) {
-        self.unbind(port);
+        if let Some(host) = self.host_in_force(port.id) {
+            self.unbind(port, &host);
+        }
         self.ports_by_network.remove(&(port.network, port.id));
         self.ports_by_tenant.remove(&(port.tenant.clone(), port.id));
         self.ports_by_key.remove(&port.key);
@@ -166,23 +159,33 @@ impl Snapshot {
         self.ports.remove(&port.id);
     }
 
-    /// Decides anew which claim to a port is in force. Claims without a port (deleted, or not there yet) count for nothing.
-    fn elect(&mut self, port: PortId) {
-        let Some(record) = self.ports.get(&port).cloned() else { return };
-        self.unbind(&record);
-        let newest = self.claims_of_port(port).max_by(|a, b| a.since.cmp(&b.since).then(b.host.cmp(&a.host)));
-        let Some(host) = newest.map(|claim| claim.host.clone()) else { return };
-        if let Some(index) = self.host(&host).map(|host| host.index) {
-            self.bound_by_network.insert((record.network, index, port), ());
-            self.bound_by_host.insert((index, record.network, port), ());
+    /// Changes the claims to a port, and with them which one is in force. Claims without a port (deleted, or not there
+    /// yet) count for nothing.
+    fn reelect(&mut self, port: PortId, change: impl FnOnce(&mut Snapshot)) {
+        let before = self.host_in_force(port);
+        change(self);
+        let after = self.host_in_force(port);
+        let Some(record) = self.ports.get(&port).cloned().filter(|_| before != after) else { return };
+        if let Some(host) = before {
+            self.unbind(&record, &host);
         }
-        self.bound.insert(port, host);
+        if let Some(host) = after {
+            self.bind(&record, &host);
+        }
     }
 
-    fn unbind(&mut self, port: &Port) {
-        let Some(host) = self.bound.get(&port.id).cloned() else { return };
-        self.bound.remove(&port.id);
-        let Some(index) = self.host(&host).map(|host| host.index) else { return };
+    fn host_in_force(&self, port: PortId) -> Option<HostId> {
+        self.binding(port).map(|claim| claim.host.clone())
+    }
+
+    fn bind(&mut self, port: &Port, host: &HostId) {
+        let Some(index) = self.host(host).map(|host| host.index) else { return };
+        self.bound_by_network.insert((port.network, index, port.id), ());
+        self.bound_by_host.insert((index, port.network, port.id), ());
+    }
+
+    fn unbind(&mut self, port: &Port, host: &HostId) {
+        let Some(index) = self.host(host).map(|host| host.index) else { return };
         self.bound_by_network.remove(&(port.network, index, port.id));
         self.bound_by_host.remove(&(index, port.network, port.id));
     }
@@ -191,8 +194,13 @@ impl Snapshot {
     fn ports_in_force_on(&self, host: &HostId) -> Vec<Arc<Port>> {
         let ports = self.claims_of_host(host).map(|claim| claim.port);
         ports
-            .filter(|port| self.bound.get(port) == Some(host))
+            .filter(|port| self.binding(*port).is_some_and(|claim| claim.host == *host))
             .filter_map(|port| self.ports.get(&port).cloned())
             .collect()
     }
+}
+
+/// Which of two claims to a port is in force, as the greater one: the newer, and of equals that of the smaller host id.
+pub(super) fn precedence(a: &Binding, b: &Binding) -> Ordering {
+    a.since.cmp(&b.since).then_with(|| b.host.cmp(&a.host))
 }

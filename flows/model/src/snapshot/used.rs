@@ -11,6 +11,18 @@ use crate::{AddressRange, SubnetId};
 pub(crate) struct UsedAddresses(OrderedMap<(SubnetId, IpAddr), IpAddr>);
 
 impl UsedAddresses {
+    /// The intervals of these addresses, which must be in order, each once.
+    pub(crate) fn from_sorted(addresses: impl Iterator<Item = (SubnetId, IpAddr)>) -> UsedAddresses {
+        let mut intervals: Vec<((SubnetId, IpAddr), IpAddr)> = Vec::new();
+        for (subnet, address) in addresses {
+            match intervals.last_mut() {
+                Some((key, end)) if key.0 == subnet && successor(*end) == Some(address) => *end = address,
+                _ => intervals.push(((subnet, address), address)),
+            }
+        }
+        UsedAddresses(OrderedMap::from_sorted(intervals.into_iter()))
+    }
+
     /// The lowest address of `range` that is not taken.
     pub(crate) fn lowest_free(&self, subnet: SubnetId, range: AddressRange) -> Option<IpAddr> {
         let candidate = match self.around(subnet, range.start) {
@@ -85,6 +97,7 @@ mod tests {
                 let mut rebuilt = UsedAddresses::default();
                 set.iter().rev().for_each(|(subnet, address)| rebuilt.insert(*subnet, *address));
                 prop_assert_eq!(&used, &rebuilt);
+                prop_assert_eq!(&used, &UsedAddresses::from_sorted(set.iter().copied()));
                 for start in 0..16 {
                     let range = AddressRange { start: ip(start), end: ip(13.max(start)) };
                     let lowest = (start..=13.max(start)).map(ip).find(|a| !set.contains(&(subnet, *a)));

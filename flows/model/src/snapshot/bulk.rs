@@ -1,0 +1,215 @@
+//! The state made at once from all its records: every index is sorted once and its tree built from below, on two cores.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{Map, Snapshot, UsedAddresses, commit};
+use crate::change::{Counters, Record};
+use crate::{
+    Binding, Host, HostId, HostIndex, Network, NetworkId, Port, PortId, Revision, Subnet, SubnetId, Tenant,
+    TenantId, Token, TokenId,
+};
+
+impl Snapshot {
+    /// The state that holds exactly these records, in whatever order they come: what start-up reads from the store.
+    /// Of several records with one key the last one stands. Input in the order of its keys, as a store gives it, is
+    /// not sorted again.
+    pub fn from_records(revision: Revision, records: impl IntoIterator<Item = Record>) -> Snapshot {
+        let mut pile = Pile::default();
+        for record in records {
+            pile.add(record);
+        }
+        pile.build(revision)
+    }
+}
+
+/// Records by kind.
+#[derive(Default)]
+struct Pile {
+    counters: Counters,
+    tenants: Vec<(TenantId, Arc<Tenant>)>,
+    tokens: Vec<(TokenId, Arc<Token>)>,
+    networks: Vec<(NetworkId, Arc<Network>)>,
+    subnets: Vec<(SubnetId, Arc<Subnet>)>,
+    ports: Vec<(PortId, Arc<Port>)>,
+    hosts: Vec<(HostId, Arc<Host>)>,
+    bindings: Vec<((PortId, HostId), Arc<Binding>)>,
+}
+
+impl Pile {
+    fn add(&mut self, record: Record) {
+        match record {
+            Record::Counters(counters) => self.counters = counters,
+            Record::Tenant(r) => self.tenants.push((r.id.clone(), r)),
+            Record::Token(r) => self.tokens.push((r.id, r)),
+            Record::Network(r) => self.networks.push((r.id, r)),
+            Record::Subnet(r) => self.subnets.push((r.id, r)),
+            Record::Port(r) => self.ports.push((r.id, r)),
+            Record::Host(r) => self.hosts.push((r.id.clone(), r)),
+            Record::Binding(r) => self.bindings.push(((r.port, r.host.clone()), r)),
+        }
+    }
+
+    fn build(mut self, revision: Revision) -> Snapshot {
+        put_in_order(&mut self.ports);
+        put_in_order(&mut self.hosts);
+        let (ports, hosts) = (&self.ports, &self.hosts);
+        let bindings = std::mem::take(&mut self.bindings);
+        // The indexes of ports and those of claims cost about the same.
+        let (with_claims, mut snapshot) = std::thread::scope(|scope| {
+            let claims = scope.spawn(|| claims(bindings, ports, hosts));
+            let snapshot = port_indexes(ports);
+            (claims.join(), snapshot)
+        });
+        let with_claims = match with_claims {
+            Ok(with_claims) => with_claims,
+            Err(panicked) => std::panic::resume_unwind(panicked),
+        };
+        snapshot.revision = revision;
+        snapshot.counters = self.counters;
+        snapshot.ports = Map::from_sorted(self.ports.into_iter());
+        snapshot.bindings = with_claims.bindings;
+        snapshot.claims_by_host = with_claims.claims_by_host;
+        snapshot.bound_by_network = with_claims.bound_by_network;
+        snapshot.bound_by_host = with_claims.bound_by_host;
+        snapshot.put_tenants(self.tenants, self.tokens);
+        snapshot.put_networks(self.networks, self.subnets);
+        let by_index = self.hosts.iter().map(|(id, host)| (host.index, id.clone()));
+        snapshot.hosts_by_index = index(by_index);
+        snapshot.hosts = Map::from_sorted(self.hosts.into_iter());
+        snapshot
+    }
+}
+
+impl Snapshot {
+    fn put_tenants(&mut self, tenants: Vec<(TenantId, Arc<Tenant>)>, tokens: Vec<(TokenId, Arc<Token>)>) {
+        self.tenants = primary(tenants);
+        self.tokens = primary(tokens);
+        self.tokens_by_digest = index(self.tokens.values().map(|token| (token.digest, token.id)));
+    }
+
+    fn put_networks(
+        &mut self,
+        networks: Vec<(NetworkId, Arc<Network>)>,
+        subnets: Vec<(SubnetId, Arc<Subnet>)>,
+    ) {
+        self.networks = primary(networks);
+        self.subnets = primary(subnets);
+        self.networks_by_vni = index(self.networks.values().map(|network| (network.vni, network.id)));
+        self.networks_by_tenant = grouped(self.networks.values().map(|n| (&n.tenant, n.id)));
+        self.subnets_by_network = index(self.subnets.values().map(|s| ((s.network, s.id), ())));
+        self.subnets_by_tenant = grouped(self.subnets.values().map(|s| (&s.tenant, s.id)));
+    }
+}
+
+/// A state with nothing but what is derived from ports.
+fn port_indexes(ports: &[(PortId, Arc<Port>)]) -> Snapshot {
+    let each = || ports.iter().map(|(_, port)| port);
+    let addresses = each().flat_map(|port| {
+        let id = port.id;
+        port.fixed_ips.iter().map(move |ip| ((ip.subnet, ip.address), id))
+    });
+    let by_address: Map<_, _> = index(addresses);
+    Snapshot {
+        used: UsedAddresses::from_sorted(by_address.iter().map(|(key, _)| *key)),
+        ports_by_address: by_address,
+        ports_by_network: index(each().map(|port| ((port.network, port.id), ()))),
+        ports_by_mac: index(each().map(|port| ((port.network, port.mac), port.id))),
+        ports_by_key: index(each().map(|port| (port.key, port.id))),
+        ports_by_tenant: grouped(each().map(|port| (&port.tenant, port.id))),
+        ..Snapshot::default()
+    }
+}
+
+/// A state with nothing but claims and what is derived from them.
+fn claims(
+    mut bindings: Vec<((PortId, HostId), Arc<Binding>)>,
+    ports: &[(PortId, Arc<Port>)],
+    hosts: &[(HostId, Arc<Host>)],
+) -> Snapshot {
+    put_in_order(&mut bindings);
+    let known = hosts.iter().map(|(id, host)| (id, Claimant { index: Some(host.index), ports: Vec::new() }));
+    let mut claimants: BTreeMap<&HostId, Claimant> = known.collect();
+    let (mut by_network, mut rest) = (Vec::with_capacity(bindings.len()), ports);
+    for of_port in bindings.chunk_by(|((a, _), _), ((b, _), _)| a == b) {
+        let id = of_port[0].1.port;
+        // Both are in the order of ports, so this is one walk over them.
+        let before = rest.iter().take_while(|(port, _)| *port < id).count();
+        rest = &rest[before..];
+        let port = rest.first().filter(|(port, _)| *port == id);
+        let in_force = of_port.iter().map(|(_, claim)| claim).max_by(|a, b| commit::precedence(a, b));
+        for (_, claim) in of_port {
+            // The texts are compared once for both indexes: that is what costs here.
+            let claimant = claimants.entry(&claim.host).or_default();
+            claimant.ports.push(id);
+            if let (Some((_, port)), Some(index)) = (port, claimant.index)
+                && in_force.is_some_and(|in_force| Arc::ptr_eq(in_force, claim))
+            {
+                by_network.push((port.network, index, id));
+            }
+        }
+    }
+    let claims_by_host: Vec<_> = claimants
+        .into_iter()
+        .flat_map(|(host, claimant)| claimant.ports.into_iter().map(move |port| ((host.clone(), port), ())))
+        .collect();
+    Snapshot {
+        bound_by_host: index(by_network.iter().map(|(network, host, port)| ((*host, *network, *port), ()))),
+        bound_by_network: index(by_network.into_iter().map(|key| (key, ()))),
+        claims_by_host: Map::from_sorted(claims_by_host.into_iter()),
+        bindings: Map::from_sorted(bindings.into_iter()),
+        ..Snapshot::default()
+    }
+}
+
+/// Who claims ports.
+#[derive(Default)]
+struct Claimant {
+    /// None for a host that is not known.
+    index: Option<HostIndex>,
+    ports: Vec<PortId>,
+}
+
+/// Sorts by key, and leaves only the last of equals.
+fn put_in_order<K: Ord, V>(entries: &mut Vec<(K, V)>) {
+    if entries.is_sorted_by(|a, b| a.0 < b.0) {
+        return;
+    }
+    entries.sort_by(|a, b| a.0.cmp(&b.0));
+    // `dedup` keeps the first of equals, so the last one is moved to the front of them.
+    entries.dedup_by(|later, earlier| {
+        let same = later.0 == earlier.0;
+        if same {
+            std::mem::swap(later, earlier);
+        }
+        same
+    });
+}
+
+fn primary<K: Ord + Clone, V>(mut entries: Vec<(K, V)>) -> Map<K, V> {
+    put_in_order(&mut entries);
+    Map::from_sorted(entries.into_iter())
+}
+
+/// An index of keys that are unique in every state that the planner makes.
+fn index<K: Ord + Clone, V>(entries: impl Iterator<Item = (K, V)>) -> Map<K, V> {
+    let mut entries: Vec<(K, V)> = entries.collect();
+    entries.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+    entries.dedup_by(|later, earlier| later.0 == earlier.0);
+    Map::from_sorted(entries.into_iter())
+}
+
+/// An index under a text that repeats, of ids that come in order: comparing texts while sorting would cost most of all.
+fn grouped<'a, K: Ord + Clone + 'a, I: Ord + Clone>(
+    entries: impl Iterator<Item = (&'a K, I)>,
+) -> Map<(K, I), ()> {
+    let mut groups: BTreeMap<&K, Vec<I>> = BTreeMap::new();
+    for (key, id) in entries {
+        groups.entry(key).or_default().push(id);
+    }
+    let entries: Vec<((K, I), ())> = groups
+        .into_iter()
+        .flat_map(|(key, ids)| ids.into_iter().map(move |id| ((key.clone(), id), ())))
+        .collect();
+    Map::from_sorted(entries.into_iter())
+}
