@@ -41,11 +41,11 @@ impl Disk {
     }
 
     fn answer(&self, planned: Vec<Planned>) {
-        for Planned { touched, reply } in planned {
-            let committed =
-                Committed { revision: self.current.revision(), snapshot: self.current.clone(), touched };
+        for Planned { outcome, reply } in planned {
+            let (revision, snapshot) = (self.current.revision(), &self.current);
+            let committed = |touched| Committed { revision, snapshot: snapshot.clone(), touched };
             // A caller that no longer listens has given up its connection; the commit stands.
-            drop(reply.send(Ok(committed)));
+            drop(reply.send(outcome.map(committed)));
         }
     }
 

@@ -31,7 +31,9 @@ pub(super) struct Lot {
 /// A request that was planned and waits for the disk.
 #[derive(Debug)]
 pub(super) struct Planned {
-    pub(super) touched: Vec<Key>,
+    /// The keys that it touched, or why it was refused: a refusal, too, rests on what came before it, and whoever gets
+    /// it must find that durable and published.
+    pub(super) outcome: Result<Vec<Key>, WriteError>,
     pub(super) reply: oneshot::Sender<Result<Committed, WriteError>>,
 }
 
@@ -105,21 +107,18 @@ impl Planner {
         while !self.is_full()
             && let Some(Request { actor, intents, reply }) = self.waiting.pop_front()
         {
-            match plan_each(&self.working, &actor, &intents, &context) {
-                Err(Refusal { rejected, .. }) if intents.len() == 1 => {
-                    drop(reply.send(Err(WriteError::Rejected(rejected))));
-                }
-                Err(Refusal { position, rejected }) => {
-                    drop(reply.send(Err(WriteError::RejectedPart { position, rejected })));
-                }
+            let outcome = match plan_each(&self.working, &actor, &intents, &context) {
+                Err(Refusal { rejected, .. }) if intents.len() == 1 => Err(WriteError::Rejected(rejected)),
+                Err(Refusal { position, rejected }) => Err(WriteError::RejectedPart { position, rejected }),
                 Ok(plan) => {
                     let revision = self.working.revision();
                     self.working = plan.snapshot;
                     self.working.apply(revision, &[]);
                     self.changes.extend(plan.changes.into_iter().map(|change| (change.key(), change)));
-                    self.planned.push(Planned { touched: plan.touched, reply });
+                    Ok(plan.touched)
                 }
-            }
+            };
+            self.planned.push(Planned { outcome, reply });
         }
     }
 
