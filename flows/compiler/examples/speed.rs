@@ -10,7 +10,7 @@ use std::time::Instant;
 use uuid::Uuid;
 use weft_compiler::{
     Compiled, Mod, Owner, Scope, Tallies, compile, compile_scope, diff, encode_full, impact, owners,
-    subscriptions,
+    subscriptions, tally_scope,
 };
 use weft_model::{
     Binding, Change, Encap, EncapIps, FixedIp, Host, HostIndex, Key, MacAddr, Mtu, Network, NetworkId,
@@ -48,7 +48,7 @@ fn main() {
 /// Per flow: compiling scope by scope as a cold start does, and encoding what was compiled.
 fn measure(name: &str, scopes: &[Scope], snapshot: &Snapshot) {
     let (mut flows, mut bytes, mut owner_count) = (0, 0, 0);
-    let (mut compiling, mut encoding, mut dropping, mut singly) = (0.0, 0.0, 0.0, 0.0);
+    let (mut compiling, mut encoding, mut dropping, mut tallying, mut singly) = (0.0, 0.0, 0.0, 0.0, 0.0);
     let mut clock = cpu_seconds();
     let mut lap = |sum: &mut f64| {
         let now = cpu_seconds();
@@ -85,6 +85,10 @@ fn measure(name: &str, scopes: &[Scope], snapshot: &Snapshot) {
         lap(&mut 0.0);
         drop(compiled);
         lap(&mut dropping);
+        for scope in scopes {
+            std::hint::black_box(tally_scope(*scope, snapshot));
+        }
+        lap(&mut tallying);
     }
     // What a change costs: owners one by one.
     let some: Vec<Owner> = scopes.iter().take(200).flat_map(|scope| owners(*scope, snapshot)).collect();
@@ -100,6 +104,7 @@ fn measure(name: &str, scopes: &[Scope], snapshot: &Snapshot) {
     println!("  encode      {:6.0} ns per flow", per_flow(encoding));
     println!("  drop        {:6.0} ns per flow", per_flow(dropping));
     println!("  total       {:6.0} ns per flow", per_flow(compiling + encoding + dropping));
+    println!("  tally       {:6.0} ns per flow", per_flow(tallying));
     println!("  one by one  {:6.0} ns per flow compiled", singly * 1e9 / single as f64);
     take(&shown);
 }
@@ -148,7 +153,7 @@ fn paired(field: &OxmField) -> OxmField {
     if id.class != FieldId::CLASS_NXM1 || id.number > 15 {
         return field.clone();
     }
-    let shift = if id.number % 2 == 0 { 32 } else { 0 };
+    let shift = if id.number.is_multiple_of(2) { 32 } else { 0 };
     let (value, mask) = (field.value().expect("a number"), field.mask().unwrap_or(0xffff_ffff));
     OxmField::masked(FieldId::xreg(id.number / 2), 8, value << shift, mask << shift)
 }

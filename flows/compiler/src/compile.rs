@@ -9,6 +9,7 @@ use crate::owner::{Owner, Scope};
 use crate::sheet::Sheet;
 use crate::subscribe::way_to;
 use crate::tables::{Local, address_security, arp_nd, classify, drops, flood, l2, port_security};
+use crate::tallies::Tally;
 use crate::tunnels::tunnel_ofport;
 
 /// Everything that an owner has in a snapshot; empty when the owner has no reason to exist.
@@ -32,56 +33,66 @@ pub fn compile(owner: Owner, snapshot: &Snapshot) -> Compiled {
 /// Everything in a scope: what [`crate::owners`] lists, each compiled as [`compile`] does, but in one walk that looks
 /// nothing up twice. Owners come in an order that depends on the snapshot alone, and none of them is empty.
 pub fn compile_scope(scope: Scope, snapshot: &Snapshot, mut each: impl FnMut(Owner, Compiled)) {
+    walk(scope, snapshot, &mut |sheet| each(sheet.owner(), sheet.finish()));
+}
+
+/// How much a scope wants, and the digest of it: the sum of what [`compile_scope`] gives, at half the cost because
+/// nothing is kept.
+pub fn tally_scope(scope: Scope, snapshot: &Snapshot) -> Tally {
+    let mut sum = Tally::default();
+    walk(scope, snapshot, &mut |sheet| sum.merge(sheet.tally()));
+    sum
+}
+
+/// Writes a sheet for every owner of a scope.
+fn walk(scope: Scope, snapshot: &Snapshot, each: &mut impl FnMut(&mut Sheet)) {
     match scope {
-        Scope::Network(vni) => compile_network(vni, snapshot, &mut each),
-        Scope::Host(host) => compile_host(host, snapshot, &mut each),
+        Scope::Network(vni) => walk_network(vni, snapshot, each),
+        Scope::Host(host) => walk_host(host, snapshot, each),
     }
 }
 
-fn compile_network(vni: Vni, snapshot: &Snapshot, each: &mut impl FnMut(Owner, Compiled)) {
+fn walk_network(vni: Vni, snapshot: &Snapshot, each: &mut impl FnMut(&mut Sheet)) {
     let Some(network) = snapshot.network_by_vni(vni) else { return };
     let mut sheet = Sheet::new(Owner::Network(vni));
     write_network(&mut sheet, network, snapshot);
-    each(Owner::Network(vni), sheet.finish());
+    each(&mut sheet);
     if !network.admin_up {
         return;
     }
     for shard in shards_of(network.id, snapshot) {
         sheet.reuse(Owner::Flood(vni, shard));
         flood::shard(&mut sheet, network, shard, members_of(shard, network.id, snapshot));
-        each(Owner::Flood(vni, shard), sheet.finish());
+        each(&mut sheet);
     }
     for (host, port) in snapshot.bound_ports(network.id) {
         let Some(tunnel) = tunnel_ofport(network.encap, host) else { continue };
-        let owner = Owner::Port(vni, port.key);
-        sheet.reuse(owner);
+        sheet.reuse(Owner::Port(vni, port.key));
         write_port(&mut sheet, network, port, tunnel);
-        each(owner, sheet.finish());
+        each(&mut sheet);
     }
 }
 
-fn compile_host(host: HostIndex, snapshot: &Snapshot, each: &mut impl FnMut(Owner, Compiled)) {
+fn walk_host(host: HostIndex, snapshot: &Snapshot, each: &mut impl FnMut(&mut Sheet)) {
     let Some(record) = snapshot.host_by_index(host) else { return };
     let mut sheet = Sheet::new(Owner::HostBase(host));
     write_host_base(&mut sheet);
-    each(Owner::HostBase(host), sheet.finish());
+    each(&mut sheet);
     let mut ports = Vec::new();
     for network in snapshot.networks_at(host) {
         ports.clear();
         ports.extend(snapshot.local_ports_at(network.id, host).map(AsRef::as_ref));
         for port in &ports {
             let Some(claim) = snapshot.claim(port.id, &record.id) else { continue };
-            let owner = Owner::LocalPort(host, port.key);
-            sheet.reuse(owner);
+            sheet.reuse(Owner::LocalPort(host, port.key));
             write_local_port(&mut sheet, &Local { network, port, ofport: claim.ofport });
-            each(owner, sheet.finish());
+            each(&mut sheet);
         }
         ports.retain(|port| network.admin_up && port.admin_up);
         if !ports.is_empty() {
-            let owner = Owner::LocalFlood(host, network.vni);
-            sheet.reuse(owner);
+            sheet.reuse(Owner::LocalFlood(host, network.vni));
             flood::local(&mut sheet, network, &ports);
-            each(owner, sheet.finish());
+            each(&mut sheet);
         }
     }
 }

@@ -64,7 +64,7 @@ pub struct Compiled {
     pub flows: Vec<Flow>,
     /// Its groups, sorted by id.
     pub groups: Vec<Group>,
-    digest: Digest,
+    pub(crate) digest: Digest,
 }
 
 impl Flow {

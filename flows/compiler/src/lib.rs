@@ -27,7 +27,7 @@ mod tables;
 pub mod tallies;
 pub mod tunnels;
 
-pub use compile::{compile, compile_scope};
+pub use compile::{compile, compile_scope, tally_scope};
 pub use cookie::{Cookie, Subject};
 pub use diff::{Delta, GroupDelta, diff};
 pub use difference::differences;

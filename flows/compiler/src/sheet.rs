@@ -13,7 +13,7 @@ use bytes::Bytes;
 use weft_openflow::{Action, OxmField, PortNo, Writer};
 
 use crate::cookie::Cookie;
-use crate::digest::FlowContent;
+use crate::digest::{Digest, FlowContent};
 use crate::fields::Fields;
 use crate::flow::{Compiled, Flow, Group, GroupKind};
 use crate::group_id::GroupUse;
@@ -21,6 +21,7 @@ use crate::owner::Owner;
 use crate::pipeline::{self, Table};
 use crate::reasons::Reason;
 use crate::registers::REASON;
+use crate::tallies::Tally;
 
 /// How much an owner's flows usually take, in bytes, and how many there are.
 const USUAL: (usize, usize) = (2048, 16);
@@ -30,6 +31,8 @@ pub(crate) struct Sheet {
     owner: Owner,
     writer: Writer,
     drafts: Vec<Draft>,
+    /// The sum over the drafts.
+    flow_digest: Digest,
     groups: BTreeMap<u32, GroupDraft>,
 }
 
@@ -40,6 +43,7 @@ struct Draft {
     start: u32,
     middle: u32,
     end: u32,
+    cookie: u64,
     origin: &'static Location<'static>,
 }
 
@@ -49,7 +53,7 @@ type GroupDraft = Vec<(u32, Range<usize>)>;
 impl Sheet {
     pub fn new(owner: Owner) -> Sheet {
         let (writer, drafts) = (Writer::with_capacity(USUAL.0), Vec::with_capacity(USUAL.1));
-        Sheet { owner, writer, drafts, groups: BTreeMap::new() }
+        Sheet { owner, writer, drafts, flow_digest: Digest::NOTHING, groups: BTreeMap::new() }
     }
 
     /// Starts over for another owner, in the memory that is there.
@@ -57,6 +61,7 @@ impl Sheet {
         self.owner = owner;
         self.writer.clear();
         self.drafts.clear();
+        self.flow_digest = Digest::NOTHING;
         self.groups.clear();
     }
 
@@ -68,7 +73,11 @@ impl Sheet {
         self.writer.bytes(matching.as_slice());
         let middle = self.position();
         then.encode(&mut self.writer);
-        let draft = Draft { table: table.number, priority, start, middle, end: self.position(), origin };
+        let (number, end) = (table.number, self.position());
+        let mut draft = Draft { table: number, priority, start, middle, end, cookie: 0, origin };
+        let (cookie, digest) = draft.identity(self.owner, self.writer.as_slice());
+        draft.cookie = cookie;
+        self.flow_digest += digest;
         if cfg!(debug_assertions) {
             let (matching, instructions) = draft.parts(self.writer.as_slice());
             let checked = pipeline::check_bytes(self.owner, table, matching, instructions);
@@ -92,19 +101,57 @@ impl Sheet {
         self.groups.insert(group.id(), encoded.collect());
     }
 
+    /// Whose sheet it is.
+    pub fn owner(&self) -> Owner {
+        self.owner
+    }
+
     /// Everything written, in the order of its places.
     pub fn finish(&mut self) -> Compiled {
+        self.settle();
         let bytes = Bytes::copy_from_slice(self.writer.as_slice());
-        self.drafts.sort_by(|a, b| a.place(&bytes).cmp(&b.place(&bytes)));
-        let twice = self.drafts.windows(2).find(|pair| pair[0].place(&bytes) == pair[1].place(&bytes));
-        debug_assert!(twice.is_none(), "two flows of {} in one place", self.owner);
-        self.drafts.dedup_by(|later, first| later.place(&bytes) == first.place(&bytes));
-        let flows = self.drafts.iter().map(|draft| finished(self.owner, draft, &bytes)).collect();
+        let flow = |draft: &Draft| {
+            let (matching, instructions) = draft.parts(&bytes);
+            let (match_bytes, instructions) = (bytes.slice_ref(matching), bytes.slice_ref(instructions));
+            let Draft { table, priority, cookie, origin, .. } = *draft;
+            Flow { table, priority, cookie, match_bytes, instructions, origin }
+        };
         let group = |(id, buckets): (&u32, &GroupDraft)| {
             let buckets = buckets.iter().map(|(bucket, range)| (*bucket, bytes.slice(range.clone())));
             Group { id: *id, kind: GroupKind::All, buckets: buckets.collect() }
         };
-        Compiled::new(flows, self.groups.iter().map(group).collect())
+        let flows = self.drafts.iter().map(flow).collect();
+        Compiled { flows, groups: self.groups.iter().map(group).collect(), digest: self.digest() }
+    }
+
+    /// How much there is, and the digest of it.
+    pub fn tally(&mut self) -> Tally {
+        self.settle();
+        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        Tally { digest: self.digest(), flows: count(self.drafts.len()), groups: count(self.groups.len()) }
+    }
+
+    /// Flows in the order of their places, and no two in the same.
+    fn settle(&mut self) {
+        let bytes = self.writer.as_slice();
+        self.drafts.sort_by(|a, b| a.place(bytes).cmp(&b.place(bytes)));
+        let drafts = self.drafts.len();
+        self.drafts.dedup_by(|later, first| later.place(bytes) == first.place(bytes));
+        debug_assert_eq!(drafts, self.drafts.len(), "two flows of {} in one place", self.owner);
+        if drafts != self.drafts.len() {
+            self.flow_digest = self.drafts.iter().map(|draft| draft.identity(self.owner, bytes).1).sum();
+        }
+    }
+
+    fn digest(&self) -> Digest {
+        let bytes = self.writer.as_slice();
+        let groups = self.groups.iter().map(|(id, buckets)| {
+            let bucket = |(bucket, range): &(u32, Range<usize>)| {
+                Digest::of_bucket(*id, *bucket, &bytes[range.clone()])
+            };
+            buckets.iter().map(bucket).fold(Digest::of_group(*id), |sum, bucket| sum + bucket)
+        });
+        groups.fold(self.flow_digest, |sum, group| sum + group)
     }
 }
 
@@ -115,18 +162,18 @@ impl Draft {
         (&bytes[start..middle], &bytes[middle..end])
     }
 
+    /// Its cookie and its digest.
+    fn identity(&self, owner: Owner, bytes: &[u8]) -> (u64, Digest) {
+        let Draft { table, priority, .. } = *self;
+        let (match_bytes, instructions) = self.parts(bytes);
+        let content = FlowContent { table, priority, match_bytes, instructions }.hash();
+        let cookie = Cookie::of(owner, content).0;
+        (cookie, Digest::of_flow(content, cookie))
+    }
+
     fn place<'a>(&self, bytes: &'a [u8]) -> (u8, u16, &'a [u8]) {
         (self.table, self.priority, self.parts(bytes).0)
     }
-}
-
-fn finished(owner: Owner, draft: &Draft, bytes: &Bytes) -> Flow {
-    let Draft { table, priority, origin, .. } = *draft;
-    let (matching, instructions) = draft.parts(bytes);
-    let content = FlowContent { table, priority, match_bytes: matching, instructions };
-    let cookie = Cookie::of(owner, content.hash()).0;
-    let (match_bytes, instructions) = (bytes.slice_ref(matching), bytes.slice_ref(instructions));
-    Flow { table, priority, cookie, match_bytes, instructions, origin }
 }
 
 /// What a flow does with its packets: actions, then perhaps on to another table. Nothing at all drops them.

@@ -31,7 +31,7 @@ pub(crate) fn local_port(sheet: &mut Sheet, local: &Local<'_>) {
         return;
     }
     let registers = Then::new().set(NETWORK.is(local.network.vni.get())).set(SOURCE.is(local.port.key.get()));
-    sheet.flow(&CLASSIFY, 200, interface.clone().with(oxm::vlan_none()), registers.goto(&PORT_SECURITY));
+    sheet.flow(&CLASSIFY, 200, interface.with(oxm::vlan_none()), registers.goto(&PORT_SECURITY));
     sheet.flow(&CLASSIFY, 150, interface, Then::drop(Reason::VlanTagged));
 }
 

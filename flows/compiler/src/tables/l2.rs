@@ -40,7 +40,7 @@ pub(crate) fn local_port(sheet: &mut Sheet, local: &Local<'_>) {
 pub(crate) fn host(sheet: &mut Sheet) {
     let from_tunnel = Fields::new().with(FLAGS.has(FROM_TUNNEL));
     let to_many = |matching: Fields| matching.with(oxm::eth_dst_masked(GROUP_BIT, GROUP_BIT));
-    sheet.flow(&L2_LOCAL, 110, to_many(from_tunnel.clone()), Then::new().goto(&FLOOD_LOCAL));
+    sheet.flow(&L2_LOCAL, 110, to_many(from_tunnel), Then::new().goto(&FLOOD_LOCAL));
     sheet.flow(&L2_LOCAL, 100, to_many(Fields::new()), Then::new().goto(&FLOOD));
     sheet.flow(&L2_LOCAL, 50, from_tunnel, Then::drop(Reason::NotHere));
 }

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use weft_compiler::{
-    Compiled, Link, Owner, Scope, TunnelPort, TunnelSettings, compile, compile_scope, diff, impact, owners,
-    pipeline, subscriptions, tunnel, tunnel_ofport, tunnels, tunnels::tunnel_name,
+    Compiled, Link, Owner, Scope, Tally, TunnelPort, TunnelSettings, compile, compile_scope, diff, impact,
+    owners, pipeline, subscriptions, tally_scope, tunnel, tunnel_ofport, tunnels, tunnels::tunnel_name,
 };
 use weft_model::{HostIndex, Key, Revision, Snapshot};
 
@@ -100,9 +100,14 @@ fn check_walks(held: &Held, snapshot: &Snapshot) {
     let scopes: BTreeSet<Scope> = held.compiled.keys().map(|owner| owner.scope()).collect();
     let mut walked = BTreeMap::new();
     for scope in scopes {
+        let mut sum = Tally::default();
         compile_scope(scope, snapshot, |owner, compiled| {
+            let again = Compiled::new(compiled.flows.clone(), compiled.groups.clone());
+            assert_eq!(again.digest(), compiled.digest(), "{owner}");
+            sum.merge(compiled.tally());
             assert!(walked.insert(owner, compiled).is_none(), "{owner} twice");
         });
+        assert_eq!(tally_scope(scope, snapshot), sum);
     }
     assert_eq!(walked.keys().collect::<Vec<_>>(), held.compiled.keys().collect::<Vec<_>>());
     assert!(walked == held.compiled);
