@@ -110,6 +110,10 @@ fn out_port(port: u32) -> Result<u32, Code> {
 
 fn set_field(body: &[u8]) -> Result<(), Code> {
     let (class, rest, length) = (u16_at(body, 4), body[6], usize::from(body[7]));
+    if class == 0xffff {
+        // Fields of experimenters (NSH, ERSPAN, GTP-U) are taken unseen.
+        return Ok(());
+    }
     let size = oxm::size(oxm::Field { class, number: rest >> 1 }).ok_or(Code::ACTION_SET_LENGTH)?;
     if length != size * (1 + usize::from(rest & 1)) || body.len() != (8 + length).next_multiple_of(8) {
         return Err(Code::ACTION_SET_LENGTH);

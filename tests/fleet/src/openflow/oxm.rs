@@ -67,6 +67,9 @@ pub fn size(field: Field) -> Option<usize> {
     let size = match field.class {
         BASIC => BASIC_SIZES.get(usize::from(field.number)).copied().unwrap_or(0),
         0x8001 if field.number < 8 => 8,
+        // Ericsson's two fields of neighbour discovery: reserved bits, type of the option.
+        0x1000 if field.number == 1 => 4,
+        0x1000 if field.number == 2 => 1,
         0 => NXM0_SIZES.get(usize::from(field.number)).copied().unwrap_or(0),
         1 => nxm1_size(field.number),
         _ => 0,
@@ -79,6 +82,7 @@ fn takes_mask(field: Field) -> bool {
         BASIC => !UNMASKED.contains(&field.number),
         0 => !matches!(field.number, 0 | 3 | 5 | 6 | 13..=15),
         1 => !matches!(field.number, 21 | 22 | 28..=30 | 36 | 37 | 106 | 119),
+        0x1000 => false,
         _ => true,
     }
 }
