@@ -4,10 +4,11 @@
 //! itself; sessions do, at the ends of bounded channels.
 
 mod links;
+mod scribe;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::sync::{Notify, mpsc, watch};
@@ -17,10 +18,11 @@ use weft_compiler::TunnelSettings;
 use weft_distributor::{
     Answer, Depth, Distributor, Drift, Installed, ReadFrom, ReadId, SessionId, Transmit, Tuning, Worked,
 };
-use weft_model::{HostId, HostIndex, Key, Revision, Snapshot, Timestamp};
+use weft_model::{HostId, HostIndex, Key, Revision, Snapshot};
 
 use self::links::Links;
 pub use self::links::Wanted;
+use self::scribe::Scribe;
 use crate::feed::{Commit, Feed};
 use crate::metrics::Metrics;
 use crate::southbound::datapath::HostTag;
@@ -181,8 +183,7 @@ struct Engine {
     distributor: Distributor,
     switches: BTreeMap<HostIndex, (SessionId, Link)>,
     links: Links,
-    fleet: Fleet,
-    board: watch::Sender<Fleet>,
+    scribe: Scribe,
     metrics: Metrics,
 }
 
@@ -194,15 +195,10 @@ impl Engine {
         tunnels: TunnelSettings,
         metrics: Metrics,
     ) -> Engine {
-        let mut fleet = Fleet { distributed: loaded.revision(), started: true, ..Fleet::default() };
-        for host in loaded.hosts() {
-            fleet.hosts.insert_mut(host.id.clone(), HostStatus::default());
-            fleet.owed.insert_mut(host.id.clone(), Revision(0));
-        }
-        board.send_replace(fleet.clone());
+        let scribe = Scribe::new(board, &loaded);
         let links = Links::new(tunnels, &loaded);
         let distributor = Distributor::new(loaded, tuning);
-        Engine { distributor, switches: BTreeMap::new(), links, fleet, board, metrics }
+        Engine { distributor, switches: BTreeMap::new(), links, scribe, metrics }
     }
 
     /// Takes a commit in.
@@ -283,9 +279,8 @@ impl Engine {
         while let Some(host) = self.links.poll_changed() {
             self.report(host);
         }
-        self.fleet.distributed = self.distributor.distributed();
         self.metrics.take_work(self.distributor.work_done());
-        self.board.send_replace(self.fleet.clone());
+        self.scribe.publish(self.distributor.distributed());
     }
 
     /// Distributes and compares for a while, and sends what comes of it at once: what is ready first is served first.
@@ -299,6 +294,7 @@ impl Engine {
             let begun = std::mem::replace(&mut now, Instant::now());
             if worked == Worked::Audit {
                 self.distributor.handle_audit_cost(now - begun, now);
+                self.metrics.audited(now - begun);
             }
             self.send_all(now);
         }
@@ -325,28 +321,10 @@ impl Engine {
     }
 
     fn report(&mut self, index: HostIndex) {
-        let Some(id) = self.distributor.snapshot().host_by_index(index).map(|host| host.id.clone()) else {
-            return;
-        };
+        let Some(record) = self.distributor.snapshot().host_by_index(index) else { return };
         let Some(report) = self.distributor.report(index) else { return };
-        let owed = report.owed.into_iter().chain(self.links.owed(&id)).min();
-        match owed {
-            Some(revision) => self.fleet.owed.insert_mut(id.clone(), revision),
-            None => drop(self.fleet.owed.remove_mut(&id)),
-        }
-        let mut status = self.fleet.hosts.get(&id).cloned().unwrap_or_default();
-        status.openflow_connected = report.connected;
-        status.flows = report.flows;
-        status.drift_repaired = report.drift_repaired;
-        if report.audits > status.audit.audits {
-            status.audit.last = Some(wall_clock());
-        }
-        status.audit.audits = report.audits;
-        status.audit.monitored &= report.connected;
-        status.flow_messages_sent = report.messages_sent;
-        status.problems.retain(|problem| !problem.starts_with(REFUSED));
-        status.problems.extend(report.refusal.map(|error| format!("{REFUSED}{error}")));
-        self.fleet.hosts.insert_mut(id, status);
+        let owed = report.owed.into_iter().chain(self.links.owed(&record.id)).min();
+        self.scribe.report(index, &record.id, report, owed);
     }
 
     /// Logs what an audit found different, and keeps it for whoever asks about the host.
@@ -357,19 +335,16 @@ impl Engine {
     }
 
     fn update_audit(&mut self, index: HostIndex, change: impl FnOnce(&mut AuditStatus)) {
-        let host = self.distributor.snapshot().host_by_index(index).map(|record| record.id.clone());
-        if let Some(host) = host {
-            self.update_status(&host, |status| change(&mut status.audit));
-        }
+        let Some(record) = self.distributor.snapshot().host_by_index(index) else { return };
+        self.scribe.change_audit(&record.id, change);
+        self.report(index);
     }
 
     fn update_status(&mut self, host: &HostId, change: impl FnOnce(&mut HostStatus)) {
         // A session may outlive what is known of its host.
         let Some(record) = self.distributor.snapshot().host(host) else { return };
         let index = record.index;
-        let mut status = self.fleet.hosts.get(host).cloned().unwrap_or_default();
-        change(&mut status);
-        self.fleet.hosts.insert_mut(host.clone(), status);
+        self.scribe.change(host, change);
         self.report(index);
     }
 
@@ -381,21 +356,13 @@ impl Engine {
             match snapshot.host(id).map(|record| record.index) {
                 None => {
                     self.links.forget(id);
-                    self.fleet.hosts.remove_mut(id);
-                    self.fleet.owed.remove_mut(id);
+                    self.scribe.forget(id);
                 }
                 Some(index) => self.links.handle_touched(id, index, snapshot),
             }
         }
     }
 }
-
-fn wall_clock() -> Timestamp {
-    Timestamp(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs()))
-}
-
-/// How a refusal begins in a host's list of problems.
-const REFUSED: &str = "switch refused a flow or group: ";
 
 #[cfg(test)]
 mod tests;

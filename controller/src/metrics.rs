@@ -1,6 +1,8 @@
 //! Counters and gauges in Prometheus' text form.
 
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -37,6 +39,11 @@ pub struct Metrics {
     messages_encoded: Counter,
     parcels_queued: Counter,
     read_backs: Counter,
+    bytes_encoded: Counter,
+    hosts_visited: Counter,
+    self_checks: Counter,
+    self_checks_failed: Counter,
+    audit_seconds: Counter<f64, AtomicU64>,
     last: Arc<Mutex<Work>>,
     ports: Gauge,
     networks: Gauge,
@@ -83,6 +90,19 @@ impl Default for Metrics {
             ),
             parcels_queued: counter(registry, "parcels_queued", "Bundles queued for switches"),
             read_backs: counter(registry, "read_backs", "Switch tables read back and compared"),
+            bytes_encoded: counter(registry, "bytes_encoded", "Bytes of flow and group messages encoded"),
+            hosts_visited: counter(registry, "hosts_visited", "Times that a host was looked at for a change"),
+            self_checks: counter(
+                registry,
+                "self_checks",
+                "Scopes compiled from scratch to check what is kept",
+            ),
+            self_checks_failed: counter(
+                registry,
+                "self_checks_failed",
+                "Self-checks that found a difference",
+            ),
+            audit_seconds: audit_seconds(registry),
             last: Arc::default(),
             ports: gauge(registry, "ports", "Ports"),
             networks: gauge(registry, "networks", "Networks"),
@@ -110,6 +130,12 @@ fn counter(registry: &mut Registry, name: &str, help: &str) -> Counter {
     counter
 }
 
+fn audit_seconds(registry: &mut Registry) -> Counter<f64, AtomicU64> {
+    let counter = Counter::default();
+    registry.register("audit_seconds", "Time that audits took of the engine's core", counter.clone());
+    counter
+}
+
 fn gauge(registry: &mut Registry, name: &str, help: &str) -> Gauge {
     let gauge = Gauge::default();
     registry.register(name, help, gauge.clone());
@@ -128,6 +154,11 @@ impl Metrics {
         self.notices.get_or_create(&NoticeLabels { kind: format!("{kind:?}") }).inc();
     }
 
+    /// Adds the time that an audit took.
+    pub fn audited(&self, time: Duration) {
+        self.audit_seconds.inc_by(time.as_secs_f64());
+    }
+
     /// Adds what the distributor has done since it was last asked.
     pub fn take_work(&self, work: Work) {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
@@ -135,6 +166,10 @@ impl Metrics {
         self.messages_encoded.inc_by(work.messages_encoded - last.messages_encoded);
         self.parcels_queued.inc_by(work.parcels_queued - last.parcels_queued);
         self.read_backs.inc_by(work.read_backs - last.read_backs);
+        self.bytes_encoded.inc_by(work.bytes_encoded - last.bytes_encoded);
+        self.hosts_visited.inc_by(work.hosts_visited - last.hosts_visited);
+        self.self_checks.inc_by(work.self_checks - last.self_checks);
+        self.self_checks_failed.inc_by(work.self_checks_failed - last.self_checks_failed);
         *last = work;
     }
 
@@ -147,11 +182,11 @@ impl Metrics {
         self.networks.set(whole(snapshot.networks().count()));
         self.hosts.set(whole(fleet.hosts.size()));
         self.hosts_connected.set(whole(fleet.hosts.values().filter(|host| host.openflow_connected).count()));
-        self.hosts_owing.set(whole(fleet.owed.size()));
+        self.hosts_owing.set(whole(fleet.owing()));
         self.revision.set(wide(snapshot.revision().0));
         self.distributed.set(wide(fleet.distributed.0));
         self.drift_repaired.set(wide(fleet.hosts.values().map(|host| host.drift_repaired).sum()));
-        self.flow_messages.set(wide(fleet.hosts.values().map(|host| host.flow_messages_sent).sum()));
+        self.flow_messages.set(wide(fleet.messages_sent()));
         let mut page = String::new();
         encode(&mut page, &self.registry).expect("writing to a String does not fail");
         page

@@ -5,11 +5,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rpds::RedBlackTreeMapSync;
 use tokio::sync::watch;
-use weft_model::{Encap, HostId, PortId, Revision, Snapshot, Timestamp};
+use weft_model::{Encap, HostId, HostIndex, PortId, Revision, Snapshot, Timestamp};
 
 /// What is known about one host.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -78,41 +79,115 @@ pub struct AppliedReport {
     pub pending: Vec<HostId>,
 }
 
+/// What of a host changes all the time, shared between the engine and everyone who asks.
+///
+/// The engine writes what a host owes before it publishes that the revision is distributed, so whoever sees the latter sees
+/// the former.
+#[derive(Debug)]
+pub struct Pulse {
+    /// The host's number.
+    pub index: HostIndex,
+    /// The oldest revision that it owes; the largest number if it owes nothing.
+    owed: AtomicU64,
+    flows: AtomicU64,
+    messages: AtomicU64,
+}
+
+/// Stands for no revision.
+const NOTHING: u64 = u64::MAX;
+
+impl Pulse {
+    /// A host that owes nothing.
+    pub fn new(index: HostIndex) -> Pulse {
+        Pulse { index, owed: AtomicU64::new(NOTHING), flows: AtomicU64::new(0), messages: AtomicU64::new(0) }
+    }
+
+    /// Sets the oldest revision that the host owes.
+    pub fn owe(&self, revision: Option<Revision>) {
+        self.owed.store(revision.map_or(NOTHING, |revision| revision.0), Ordering::Release);
+    }
+
+    /// Sets how many flows the host is meant to have and how many messages it was sent.
+    pub fn sent(&self, flows: usize, messages: u64) {
+        self.flows.store(flows as u64, Ordering::Relaxed);
+        self.messages.store(messages, Ordering::Relaxed);
+    }
+
+    /// The oldest revision that the host owes; 0 while it is not known what the host has.
+    pub fn owed(&self) -> Option<Revision> {
+        Some(self.owed.load(Ordering::Acquire)).filter(|owed| *owed != NOTHING).map(Revision)
+    }
+}
+
 /// The state of the fleet at one moment.
 #[derive(Debug, Clone, Default)]
 pub struct Fleet {
-    /// The last revision the engine has handed to the switches concerned.
+    /// The last revision that the engine has handed to all switches concerned.
     pub distributed: Revision,
+    /// The oldest revision that any host owes.
+    pub oldest_owed: Option<Revision>,
     /// Whether the engine runs.
     pub started: bool,
-    /// Every known host. `confirmed` is filled in by [`Board`].
+    /// Every known host. `confirmed` and the numbers in its pulse are filled in by [`Board`].
     pub hosts: RedBlackTreeMapSync<HostId, HostStatus>,
-    /// For each host that owes a confirmation, the oldest revision that it owes; 0 while it is not known what the host has.
-    pub owed: RedBlackTreeMapSync<HostId, Revision>,
+    /// What changes all the time, of every host that was ever reported on.
+    pub pulses: RedBlackTreeMapSync<HostId, Arc<Pulse>>,
 }
 
 impl Fleet {
-    /// How far `revision` has got on every host, or on the one that is named.
+    /// How far `revision` has got on every host, or on the one that is named. Looks at all hosts only to name those that
+    /// are behind.
     pub fn applied(&self, revision: Revision, only: Option<&HostId>) -> AppliedReport {
+        let applied = self.is_applied(revision, only);
         if let Some(host) = only {
-            let confirmed = self.confirmed(host);
-            let applied = confirmed >= revision;
             let pending = if applied { Vec::new() } else { vec![host.clone()] };
-            return AppliedReport { revision: confirmed, applied, pending };
+            return AppliedReport { revision: self.confirmed(host), applied, pending };
         }
-        let behind = self.owed.iter().filter(|(_, owed)| **owed <= revision).map(|(host, _)| host);
-        let pending: Vec<HostId> = behind.cloned().collect();
-        let before = |owed: &Revision| Revision(owed.0.saturating_sub(1));
-        let confirmed =
-            self.owed.values().map(before).min().unwrap_or(self.distributed).min(self.distributed);
-        let applied = pending.is_empty() && self.distributed >= revision;
-        AppliedReport { revision: confirmed, applied, pending }
+        let is_behind = |pulse: &Pulse| pulse.owed().is_some_and(|owed| owed <= revision);
+        let pending = match applied {
+            true => Vec::new(),
+            false => self.pulses.iter().filter(|(_, p)| is_behind(p)).map(|(host, _)| host.clone()).collect(),
+        };
+        AppliedReport { revision: self.confirmed_by_all(), applied, pending }
+    }
+
+    /// Whether `revision` is in force on every host, or on the one that is named. Costs the same however many there are.
+    pub fn is_applied(&self, revision: Revision, only: Option<&HostId>) -> bool {
+        only.map_or_else(|| self.confirmed_by_all(), |host| self.confirmed(host)) >= revision
+    }
+
+    /// Up to which revision all hosts have everything.
+    pub fn confirmed_by_all(&self) -> Revision {
+        before(self.oldest_owed, self.distributed)
     }
 
     /// Up to which revision a host has everything that concerns it.
     pub fn confirmed(&self, host: &HostId) -> Revision {
-        self.owed.get(host).map_or(self.distributed, |owed| Revision(owed.0.saturating_sub(1)))
+        before(self.pulses.get(host).and_then(|pulse| pulse.owed()), self.distributed)
     }
+
+    /// How many hosts owe a confirmation.
+    pub fn owing(&self) -> usize {
+        self.pulses.values().filter(|pulse| pulse.owed().is_some()).count()
+    }
+
+    /// What is known about a host, with everything filled in.
+    pub fn host(&self, id: &HostId) -> Option<HostStatus> {
+        let status = HostStatus { confirmed: self.confirmed(id), ..self.hosts.get(id)?.clone() };
+        let Some(pulse) = self.pulses.get(id) else { return Some(status) };
+        let flows = usize::try_from(pulse.flows.load(Ordering::Relaxed)).unwrap_or(usize::MAX);
+        Some(HostStatus { flows, flow_messages_sent: pulse.messages.load(Ordering::Relaxed), ..status })
+    }
+
+    /// How many flow and group messages were sent to all hosts.
+    pub fn messages_sent(&self) -> u64 {
+        self.pulses.values().map(|pulse| pulse.messages.load(Ordering::Relaxed)).sum()
+    }
+}
+
+/// The last revision before the oldest that is owed, as far as everything is distributed.
+fn before(owed: Option<Revision>, distributed: Revision) -> Revision {
+    owed.map_or(distributed, |owed| Revision(owed.0.saturating_sub(1)).min(distributed))
 }
 
 /// The readers' end.
@@ -136,17 +211,13 @@ impl Board {
     /// Every known host.
     pub fn hosts(&self) -> Arc<BTreeMap<HostId, HostStatus>> {
         let fleet = self.fleet();
-        let complete = |(id, status): (&HostId, &HostStatus)| {
-            (id.clone(), HostStatus { confirmed: fleet.confirmed(id), ..status.clone() })
-        };
-        Arc::new(fleet.hosts.iter().map(complete).collect())
+        let complete = |id: &HostId| Some((id.clone(), fleet.host(id)?));
+        Arc::new(fleet.hosts.keys().filter_map(complete).collect())
     }
 
     /// One host.
     pub fn host(&self, id: &HostId) -> Option<HostStatus> {
-        let fleet = self.fleet.borrow();
-        let status = fleet.hosts.get(id)?.clone();
-        Some(HostStatus { confirmed: fleet.confirmed(id), ..status })
+        self.fleet.borrow().host(id)
     }
 
     /// True when the port is bound and its host has everything that concerns the binding.
@@ -167,7 +238,7 @@ impl Board {
         timeout: Duration,
     ) -> AppliedReport {
         let mut fleet = self.fleet.clone();
-        let reached = fleet.wait_for(|fleet| fleet.applied(revision, only.as_ref()).applied);
+        let reached = fleet.wait_for(|fleet| fleet.is_applied(revision, only.as_ref()));
         // Time is up or the engine is gone: say how far it got.
         drop(tokio::time::timeout(timeout, reached).await);
         self.fleet.borrow().applied(revision, only.as_ref())

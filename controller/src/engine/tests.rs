@@ -129,7 +129,7 @@ fn a_host_whose_ovsdb_is_away_owes_its_tunnels() {
     rig.engine.handle(Event::OvsdbDown { host: host(1), session: away });
     let revision = rig.commit(&[report(1, &[1]), report(2, &[2])]);
     assert_eq!(rig.owed(1), Some(revision));
-    assert!(!rig.engine.fleet.applied(revision, Some(&host(1))).applied);
+    assert!(!rig.engine.scribe.fleet.applied(revision, Some(&host(1))).applied);
     let later = rig.commit(&[report(2, &[])]);
     let (id, session) = rig.ovsdb_up(1);
     assert_eq!((tunnels_of(&session), rig.owed(1)), (0, Some(revision)));
@@ -141,9 +141,9 @@ fn a_host_whose_ovsdb_is_away_owes_its_tunnels() {
 fn after_a_start_no_host_is_trusted_before_it_was_seen() {
     let rig = Rig::with_hosts(2);
     assert_eq!((rig.owed(1), rig.owed(2)), (Some(Revision(0)), Some(Revision(0))));
-    let report = rig.engine.fleet.applied(Revision(1), None);
+    let report = rig.engine.scribe.fleet.applied(Revision(1), None);
     assert_eq!((report.applied, report.pending), (false, vec![host(1), host(2)]));
-    assert_eq!(rig.engine.fleet.confirmed(&host(1)), Revision(0));
+    assert_eq!(rig.engine.scribe.fleet.confirmed(&host(1)), Revision(0));
 }
 
 #[test]
@@ -154,11 +154,11 @@ fn a_session_ends_with_its_host_and_leaves_no_trace() {
     assert!(session.has_changed().is_err(), "the session is told");
     rig.seen(1, id, None);
     rig.engine.handle(Event::OvsdbDown { host: host(1), session: id });
-    assert_eq!(rig.engine.fleet.hosts.size(), 0);
+    assert_eq!(rig.engine.scribe.fleet.hosts.size(), 0);
     // A report that was stored just before the host was forgotten.
     let (_, late) = rig.ovsdb_up(1);
     assert!(late.has_changed().is_err(), "it must join anew");
-    assert_eq!((rig.engine.fleet.hosts.size(), rig.owed(1)), (0, None));
+    assert_eq!((rig.engine.scribe.fleet.hosts.size(), rig.owed(1)), (0, None));
 }
 
 #[test]
