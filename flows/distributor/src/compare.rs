@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use weft_compiler::group_id::GroupUse;
 use weft_compiler::{
-    Compiled, Cookie, Delta, Scope, SeenFlow, SeenGroup, Subject, Tallies, compile, differences, owners,
+    Compiled, Cookie, Delta, Scope, SeenFlow, SeenGroup, Subject, Tallies, compile_scope, differences,
     read_back, scope_of,
 };
 use weft_model::HostIndex;
@@ -145,8 +145,10 @@ impl Distributor {
     }
 
     fn compile_all(&mut self, scopes: &BTreeSet<Scope>) -> Vec<Compiled> {
-        let owners = scopes.iter().flat_map(|scope| owners(*scope, &self.snapshot));
-        let wanted: Vec<Compiled> = owners.map(|owner| compile(owner, &self.snapshot)).collect();
+        let mut wanted = Vec::new();
+        for scope in scopes {
+            compile_scope(*scope, &self.snapshot, |_, compiled| wanted.push(compiled));
+        }
         self.work.owners_compiled += wanted.len() as u64;
         wanted
     }
@@ -191,10 +193,9 @@ impl Distributor {
             }
             edition.checked = Some(now);
             let kept = edition.tally;
-            let owners = owners(*scope, &self.snapshot);
+            let (fresh, owners) = count(*scope, &self.snapshot);
             self.work.self_checks += 1;
-            self.work.owners_compiled += owners.len() as u64;
-            let fresh = count(&owners, &self.snapshot);
+            self.work.owners_compiled += owners;
             if fresh == kept {
                 continue;
             }

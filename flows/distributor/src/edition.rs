@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use weft_compiler::{Compiled, Delta, GroupDelta, Owner, Tally, compile, diff};
+use weft_compiler::{Compiled, Delta, GroupDelta, Scope, Tally, compile_scope, diff};
 use weft_model::{HostIndex, Snapshot};
 
 use crate::late::{LateGroup, LateId};
@@ -30,13 +30,14 @@ pub struct Edition {
     pub late: BTreeMap<LateId, LateGroup>,
 }
 
-/// Adds up what a scope wants.
-pub fn count(owners: &BTreeSet<Owner>, snapshot: &Snapshot) -> Tally {
-    let mut tally = Tally::default();
-    for owner in owners {
-        tally.merge(compile(*owner, snapshot).tally());
-    }
-    tally
+/// Adds up what a scope wants; says of how many owners.
+pub fn count(scope: Scope, snapshot: &Snapshot) -> (Tally, u64) {
+    let (mut tally, mut owners) = (Tally::default(), 0);
+    compile_scope(scope, snapshot, |_, compiled| {
+        tally.merge(compiled.tally());
+        owners += 1;
+    });
+    (tally, owners)
 }
 
 /// `tally` without `before` and with `after`.

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use weft_compiler::{Delta, Mod, encode};
+use weft_compiler::{Compiled, Delta, Mod, encode, encode_full};
 use weft_openflow::message::{BundleCommand, BundleWriter};
 use weft_openflow::{BundleId, Writer, Xid};
 
@@ -72,7 +72,15 @@ pub const FIRST_XID: u32 = 0x0100_0000;
 impl Press {
     /// Encodes the deltas of a scope's owners as bundles. Empty deltas give none.
     pub fn print(&mut self, deltas: &[Delta], size: ParcelSize) -> Vec<Arc<Parcel>> {
-        let mods = encode(deltas);
+        self.pack(&encode(deltas), size)
+    }
+
+    /// Encodes all of what owners want as bundles.
+    pub fn print_full(&mut self, compiled: &[Compiled]) -> Vec<Arc<Parcel>> {
+        self.pack(&encode_full(compiled), ParcelSize::Full)
+    }
+
+    fn pack(&mut self, mods: &[Mod<'_>], size: ParcelSize) -> Vec<Arc<Parcel>> {
         let most = match size {
             ParcelSize::Full => MESSAGES_PER_PARCEL,
             ParcelSize::Small => mods.len().div_ceil(SMALL_PARCELS).clamp(1, MESSAGES_PER_PARCEL),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use weft_compiler::{Compiled, Delta, Scope, Tally, compile, diff, owners};
+use weft_compiler::{Compiled, Delta, Scope, Tally, compile, compile_scope, diff};
 use weft_model::{HostIndex, Revision, Snapshot};
 
 use crate::edition::{Edition, count, moved, removal, rewrite};
@@ -146,9 +146,13 @@ impl Distributor {
 
     pub(crate) fn print(&mut self, deltas: &[Delta], size: ParcelSize) -> Vec<Arc<Parcel>> {
         let parcels = self.press.print(deltas, size);
+        self.note_printed(&parcels);
+        parcels
+    }
+
+    fn note_printed(&mut self, parcels: &[Arc<Parcel>]) {
         self.work.messages_encoded += parcels.iter().map(|p| p.messages as u64).sum::<u64>();
         self.work.bytes_encoded += parcels.iter().map(|p| p.bytes.len() as u64).sum::<u64>();
-        parcels
     }
 
     /// What is known of a scope without compiling anything.
@@ -162,9 +166,8 @@ impl Distributor {
         if let Some(edition) = self.scopes.get(&scope).and_then(|state| state.edition.as_ref()) {
             return edition.tally;
         }
-        let owners = owners(scope, &self.snapshot);
-        self.work.owners_compiled += owners.len() as u64;
-        let tally = count(&owners, &self.snapshot);
+        let (tally, owners) = count(scope, &self.snapshot);
+        self.work.owners_compiled += owners;
         self.set_edition(scope, tally);
         tally
     }
@@ -195,12 +198,21 @@ impl Distributor {
         if let Some(parcels) = self.shelf.get(scope) {
             return parcels;
         }
-        let nothing = Compiled::default();
-        let mut tally = Tally::default();
-        let parcels = self.print_all(scope, |compiled| {
+        let snapshot = self.snapshot.clone();
+        let (mut tally, mut owners) = (Tally::default(), 0);
+        let (mut batch, mut parcels): (Vec<Compiled>, Vec<Arc<Parcel>>) = Default::default();
+        compile_scope(scope, &snapshot, |_, compiled| {
             tally.merge(compiled.tally());
-            diff(&nothing, compiled)
+            owners += 1;
+            batch.push(compiled);
+            if batch.len() == OWNERS_AT_ONCE {
+                parcels.extend(self.press.print_full(&batch));
+                batch.clear();
+            }
         });
+        parcels.extend(self.press.print_full(&batch));
+        self.work.owners_compiled += owners;
+        self.note_printed(&parcels);
         if self.scopes.get(&scope).is_some_and(|state| state.edition.is_none()) {
             self.set_edition(scope, tally);
         }
@@ -212,19 +224,10 @@ impl Distributor {
 
     /// The parcels that take the whole scope away from a switch.
     fn removal(&mut self, scope: Scope) -> Vec<Arc<Parcel>> {
-        self.print_all(scope, removal)
-    }
-
-    fn print_all(&mut self, scope: Scope, mut delta: impl FnMut(&Compiled) -> Delta) -> Vec<Arc<Parcel>> {
-        let owners = Vec::from_iter(owners(scope, &self.snapshot));
-        self.work.owners_compiled += owners.len() as u64;
-        let mut parcels = Vec::new();
-        for owners in owners.chunks(OWNERS_AT_ONCE) {
-            let deltas: Vec<Delta> =
-                owners.iter().map(|owner| delta(&compile(*owner, &self.snapshot))).collect();
-            parcels.extend(self.print(&deltas, ParcelSize::Full));
-        }
-        parcels
+        let mut deltas = Vec::new();
+        compile_scope(scope, &self.snapshot, |_, compiled| deltas.push(removal(&compiled)));
+        self.work.owners_compiled += deltas.len() as u64;
+        self.print(&deltas, ParcelSize::Full)
     }
 }
 
