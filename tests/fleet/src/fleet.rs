@@ -10,8 +10,8 @@ use mio::{Poll, Waker};
 
 use crate::expect::{Condition, Expectation, Hosts};
 use crate::limits;
+use crate::openflow::counters::Counters;
 use crate::openflow::digest::Digest;
-use crate::openflow::switch::Counters;
 use crate::ovsdb::LocalChange;
 use crate::spec::{FleetSpec, HOSTS_MAX};
 use crate::worker::control::{Command, Dump, Fault, Status};

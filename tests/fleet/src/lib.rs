@@ -11,8 +11,9 @@ pub mod worker;
 
 pub use expect::{Condition, Expectation, Hosts, Met, Stamp};
 pub use fleet::Fleet;
+pub use openflow::counters::Counters;
 pub use openflow::digest::{Digest, wanted};
-pub use openflow::switch::{Counters, Echo, Refuse};
+pub use openflow::faults::{Echo, Refuse};
 pub use openflow::watch::Sign;
 pub use spec::{FleetSpec, OpenFlowSource, Reconnect};
 pub use worker::control::{Dump, Fault, Status};

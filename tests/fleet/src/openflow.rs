@@ -2,9 +2,11 @@
 
 pub mod actions;
 pub mod bundles;
+pub mod counters;
 pub mod depot;
 pub mod digest;
 pub mod error;
+pub mod faults;
 pub mod flow_mod;
 pub mod groups;
 pub mod monitors;

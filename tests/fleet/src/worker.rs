@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 use mio::{Events, Poll, Token};
 
 use crate::lag::Histogram;
+use crate::openflow::ECHO_REQUEST;
 use crate::openflow::depot::Depot;
 use crate::openflow::wire::message;
-use crate::openflow::ECHO_REQUEST;
 use crate::ovsdb::Database;
 use crate::spec::{FleetSpec, OpenFlowSource, Reconnect, source_address};
 

@@ -78,7 +78,13 @@ impl Script {
                 wrong.push(format!("{name}\n  simulated {ours:?}\n  real      {theirs:?}"));
             }
         }
-        assert!(wrong.is_empty(), "{} of {} steps differ:\n{}", wrong.len(), self.steps.len(), wrong.join("\n"));
+        assert!(
+            wrong.is_empty(),
+            "{} of {} steps differ:\n{}",
+            wrong.len(),
+            self.steps.len(),
+            wrong.join("\n")
+        );
     }
 }
 
@@ -176,33 +182,34 @@ fn roles_are_taken_alike() {
     });
 }
 
+/// Flows in two tables, in all the ways that matter.
+fn some_flows(s: &mut Script) {
+    s.flow("add", ADD, "cookie=1,table=3,priority=9,reg0=5,dl_dst=02:00:00:00:00:01,actions=output:1");
+    s.flow("add twice", ADD, "cookie=2,table=3,priority=9,reg0=5,dl_dst=02:00:00:00:00:01,actions=output:2");
+    s.flow(
+        "same, other order",
+        ADD,
+        "cookie=3,table=3,priority=9,dl_dst=02:00:00:00:00:01,reg0=5,actions=drop",
+    );
+    s.flow("wide registers", ADD, "cookie=4,table=3,priority=9,xreg0=0x500000006,actions=goto_table:9");
+    s.flow(
+        "narrow ones",
+        ADD,
+        "cookie=5,table=3,priority=9,reg0=5,reg1=6,actions=set_field:7->reg3,output:3",
+    );
+    s.flow(
+        "tcp",
+        ADD,
+        "cookie=0x10,table=4,priority=1,tcp,nw_src=10.0.0.0/8,tp_dst=80,actions=output:1,output:2",
+    );
+    s.flow("all of it", ADD, "cookie=0x11,table=4,priority=0,actions=drop");
+    s.dump("after adds");
+}
+
 #[test]
-fn flows_are_taken_and_refused_alike() {
+fn flows_are_added_and_refused_alike() {
     let simulated = play(|s| {
-        s.flow("add", ADD, "cookie=1,table=3,priority=9,reg0=5,dl_dst=02:00:00:00:00:01,actions=output:1");
-        s.flow(
-            "add twice",
-            ADD,
-            "cookie=2,table=3,priority=9,reg0=5,dl_dst=02:00:00:00:00:01,actions=output:2",
-        );
-        s.flow(
-            "same, other order",
-            ADD,
-            "cookie=3,table=3,priority=9,dl_dst=02:00:00:00:00:01,reg0=5,actions=drop",
-        );
-        s.flow("wide registers", ADD, "cookie=4,table=3,priority=9,xreg0=0x500000006,actions=goto_table:9");
-        s.flow(
-            "narrow ones",
-            ADD,
-            "cookie=5,table=3,priority=9,reg0=5,reg1=6,actions=set_field:7->reg3,output:3",
-        );
-        s.flow(
-            "tcp",
-            ADD,
-            "cookie=0x10,table=4,priority=1,tcp,nw_src=10.0.0.0/8,tp_dst=80,actions=output:1,output:2",
-        );
-        s.flow("all of it", ADD, "cookie=0x11,table=4,priority=0,actions=drop");
-        s.dump("after adds");
+        some_flows(s);
         s.flow("backwards goto", ADD, "table=9,actions=goto_table:3");
         s.flow("unknown group", ADD, "table=9,actions=group:77");
         s.send("all tables", Message::FlowMod(FlowMod { table: TableId::ALL, ..flow("actions=drop") }));
@@ -223,6 +230,20 @@ fn flows_are_taken_and_refused_alike() {
                 ..flow("table=4,priority=1,udp,nw_src=10.1.0.0/16,actions=drop")
             }),
         );
+        s.dump("after adds");
+        let mut bad = Message::FlowMod(flow("table=1,actions=drop")).encode(Xid(0x77)).to_vec();
+        bad[25] = 9;
+        s.raw("unknown command", bad.clone());
+        (bad[25], bad[44]) = (0, 0x80);
+        s.raw("unknown flags", bad);
+    });
+    assert_eq!(simulated.switch.counters().unsupported, 0);
+}
+
+#[test]
+fn flows_are_changed_and_deleted_alike() {
+    play(|s| {
+        some_flows(s);
         s.flow("modify nothing", FlowCommand::Modify, "table=7,actions=output:1");
         s.flow("modify", FlowCommand::Modify, "table=4,ip,actions=output:3");
         s.flow("modify strict", FlowCommand::ModifyStrict, "table=4,priority=0,actions=output:2");
@@ -250,13 +271,7 @@ fn flows_are_taken_and_refused_alike() {
         s.dump("after deletions");
         s.send("delete all", Message::FlowMod(FlowMod::delete_all(TableId::ALL, Match::new())));
         s.dump("in the end");
-        let mut bad = Message::FlowMod(flow("table=1,actions=drop")).encode(Xid(0x77)).to_vec();
-        bad[25] = 9;
-        s.raw("unknown command", bad.clone());
-        (bad[25], bad[44]) = (0, 0x80);
-        s.raw("unknown flags", bad);
     });
-    assert_eq!(simulated.switch.counters().unsupported, 0);
 }
 
 /// A flow mod with these bytes as the fields of its match and these as its instructions.

@@ -163,13 +163,14 @@ fn the_controller_serves_a_fleet() {
     }
 
     // Somebody deletes all flows of one host: they come back.
-    let mut everything = vec![0; 40];
-    (everything[16], everything[17]) = (0xff, 3);
-    everything[28..36].fill(0xff);
-    everything.extend([0, 1, 0, 4, 0, 0, 0, 0]);
-    fleet.fault(Hosts::One(3), Fault::Meddle(everything));
+    fleet.fault(Hosts::One(3), Fault::Meddle(openflow::flow_mod::deleting_everything()));
     let holds = Condition::Holds(std::sync::Arc::new(held.iter().cloned().collect()));
     assert!(fleet.expect(Hosts::One(3), holds.clone()).wait(WITHIN).is_complete(), "drift is not repaired");
+
+    // Somebody adds a flow: it goes.
+    fleet.fault(Hosts::One(4), Fault::Meddle(openflow::flow_mod::adding_drop(0, 0xffff, 7)));
+    assert!(fleet.digests(Hosts::One(4))[0].1 != held[4].1);
+    assert!(fleet.expect(Hosts::One(4), holds.clone()).wait(WITHIN).is_complete(), "a strange flow stays");
 
     // The switch restarts: everything comes back.
     fleet.fault(Hosts::One(5), Fault::RestartSwitch);

@@ -45,6 +45,9 @@ struct Record {
     key: KeyId,
 }
 
+/// The groups and the meters that a flow names.
+type Numbers = (Box<[u32]>, Box<[u32]>);
+
 const CHUNK: usize = 1 << 20;
 const TRANSITIONS_MAX: usize = 1 << 14;
 
@@ -58,7 +61,7 @@ pub struct Depot {
     /// Places by the first 96 bits of their hash.
     keys: HashTable<([u32; 3], u32)>,
     /// Groups and meters that flows name, by `Record::named`.
-    named: Vec<(Box<[u32]>, Box<[u32]>)>,
+    named: Vec<Numbers>,
     groups: HashMap<u128, Weak<Group>, BuildHasherDefault<Xxh3Default>>,
     groups_swept: usize,
     transitions: HashMap<(u128, u128), Arc<Group>, BuildHasherDefault<Xxh3Default>>,

@@ -178,6 +178,29 @@ impl<'a> FlowMod<'a> {
     }
 }
 
+/// The body of a deletion of every flow, for those who meddle with a switch.
+pub fn deleting_everything() -> Vec<u8> {
+    meddling(0xff, 3, 0, 0)
+}
+
+/// The body of an add of a flow that matches everything and drops it, for those who meddle with a switch.
+pub fn adding_drop(table: u8, priority: u16, cookie: u64) -> Vec<u8> {
+    meddling(table, 0, priority, cookie)
+}
+
+fn meddling(table: u8, command: u8, priority: u16, cookie: u64) -> Vec<u8> {
+    let mut body = cookie.to_be_bytes().to_vec();
+    body.extend_from_slice(&[0; 8]);
+    body.extend_from_slice(&[table, command, 0, 0, 0, 0]);
+    body.extend_from_slice(&priority.to_be_bytes());
+    // No buffer, any port, any group.
+    body.extend_from_slice(&[0xff; 12]);
+    body.extend_from_slice(&[0; 4]);
+    // A match without fields.
+    body.extend_from_slice(&[0, 1, 0, 4, 0, 0, 0, 0]);
+    body
+}
+
 /// The hash of a place in a switch's tables: two flows with the same cannot stand side by side.
 pub fn place(table: u8, priority: u16, terms: &Terms, scratch: &mut Vec<u8>) -> u128 {
     scratch.clear();

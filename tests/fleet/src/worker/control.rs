@@ -6,10 +6,12 @@ use std::time::{Duration, Instant};
 use crate::expect::{Condition, Hosts, Stamp};
 use crate::lag::Histogram;
 use crate::limits::thread_time;
+use crate::openflow::counters::Counters;
 use crate::openflow::digest::Digest;
+use crate::openflow::faults::{Echo, Faults, Refuse};
 use crate::openflow::groups::Group;
 use crate::openflow::multipart::{describe_flow, describe_group};
-use crate::openflow::switch::{Counters, Echo, Refuse, Switch};
+use crate::openflow::switch::Switch;
 use crate::ovsdb::LocalChange;
 
 use super::host::Side;
@@ -252,7 +254,7 @@ impl Worker {
         }
     }
 
-    fn set_faults(&mut self, at: usize, set: impl FnOnce(&mut crate::openflow::switch::Faults)) {
+    fn set_faults(&mut self, at: usize, set: impl FnOnce(&mut Faults)) {
         if let Some(switch) = &mut self.hosts[at].switch {
             set(switch.faults());
         }
