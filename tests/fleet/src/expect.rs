@@ -20,15 +20,6 @@ pub enum Hosts {
 }
 
 impl Hosts {
-    /// True if the host is one of them.
-    pub fn contains(&self, host: u32) -> bool {
-        match self {
-            Hosts::All => true,
-            Hosts::One(one) => *one == host,
-            Hosts::These(these) => these.contains(&host),
-        }
-    }
-
     /// Their numbers in a fleet of so many.
     pub fn numbers(&self, hosts: u32) -> Vec<u32> {
         match self {

@@ -114,7 +114,7 @@ impl Worker {
             }
             Command::Digests(hosts, reply) => {
                 let of = |host: &super::Host| host.switch.as_ref().map(Switch::digest).unwrap_or_default();
-                let wanted = self.hosts.iter().filter(|host| hosts.contains(host.number));
+                let wanted = self.places(&hosts).into_iter().map(|at| &self.hosts[at]);
                 let _ = reply.send(wanted.map(|host| (host.number, of(host))).collect());
             }
             Command::Dump(host, reply) => {
@@ -130,10 +130,8 @@ impl Worker {
             }
             Command::Status(reply) => drop(reply.send(self.status())),
             Command::Fault(hosts, fault, done) => {
-                for at in 0..self.hosts.len() {
-                    if hosts.contains(self.hosts[at].number) {
-                        self.fault(at, &fault);
-                    }
+                for at in self.places(&hosts) {
+                    self.fault(at, &fault);
                 }
                 let _ = done.send(());
             }
@@ -151,6 +149,14 @@ impl Worker {
             }
             Command::Stop => self.stopping = true,
         }
+    }
+
+    /// Where the hosts of a set are that this worker has.
+    fn places(&self, hosts: &Hosts) -> Vec<usize> {
+        if let Hosts::All = hosts {
+            return (0..self.hosts.len()).collect();
+        }
+        hosts.numbers(0).into_iter().filter_map(|number| self.place(number)).collect()
     }
 
     fn dump(&self, at: usize) -> Dump {
