@@ -42,9 +42,25 @@ pub struct FlowContent<'a> {
 }
 
 impl FlowContent<'_> {
+    /// Bytes in front of a flow's match and instructions when all of it is hashed.
+    pub(crate) const HEAD: usize = 8;
+
+    /// What stands in front of a match of this length.
+    pub(crate) fn head(table: u8, priority: u16, match_length: usize) -> [u8; 8] {
+        let length = u16::try_from(match_length).expect("a match fits into a message");
+        let ([p0, p1], [l0, l1]) = (priority.to_be_bytes(), length.to_be_bytes());
+        // The length keeps a match's last bytes from being taken for the first instruction's.
+        [table, p0, p1, l0, l1, 0, 0, 0]
+    }
+
+    /// The same as [`FlowContent::hash`] of head, match and instructions that stand in one piece.
+    pub(crate) fn hash_of_whole(bytes: &[u8]) -> u128 {
+        xxh3_128(bytes)
+    }
+
     /// 128 bits that depend on every part.
     pub fn hash(&self) -> u128 {
-        let head = head(self.table, self.priority, self.match_bytes.len());
+        let head = Self::head(self.table, self.priority, self.match_bytes.len());
         hash(&[&head, self.match_bytes, self.instructions])
     }
 
@@ -54,25 +70,16 @@ impl FlowContent<'_> {
             return None;
         }
         let mut buffer = [0; SMALL];
-        let length = received::canonical_fields(entry.match_fields, &mut buffer[HEAD..])?;
-        buffer[..HEAD].copy_from_slice(&head(entry.table.0, entry.priority, length));
-        let end = HEAD + length + entry.instructions.len();
-        buffer.get_mut(HEAD + length..end)?.copy_from_slice(entry.instructions);
+        let length = received::canonical_fields(entry.match_fields, &mut buffer[Self::HEAD..])?;
+        buffer[..Self::HEAD].copy_from_slice(&Self::head(entry.table.0, entry.priority, length));
+        let end = Self::HEAD + length + entry.instructions.len();
+        buffer.get_mut(Self::HEAD + length..end)?.copy_from_slice(entry.instructions);
         Some(xxh3_128(&buffer[..end]))
     }
 }
 
-/// Bytes in front of what is hashed of a flow.
-const HEAD: usize = 8;
 /// Flows that take no more than this are put together on the stack.
 const SMALL: usize = 512;
-
-fn head(table: u8, priority: u16, match_length: usize) -> [u8; HEAD] {
-    let length = u16::try_from(match_length).expect("a match fits into a message");
-    let ([p0, p1], [l0, l1]) = (priority.to_be_bytes(), length.to_be_bytes());
-    // The length keeps a match's last bytes from being taken for the first instruction's.
-    [table, p0, p1, l0, l1, 0, 0, 0]
-}
 
 impl Digest {
     /// What nothing at all amounts to.

@@ -20,7 +20,7 @@ impl Fields {
 
     /// Narrowed by one more field, which must not be there yet.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn with(mut self, field: OxmField) -> Fields {
         let end = usize::from(self.len);
         let added = field.encode_to(&mut self.bytes[end..]).expect("a match of ours is shorter");

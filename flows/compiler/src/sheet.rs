@@ -69,6 +69,8 @@ impl Sheet {
     #[track_caller]
     pub fn flow(&mut self, table: &'static Table, priority: u16, matching: Fields, then: Then) {
         let origin = Location::caller();
+        // What is hashed stands in one piece, the head in front of the match.
+        self.writer.bytes(&FlowContent::head(table.number, priority, matching.as_slice().len()));
         let start = self.position();
         self.writer.bytes(matching.as_slice());
         let middle = self.position();
@@ -164,9 +166,8 @@ impl Draft {
 
     /// Its cookie and its digest.
     fn identity(&self, owner: Owner, bytes: &[u8]) -> (u64, Digest) {
-        let Draft { table, priority, .. } = *self;
-        let (match_bytes, instructions) = self.parts(bytes);
-        let content = FlowContent { table, priority, match_bytes, instructions }.hash();
+        let (start, end) = (self.start as usize, self.end as usize);
+        let content = FlowContent::hash_of_whole(&bytes[start - FlowContent::HEAD..end]);
         let cookie = Cookie::of(owner, content).0;
         (cookie, Digest::of_flow(content, cookie))
     }

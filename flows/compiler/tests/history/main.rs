@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use weft_compiler::{
-    Compiled, Link, Owner, Scope, Tally, TunnelPort, TunnelSettings, compile, compile_scope, diff, impact,
-    owners, pipeline, subscriptions, tally_scope, tunnel, tunnel_ofport, tunnels, tunnels::tunnel_name,
+    ByScope, Compiled, Link, Owner, Scope, Tallies, Tally, TunnelPort, TunnelSettings, compile,
+    compile_scope, diff, impact, owners, pipeline, subscriptions, tally_scope, tunnel, tunnel_ofport,
+    tunnels, tunnels::tunnel_name,
 };
 use weft_model::{HostIndex, Key, Revision, Snapshot};
 
@@ -127,6 +128,20 @@ fn check_same(held: &Held, scratch: &Held) {
     assert_eq!(tunnels(held), tunnels(scratch));
 }
 
+/// What a switch shows, taken entry by entry, adds up to what is wanted, scope by scope.
+fn check_tallies(step: usize, held: &Held, snapshot: &Snapshot) {
+    // One switch a step: all of them in turn.
+    for host in held.subscriptions.keys().cycle().skip(step).take(held.subscriptions.len().min(1)) {
+        let mut wanted: BTreeMap<Scope, Tally> = BTreeMap::new();
+        let mut seen = Tallies::default();
+        for (owner, compiled) in held.wanted_by(*host) {
+            wanted.entry(owner.scope()).or_default().merge(compiled.tally());
+            switch::show(compiled, &mut seen);
+        }
+        assert_eq!(seen.by_scope(*host, snapshot), ByScope { scopes: wanted, foreign: Tally::default() });
+    }
+}
+
 /// What must hold for the flows of any one switch.
 fn check_hosts(held: &Held) {
     for host in held.subscriptions.keys() {
@@ -181,6 +196,7 @@ fn run(history: Vec<Vec<Op>>) {
         check_same(&held, &Held::from_scratch(&snapshot));
         check_walks(&held, &snapshot);
         check_hosts(&held);
+        check_tallies(step, &held, &snapshot);
         check_ways(&held, &snapshot);
         // A host that goes and comes back under another index is another switch to us.
         switches.retain(|host, _| held.subscriptions.contains_key(host));

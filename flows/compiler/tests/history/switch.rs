@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use weft_compiler::{Compiled, Delta, Flow, Group, GroupDelta, Mod, Owner, diff, encode};
-use weft_openflow::message::GroupCommand;
-use weft_openflow::{Action, Instruction, PortNo, Reader};
+use weft_compiler::{Compiled, Delta, Flow, Group, GroupDelta, Mod, Owner, SeenGroup, Tallies, diff, encode};
+use weft_openflow::message::multipart::{FlowDesc, Reply};
+use weft_openflow::message::{Bucket, FlowStats, GroupCommand, GroupType, MultipartReply};
+use weft_openflow::{Action, BucketId, Cookie, FlowFlags, Instruction, Match, PortNo, Reader, TableId};
 
 type Place = (u8, u16, Vec<u8>);
 
@@ -88,10 +89,13 @@ fn buckets(group: &Group) -> BTreeMap<u32, Vec<u8>> {
     group.buckets.iter().map(|(id, actions)| (*id, actions.to_vec())).collect()
 }
 
-fn actions_of(flow: &Flow) -> Vec<Action> {
+fn instructions_of(flow: &Flow) -> Vec<Instruction> {
     let mut reader = Reader::new(&flow.instructions);
-    let decoded = Instruction::decode_list(&mut reader, flow.instructions.len()).expect("own bytes decode");
-    let lists = decoded.into_iter().filter_map(|instruction| match instruction {
+    Instruction::decode_list(&mut reader, flow.instructions.len()).expect("own bytes decode")
+}
+
+fn actions_of(flow: &Flow) -> Vec<Action> {
+    let lists = instructions_of(flow).into_iter().filter_map(|instruction| match instruction {
         Instruction::ApplyActions(actions) => Some(actions),
         _ => None,
     });
@@ -109,6 +113,37 @@ pub fn output_of(flow: &Flow) -> Option<u32> {
         Action::Output { port: PortNo(number), .. } => Some(number),
         _ => None,
     })
+}
+
+/// Shows one owner's flows and groups as a switch does: fields in another order, counters among them.
+pub fn show(compiled: &Compiled, seen: &mut Tallies) {
+    let desc = |flow: &Flow| {
+        let matching = Match::decode_fields(&mut Reader::new(&flow.match_bytes)).expect("own bytes decode");
+        FlowDesc {
+            table: TableId(flow.table),
+            priority: flow.priority,
+            idle_timeout: 0,
+            hard_timeout: 0,
+            flags: FlowFlags::empty(),
+            importance: 0,
+            cookie: Cookie(flow.cookie),
+            matching: matching.fields().iter().rev().cloned().collect(),
+            stats: FlowStats::default(),
+            instructions: instructions_of(flow),
+        }
+    };
+    let reply = MultipartReply::from(&Reply::FlowDesc(compiled.flows.iter().map(desc).collect()));
+    for entry in reply.flows() {
+        seen.take(&entry.expect("own bytes decode")).expect("own bytes decode");
+    }
+    for group in &compiled.groups {
+        let bucket = |(id, actions): (&u32, &bytes::Bytes)| {
+            let actions = Action::decode_list(&mut Reader::new(actions), actions.len());
+            Bucket::new(BucketId(*id), actions.expect("own bytes decode"))
+        };
+        let buckets: Vec<Bucket> = group.buckets.iter().rev().map(bucket).collect();
+        seen.take_group(&SeenGroup::new(group.id.into(), GroupType::All, &buckets));
+    }
 }
 
 /// One owner's flows and groups after a difference is applied.
