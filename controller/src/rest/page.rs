@@ -51,7 +51,7 @@ fn page<K: Kind>(view: &View, query: &ListQuery, size: usize) -> Result<Page, Fa
     let after = marker.as_deref().filter(|_| in_id_order);
     let matching = K::candidates(view, query)
         .filter(|object| sees::<K>(&view.caller, object))
-        .filter(|object| query.allows("name", K::name(object)))
+        .filter(|object| query.allows("name", K::name(object)) && K::may_match(object, query))
         .filter(|object| after.is_none_or(|marker| *K::id(object) > *marker))
         .map(|object| members(K::row(view, object)))
         .filter(|row| query.matches(row));

@@ -55,8 +55,15 @@ impl Kind for Ports {
         if let Some(ids) = scope::ids(query) {
             return Box::new(ids.into_iter().filter_map(|id| view.snapshot.port(&PortId(id))));
         }
-        if let Some(network) = scope::network(query) {
-            return Box::new(view.snapshot.ports_of(network));
+        if let Some(device) = query.single("device_id").filter(|device| !device.is_empty()) {
+            let ids: Vec<PortId> = view.snapshot.ports_of_device(device).map(|port| port.id).collect();
+            return Box::new(ids.into_iter().filter_map(|id| view.snapshot.port(&id)));
+        }
+        if let Some(network) = scope::network(query).or_else(|| network_of_subnet(view, query)) {
+            return match query.single("mac_address").and_then(|text| text.parse().ok()) {
+                Some(mac) => Box::new(view.snapshot.port_by_mac(network, mac).into_iter()),
+                None => Box::new(view.snapshot.ports_of(network)),
+            };
         }
         match scope::tenant(view, query) {
             Some(tenant) => {
@@ -65,6 +72,20 @@ impl Kind for Ports {
             }
             None => Box::new(view.snapshot.ports()),
         }
+    }
+
+    fn may_match(port: &Port, query: &ListQuery) -> bool {
+        let has_address = |wanted: &String| match wanted.split_once('=') {
+            Some(("ip_address", text)) => {
+                text.parse().is_ok_and(|wanted: IpAddr| port.fixed_ips.iter().any(|ip| ip.address == wanted))
+            }
+            _ => true,
+        };
+        let mac_fits = |wanted: &String| wanted.parse().is_ok_and(|wanted: MacAddr| wanted == port.mac);
+        query.allows("device_id", &port.device_id)
+            && query.allows("device_owner", &port.device_owner)
+            && query.filters.get("mac_address").is_none_or(|values| values.iter().any(mac_fits))
+            && query.filters.get("fixed_ips").is_none_or(|values| values.iter().any(has_address))
     }
 
     fn row(view: &View, port: &Port) -> api::Port {
@@ -106,6 +127,15 @@ impl Kind for Ports {
             ..api::Port::default()
         }
     }
+}
+
+/// The one network in which ports with an address of the subnet that the query names can be.
+fn network_of_subnet(view: &View, query: &ListQuery) -> Option<NetworkId> {
+    let mut subnets =
+        query.filters.get("fixed_ips")?.iter().filter_map(|text| text.strip_prefix("subnet_id="));
+    let (first, rest) = (subnets.next()?, subnets.next());
+    let subnet = scope::uuid(first).filter(|_| rest.is_none())?;
+    view.snapshot.subnet(&SubnetId(subnet)).map(|subnet| subnet.network)
 }
 
 fn fixed_ip(ip: &FixedIp) -> api::FixedIp {

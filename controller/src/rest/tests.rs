@@ -4,6 +4,7 @@
 
 mod bulk;
 mod concurrency;
+mod filters;
 mod isolation;
 mod logins;
 mod malformed;
@@ -48,7 +49,11 @@ struct Answer {
 
 impl Lab {
     async fn new() -> Lab {
-        let desk = Desk::ephemeral().unwrap();
+        Lab::over(Desk::ephemeral().unwrap()).await
+    }
+
+    /// The same over another desk, on which nothing has been written.
+    async fn over(desk: Desk) -> Lab {
         let (pen, board) = Board::new();
         pen.send_modify(|fleet| fleet.started = true);
         let authentication = Authentication::Required;

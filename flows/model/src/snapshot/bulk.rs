@@ -115,6 +115,7 @@ fn port_indexes(ports: &[(PortId, Arc<Port>)]) -> Snapshot {
         ports_by_address: by_address,
         ports_by_network: index(each().map(|port| ((port.network, port.id), ()))),
         ports_by_mac: index(each().map(|port| ((port.network, port.mac), port.id))),
+        ports_by_device: index(each().filter_map(|port| Some((super::device_key(port)?, ())))),
         ports_by_key: index(each().map(|port| (port.key, port.id))),
         ports_by_tenant: grouped(each().map(|port| (&port.tenant, port.id))),
         ..Snapshot::default()

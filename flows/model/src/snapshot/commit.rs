@@ -99,6 +99,9 @@ impl Snapshot {
         self.ports_by_tenant.insert((port.tenant.clone(), port.id), ());
         self.ports_by_key.insert(port.key, port.id);
         self.ports_by_mac.insert((port.network, port.mac), port.id);
+        if let Some(key) = super::device_key(port) {
+            self.ports_by_device.insert(key, ());
+        }
         for ip in &port.fixed_ips {
             self.ports_by_address.insert((ip.subnet, ip.address), port.id);
             self.used.insert(ip.subnet, ip.address);
@@ -152,6 +155,9 @@ impl Snapshot {
         self.ports_by_tenant.remove(&(port.tenant.clone(), port.id));
         self.ports_by_key.remove(&port.key);
         self.ports_by_mac.remove(&(port.network, port.mac));
+        if let Some(key) = super::device_key(port) {
+            self.ports_by_device.remove(&key);
+        }
         for ip in &port.fixed_ips {
             self.ports_by_address.remove(&(ip.subnet, ip.address));
             self.used.remove(ip.subnet, ip.address);
