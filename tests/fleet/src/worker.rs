@@ -320,8 +320,11 @@ impl Worker {
 }
 
 fn make(spec: &FleetSpec, number: u32, now: Instant) -> Host {
-    let database = spec.ovsdb.map(|_| Database::new(&spec.identity(number), &spec.template));
+    let database = spec.database(number);
+    let effects = database.as_ref().map(Database::effects_of_restart).unwrap_or_default();
     let mut host = Host::new(number, source_address(number), database, now);
+    // There is nobody to dial before a manager has set a controller.
+    let _ = host.follow(effects);
     host.manager.target = spec.ovsdb;
     if let OpenFlowSource::Static { controller, datapath_id } = spec.openflow {
         host.set_static(controller, datapath_id(number));

@@ -22,6 +22,7 @@ pub(super) const DATAPATH_TYPE: u8 = column(Table::Bridge, "datapath_type");
 pub(super) const DATAPATH_ID: u8 = column(Table::Bridge, "datapath_id");
 pub(super) const DATAPATH_VERSION: u8 = column(Table::Bridge, "datapath_version");
 pub(super) const SETTINGS: u8 = column(Table::Bridge, "other_config");
+pub(super) const BRIDGE_EXTERNAL_IDS: u8 = column(Table::Bridge, "external_ids");
 pub(super) const CONTROLLER: u8 = column(Table::Bridge, "controller");
 pub(super) const TARGET: u8 = column(Table::Controller, "target");
 pub(super) const BACKOFF: u8 = column(Table::Controller, "max_backoff");

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use super::LocalChange;
 use super::columns::{
-    BRIDGE_NAME, BRIDGES, EXTERNAL_IDS, INTERFACES, NAME, NEXT_CFG, OPTIONS, PORT_NAME, PORTS,
+    BRIDGE_EXTERNAL_IDS, BRIDGE_NAME, BRIDGES, DATAPATH_TYPE, EXTERNAL_IDS, INTERFACES, KIND, NAME, NEXT_CFG,
+    OPTIONS, PORT_NAME, PORTS,
 };
 use super::draft::{Draft, Place};
 use super::row::{Row, pack_cell};
@@ -17,6 +18,9 @@ const BRIDGE: &str = "br-int";
 /// Writes a change into a draft; false if `ovs-vsctl` would refuse it.
 pub(super) fn write(draft: &mut Draft<'_>, change: &LocalChange) -> bool {
     let is_done = match change {
+        LocalChange::AddBridge { bridge, datapath_type, external_ids } => {
+            add_bridge(draft, bridge, datapath_type, external_ids)
+        }
         LocalChange::PlugInterface { name, iface_id } => plug(draft, [(name.as_str(), iface_id.as_str())]),
         LocalChange::Unplug { name } => unplug(draft, name),
         LocalChange::SetOption { name, key, value } => set_option(draft, name, key, value),
@@ -91,6 +95,44 @@ fn set_option(draft: &mut Draft<'_>, name: &str, key: &str, value: &str) -> Opti
     pairs.push((Atom::text(key), Atom::text(value)));
     draft.set(interface, OPTIONS, Datum::map_of(pairs));
     ask_for_acknowledgement(draft)
+}
+
+/// A bridge with its own interface, as `ovs-vsctl add-br` makes it.
+fn add_bridge(
+    draft: &mut Draft<'_>,
+    name: &str,
+    datapath_type: &str,
+    external_ids: &[(String, String)],
+) -> Option<()> {
+    if named(draft, Table::Bridge, BRIDGE_NAME, name).is_some() {
+        return None;
+    }
+    let (root, ids) = (root(draft)?, draft.ids());
+    let interface =
+        insert(draft, Table::Interface, [(NAME, Datum::text(name)), (KIND, Datum::text("internal"))]);
+    let interface = Datum::one(Atom::Uuid(ids.id(interface)));
+    let port = insert(draft, Table::Port, [(PORT_NAME, Datum::text(name)), (INTERFACES, interface)]);
+    let external_ids = external_ids.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+    let cells = [
+        (BRIDGE_NAME, Datum::text(name)),
+        (DATAPATH_TYPE, Datum::text(datapath_type)),
+        (BRIDGE_EXTERNAL_IDS, Datum::dictionary(external_ids)),
+        (PORTS, Datum::one(Atom::Uuid(ids.id(port)))),
+    ];
+    let bridge = insert(draft, Table::Bridge, cells);
+    let mut bridges = members(draft, root, BRIDGES);
+    bridges.push(Atom::Uuid(ids.id(bridge)));
+    draft.set(root, BRIDGES, Datum::set_of(bridges));
+    ask_for_acknowledgement(draft)
+}
+
+fn insert<const N: usize>(draft: &mut Draft<'_>, table: Table, cells: [(u8, Datum); N]) -> u32 {
+    let (number, mut row) = (draft.fresh(), Row::new());
+    for (column, datum) in cells {
+        row.set(table, column, datum);
+    }
+    draft.insert((table, number), row);
+    number
 }
 
 fn remove_bridge(draft: &mut Draft<'_>, name: &str) -> Option<()> {

@@ -106,6 +106,15 @@ pub enum Effect {
 /// What a local writer (an operator with `ovs-vsctl`) does to the database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LocalChange {
+    /// `ovs-vsctl add-br NAME -- set Bridge NAME datapath_type=TYPE external_ids:KEY=VALUE...`.
+    AddBridge {
+        /// The bridge's name.
+        bridge: String,
+        /// Its datapath type.
+        datapath_type: String,
+        /// Its external ids.
+        external_ids: Vec<(String, String)>,
+    },
     /// `ovs-vsctl add-port br-int NAME -- set Interface NAME external_ids:iface-id=ID`. The device is there. Before there
     /// is a `br-int`, the change waits for it, as container plumbing tries again until it succeeds.
     PlugInterface {
@@ -229,7 +238,9 @@ impl Database {
             self.waiting.retain(|waits| !is_meant(waits));
         }
         local::write(&mut draft, &change);
-        self.commit_local(Commit::of(draft).ok(), out)
+        let mut effects = self.commit_local(Commit::of(draft).ok(), out);
+        effects.extend(self.plug_waiting(out));
+        effects
     }
 
     /// Appends the question by which the server finds out whether a quiet client is still there; the real one asks after
