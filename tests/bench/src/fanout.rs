@@ -2,15 +2,18 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use bytes::Bytes;
 use weft_openflow::message::{BundleCommand, BundleWriter, FlowMod};
 use weft_openflow::{Action, BundleId, Instruction, Match, PortNo, TableId, Writer, Xid, oxm};
 
-use crate::numbers::{Spread, median};
+use crate::change::{Kind, Measured, Sample};
+use crate::numbers::{Spread, median, milliseconds};
 use crate::raw::{RawFanout, Rounds, rate};
 use crate::report::{Report, Row};
-use crate::size::Size;
+use crate::size::{Size, System};
+use crate::stage::{Stage, Validity};
+use crate::world::PORTS_PER_NETWORK;
 
 /// How many flows the network-wide part of one port has.
 const FLOWS: u32 = 3;
@@ -18,23 +21,47 @@ const FLOWS: u32 = 3;
 /// Runs the benchmark.
 pub fn run(size: Size) -> Result<Report> {
     let mut report = Report::new("fanout", "one change to N subscribers");
-    let message = bundle();
+    report.note(
+        "A port of a network that spans N simulated hosts is set up over REST; each host gets one bundle.",
+    );
+    report.note("Rates are (N - 1) messages over the time from the first reader's to the last reader's, medians over all rounds; the raw writer's bytes are read by a plain reader, the controller's by the simulator, which parses and keeps them.");
     for subscribers in size.subscribers() {
-        let raw = RawFanout::open(*subscribers as usize)?.rounds(&message, size.changes())?;
-        report.push(row(*subscribers, message.len(), &raw));
+        let system =
+            System { ports: subscribers * PORTS_PER_NETWORK, hosts: *subscribers, wide: *subscribers };
+        let (stage, _) = Stage::open(system)?;
+        let raw = RawFanout::open(*subscribers as usize)?.rounds(&bundle(), size.changes())?;
+        stage.fleet.reset_lag();
+        let samples = Measured::wide(&stage)?.toggles(size.changes())?;
+        let (_, samples) = samples.into_iter().find(|(kind, _)| *kind == Kind::Up).context("ports go up")?;
+        report.push(row(*subscribers, &raw, &samples, stage.validity()));
     }
     Ok(report)
 }
 
-fn row(subscribers: u32, bytes: usize, raw: &Rounds) -> Row {
+fn row(subscribers: u32, raw: &Rounds, samples: &[Sample], validity: Validity) -> Row {
+    let count = subscribers as usize;
+    let spread =
+        |of: &dyn Fn(&Sample) -> Option<Duration>| Spread::of(samples.iter().filter_map(of).collect());
     let totals: Vec<Duration> = raw.rounds.iter().map(|round| round.total).collect();
-    let rates = raw.rounds.iter().map(|round| rate(subscribers as usize, round.spread)).collect();
+    let raw_rate = median(raw.rounds.iter().map(|round| rate(count, round.spread)).collect());
+    let reads = samples.iter().filter_map(|sample| sample.read);
+    let our_rate = median(reads.map(|(first, last)| rate(count, last.saturating_sub(first))).collect());
+    let ratio = our_rate.zip(raw_rate).map(|(ours, raw)| ours / raw);
+    let cpu: Duration = samples.iter().map(|sample| sample.cpu).sum();
+    let cpu_us = milliseconds(cpu) * 1000.0 / (samples.len() * count) as f64;
+    let last = spread(&|sample| sample.read.map(|(_, last)| last));
     Row::default()
         .whole("subscribers", subscribers)
-        .whole("bytes each", bytes)
-        .spread("raw: to last byte p50 / p99 ms", Spread::of(totals))
-        .number("raw: messages/s", median(rates).unwrap_or(f64::NAN), 0)
+        .spread("raw: last byte p50 / p99 ms", Spread::of(totals))
+        .spread("API answer p50 / p99 ms", spread(&|sample| sample.api))
+        .spread("last byte p50 / p99 ms", last)
+        .spread("confirmed by all p50 / p99 ms", spread(&|sample| sample.confirmed))
+        .number("raw: messages/s", raw_rate.unwrap_or(f64::NAN), 0)
+        .number("messages/s", our_rate.unwrap_or(f64::NAN), 0)
+        .number("ratio", ratio.unwrap_or(f64::NAN), 2)
         .number("raw: CPU us per message", raw.cpu_us, 1)
+        .number("CPU us per message", cpu_us, 1)
+        .text("valid", validity.verdict(last.map_or(0.0, |last| last.p50_ms)))
 }
 
 /// A bundle like the one that tells a port to all members of its network.

@@ -92,6 +92,12 @@ impl Http {
         Ok(())
     }
 
+    /// Waits until everything is in force everywhere.
+    pub fn applied_newest(&mut self) -> Result<()> {
+        let newest = self.get("/healthz")?.revision;
+        self.applied(newest)
+    }
+
     fn answer(&mut self) -> Result<(u16, Answer)> {
         self.buffer.clear();
         let end = loop {

@@ -1,6 +1,7 @@
 //! Benchmarks: tables for people, JSON for programs, the floor measured in the same run.
 
 mod api;
+mod change;
 mod controller;
 mod fanout;
 mod http;
@@ -8,7 +9,10 @@ mod numbers;
 mod raw;
 mod report;
 mod size;
+mod stage;
 mod switches;
+mod systems;
+mod wanted;
 mod world;
 
 use std::path::PathBuf;
@@ -20,6 +24,7 @@ use serde_json::json;
 
 use report::Report;
 use size::Size;
+use systems::Part;
 
 /// Measures Weft on this machine. Build it in release, together with the controller:
 /// `cargo build --release -p weft-controller -p weft-bench`.
@@ -44,16 +49,41 @@ enum Bench {
     Fanout,
     /// The API: creates per second.
     Api,
+    /// Start of a controller whose hosts have nothing.
+    Coldstart,
+    /// Start of a controller whose hosts have everything.
+    Restart,
+    /// The controller's memory.
+    Memory,
+    /// The cost of one change in systems of all sizes.
+    Change,
     /// Changes on real Open vSwitch (root).
     Switches,
 }
 
-impl Bench {
-    fn run(self, size: Size) -> Result<Report> {
-        match self {
-            Bench::Fanout => fanout::run(size),
-            Bench::Api => api::run(size),
-            Bench::Switches => switches::run(size),
+/// Benchmarks that are run together: those on one and the same system come from one run of it.
+const GROUPS: [&[Bench]; 4] = [
+    &[Bench::Fanout],
+    &[Bench::Api],
+    &[Bench::Coldstart, Bench::Restart, Bench::Memory, Bench::Change],
+    &[Bench::Switches],
+];
+
+fn run(group: &[Bench], size: Size) -> Result<Vec<(Bench, Report)>> {
+    match group[0] {
+        Bench::Fanout => Ok(vec![(Bench::Fanout, fanout::run(size)?)]),
+        Bench::Api => Ok(vec![(Bench::Api, api::run(size)?)]),
+        Bench::Switches => Ok(vec![(Bench::Switches, switches::run(size)?)]),
+        Bench::Coldstart | Bench::Restart | Bench::Memory | Bench::Change => {
+            let brief = !group.contains(&Bench::Change) && !group.contains(&Bench::Restart);
+            let part = if brief { Part::ColdStart } else { Part::All };
+            let reports = systems::run(size, part)?;
+            Ok(vec![
+                (Bench::Coldstart, reports.cold_start),
+                (Bench::Restart, reports.restart),
+                (Bench::Memory, reports.memory),
+                (Bench::Change, reports.change),
+            ])
         }
     }
 }
@@ -64,23 +94,27 @@ fn main() -> Result<()> {
         eprintln!("weft-bench: this is a debug build; its numbers say nothing");
     }
     let (mut reports, mut failed) = (Vec::new(), Vec::new());
-    for bench in Bench::value_variants() {
-        if !options.only.is_empty() && !options.only.contains(bench) {
+    for group in GROUPS {
+        let is_asked = |bench: &Bench| options.only.is_empty() || options.only.contains(bench);
+        let asked: Vec<Bench> = group.iter().copied().filter(is_asked).collect();
+        if asked.is_empty() {
             continue;
         }
         let begin = Instant::now();
-        match bench.run(options.size) {
-            Ok(report) => {
-                println!("{}", report.markdown());
-                reports.push(report);
+        match run(&asked, options.size) {
+            Ok(found) => {
+                let found = found.into_iter().filter(|(bench, _)| asked.contains(bench));
+                reports.extend(
+                    found.map(|(_, report)| report).inspect(|report| println!("{}", report.markdown())),
+                );
             }
             // The others are still worth running.
             Err(error) => {
-                eprintln!("weft-bench: {bench:?} failed: {error:#}");
-                failed.push(format!("{bench:?}"));
+                eprintln!("weft-bench: {asked:?} failed: {error:#}");
+                failed.push(format!("{asked:?}"));
             }
         }
-        eprintln!("  {bench:?} took {:.0} s", begin.elapsed().as_secs_f64());
+        eprintln!("  {asked:?} took {:.0} s", begin.elapsed().as_secs_f64());
     }
     if let Some(path) = &options.json {
         let results = json!({ "size": format!("{:?}", options.size), "benchmarks": reports });

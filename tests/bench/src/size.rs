@@ -33,7 +33,10 @@ impl System {
 impl Size {
     /// Numbers of subscribers of one network in the fan-out benchmark.
     pub fn subscribers(self) -> &'static [u32] {
-        &[10, 100, 1_000]
+        match self {
+            Size::Quick => &[10, 100],
+            Size::Full => &[10, 100, 1_000],
+        }
     }
 
     /// The systems in which changes, cold starts and memory are measured.
@@ -58,11 +61,25 @@ impl Size {
         }
     }
 
+    /// Systems that differ only in how many hosts share one network.
+    pub fn spans(self) -> &'static [System] {
+        const QUICK: &[System] = &[System::new(4_000, 200, 10), System::new(4_000, 200, 200)];
+        const FULL: &[System] = &[
+            System::new(20_000, 1_000, 10),
+            System::new(20_000, 1_000, 100),
+            System::new(20_000, 1_000, 1_000),
+        ];
+        match self {
+            Size::Quick => QUICK,
+            Size::Full => FULL,
+        }
+    }
+
     /// Measured changes of one kind in one system.
     pub fn changes(self) -> usize {
         match self {
             Size::Quick => 50,
-            Size::Full => 200,
+            Size::Full => 100,
         }
     }
 

@@ -1,0 +1,112 @@
+//! What every switch should hold: compiled from scratch, as digests by the simulator's own reckoning.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use anyhow::{Result, anyhow};
+use weft_compiler::{Compiled, Delta, Scope, compile, diff, encode, owners, subscriptions};
+use weft_fleet::Digest;
+use weft_model::{Host, Snapshot, Vni};
+use weft_openflow::message::BundleWriter;
+use weft_openflow::{BundleId, Writer, Xid};
+
+/// Bytes of an OpenFlow header.
+const HEADER: usize = 8;
+
+/// The digest of every host's switch, by the host's number (its index less one).
+pub fn digests(snapshot: &Snapshot) -> Result<BTreeMap<u32, Digest>> {
+    let networks: Vec<Vni> = snapshot.networks().map(|network| network.vni).collect();
+    let networks: BTreeMap<Vni, Digest> =
+        in_parallel(&networks, |vni| Ok((*vni, of_scope(Scope::Network(*vni), snapshot)?)))?;
+    let hosts: Vec<Arc<Host>> = snapshot.hosts().cloned().collect();
+    in_parallel(&hosts, |host| {
+        let mut sum = Digest::default();
+        for scope in subscriptions(host.index, snapshot) {
+            match scope {
+                Scope::Network(vni) => add(&mut sum, &networks[&vni]),
+                Scope::Host(_) => add(&mut sum, &of_scope(scope, snapshot)?),
+            }
+        }
+        Ok((u32::from(host.index.get()) - 1, sum))
+    })
+}
+
+/// On as many threads as there are cores.
+fn in_parallel<T: Sync, K: Ord + Send, V: Send>(
+    items: &[T],
+    each: impl Fn(&T) -> Result<(K, V)> + Sync,
+) -> Result<BTreeMap<K, V>> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let share = items.len().div_ceil(threads).max(1);
+    std::thread::scope(|scope| {
+        let chunks = items.chunks(share);
+        let threads: Vec<_> =
+            chunks.map(|chunk| scope.spawn(|| chunk.iter().map(&each).collect::<Result<Vec<_>>>())).collect();
+        let mut all = BTreeMap::new();
+        for thread in threads {
+            all.extend(thread.join().map_err(|_| anyhow!("a compiling thread panicked"))??);
+        }
+        Ok(all)
+    })
+}
+
+/// What an empty switch holds when it has been told all of a scope.
+fn of_scope(scope: Scope, snapshot: &Snapshot) -> Result<Digest> {
+    let nothing = Compiled::default();
+    let owners = owners(scope, snapshot).into_iter();
+    let deltas: Vec<Delta> = owners.map(|owner| diff(&nothing, &compile(owner, snapshot))).collect();
+    let (bundle, mut writer) = (BundleWriter::atomic(BundleId(1)), Writer::new());
+    encode(&deltas).iter().for_each(|change| change.write(bundle, Xid(1), &mut writer));
+    let bytes = writer.into_bytes();
+    weft_fleet::wanted(messages(&bytes)).map_err(|code| anyhow!("a switch would refuse {scope}: {code:?}"))
+}
+
+/// Cuts a stream into messages.
+fn messages(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let length = usize::from(u16::from_be_bytes([*bytes.get(2)?, *bytes.get(3)?]));
+        let (message, rest) = bytes.split_at_checked(length.max(HEADER))?;
+        bytes = rest;
+        Some(message)
+    })
+}
+
+/// What a switch holds that holds both.
+fn add(sum: &mut Digest, other: &Digest) {
+    for table in &other.tables {
+        match sum.tables.binary_search_by_key(&table.table, |known| known.table) {
+            Ok(at) => {
+                sum.tables[at].flows += table.flows;
+                sum.tables[at].digest = sum.tables[at].digest.wrapping_add(table.digest);
+            }
+            Err(at) => sum.tables.insert(at, table.clone()),
+        }
+    }
+    sum.groups += other.groups;
+    sum.group_digest = sum.group_digest.wrapping_add(other.group_digest);
+    sum.meters += other.meters;
+    sum.meter_digest = sum.meter_digest.wrapping_add(other.meter_digest);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::size::System;
+    use crate::world;
+
+    #[test]
+    fn digests_of_scopes_add_up_to_that_of_the_whole() {
+        let snapshot = world::population(System { ports: 200, hosts: 4, wide: 4 }).snapshot();
+        let digests = digests(&snapshot).unwrap();
+        assert_eq!(digests.len(), 4);
+        let host = snapshot.hosts().next().unwrap();
+        let nothing = Compiled::default();
+        let all = subscriptions(host.index, &snapshot).into_iter().flat_map(|scope| owners(scope, &snapshot));
+        let deltas: Vec<Delta> = all.map(|owner| diff(&nothing, &compile(owner, &snapshot))).collect();
+        let (bundle, mut writer) = (BundleWriter::atomic(BundleId(1)), Writer::new());
+        encode(&deltas).iter().for_each(|change| change.write(bundle, Xid(1), &mut writer));
+        let whole = weft_fleet::wanted(messages(&writer.into_bytes())).unwrap();
+        assert!(whole.flows() > 100);
+        assert_eq!(digests[&(u32::from(host.index.get()) - 1)], whole);
+    }
+}
