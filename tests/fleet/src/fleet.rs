@@ -41,7 +41,7 @@ impl Fleet {
     /// When there are too many hosts for this machine's limits, or a thread cannot be made.
     pub fn start(spec: FleetSpec) -> anyhow::Result<Fleet> {
         ensure!(spec.hosts > 0 && spec.hosts <= HOSTS_MAX, "a fleet has 1 to {HOSTS_MAX} hosts");
-        limits::allow_open_files(u64::from(spec.hosts) * 2 + 256)?;
+        limits::allow_open_files(u64::from(spec.hosts) * 2 + 64)?;
         let count = u32::try_from(spec.threads.max(1)).context("too many threads")?.min(spec.hosts);
         let mut workers = Vec::new();
         for index in 0..count {
