@@ -36,12 +36,10 @@ pub fn compile_scope(scope: Scope, snapshot: &Snapshot, mut each: impl FnMut(Own
     walk(scope, snapshot, &mut |sheet| each(sheet.owner(), sheet.finish()));
 }
 
-/// How much a scope wants, and the digest of it: the sum of what [`compile_scope`] gives, at half the cost because
-/// nothing is kept.
-pub fn tally_scope(scope: Scope, snapshot: &Snapshot) -> Tally {
-    let mut sum = Tally::default();
-    walk(scope, snapshot, &mut |sheet| sum.merge(sheet.tally()));
-    sum
+/// How much every owner of a scope wants, and the digest of it: as [`compile_scope`], and cheaper because the flows
+/// themselves are not kept.
+pub fn tally_scope(scope: Scope, snapshot: &Snapshot, mut each: impl FnMut(Owner, Tally)) {
+    walk(scope, snapshot, &mut |sheet| each(sheet.owner(), sheet.tally()));
 }
 
 /// Writes a sheet for every owner of a scope.
