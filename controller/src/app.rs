@@ -245,7 +245,8 @@ async fn serve_switches(
     let (notices, inbox) = mpsc::channel(notices::QUEUE);
     tasks.spawn(notices::run(inbox, metrics.clone()));
     let (engine, metrics) = (events.clone(), metrics.clone());
-    let context = switch::Context { engine, notices, metrics, stop: stop.clone() };
+    let (pace, stop_all) = (switch::Pace::default(), stop.clone());
+    let context = switch::Context { engine, notices, metrics, pace, stop: stop_all };
     let (ids, stop) = (session_ids(), stop.clone());
     tasks.spawn(async move {
         listen("openflow", listener, stop, |stream| switch::serve(stream, ids(), context.clone())).await;

@@ -63,6 +63,8 @@ pub enum Event {
         host: HostIndex,
         /// Which connection.
         session: SessionId,
+        /// What the switch did wrong, if that ended it.
+        fault: Option<String>,
     },
     /// A switch's tables.
     Installed {
@@ -222,7 +224,14 @@ impl Engine {
                 self.switches.insert(host, (session, link));
                 self.distributor.handle_connected(host, session);
             }
-            Event::SwitchDown { host, session } => self.switch_down(host, session),
+            Event::SwitchDown { host, session, fault } => {
+                let is_current = self.switches.get(&host).is_some_and(|(current, _)| *current == session);
+                self.switch_down(host, session);
+                let record = self.distributor.snapshot().host_by_index(host).filter(|_| is_current);
+                if let (Some(fault), Some(record)) = (fault, record) {
+                    self.scribe.blame(host, &record.id, &fault);
+                }
+            }
             Event::Installed { from, installed } => {
                 self.distributor.handle_installed(from, *installed);
             }
@@ -247,7 +256,9 @@ impl Engine {
             Event::OvsdbSeen { host, session, fulfils, tunnels, problems } => {
                 if self.links.handle_seen(&host, session, fulfils) {
                     self.update_status(&host, |status| {
-                        (status.tunnels, status.problems) = (tunnels, problems);
+                        status.tunnels = tunnels;
+                        status.problems.retain(|problem| scribe::is_about_switch(problem));
+                        status.problems.extend(problems);
                     });
                 }
             }

@@ -17,6 +17,14 @@ use crate::status::{AuditStatus, Fleet, HostStatus, Pulse};
 /// How a refusal begins in a host's list of problems.
 const REFUSED: &str = "switch refused a flow or group: ";
 
+/// How a fault of a switch's connection begins, likewise.
+const FAULT: &str = "OpenFlow session ended: ";
+
+/// True for a problem that the scribe writes itself, and that has nothing to do with the host's OVSDB.
+pub(super) fn is_about_switch(problem: &str) -> bool {
+    problem.starts_with(REFUSED) || problem.starts_with(FAULT)
+}
+
 /// The engine's pen.
 pub(super) struct Scribe {
     pub(super) fleet: Fleet,
@@ -32,6 +40,8 @@ struct Known {
     pulse: Arc<Pulse>,
     owed: Option<Revision>,
     quick: Quick,
+    /// Its switch's last connection ended by a fault, and it has not been in order since.
+    is_faulty: bool,
 }
 
 /// What seldom changes of a report.
@@ -67,6 +77,12 @@ impl Scribe {
         self.owe(index, owed);
         let Some(known) = self.known.get_mut(&index) else { return };
         known.pulse.sent(report.flows, report.messages_sent);
+        // A fault of the last connection is past when the switch has confirmed everything on another one.
+        if known.is_faulty && report.connected && report.owed.is_none() {
+            known.is_faulty = false;
+            self.change(id, |status| status.problems.retain(|problem| !problem.starts_with(FAULT)));
+        }
+        let Some(known) = self.known.get_mut(&index) else { return };
         let Report { connected, audits, drift_repaired, self_check_failed, refusal, .. } = report;
         let quick = Quick { connected, audits, drift_repaired, self_check_failed, refusal };
         if quick == known.quick && self.fleet.hosts.contains_key(id) {
@@ -88,6 +104,16 @@ impl Scribe {
         if let Some(known) = self.known.get_mut(&index) {
             known.quick = quick;
         }
+    }
+
+    /// Keeps what ended a switch's connection among its host's problems until the switch is in order again.
+    pub(super) fn blame(&mut self, index: HostIndex, id: &HostId, fault: &str) {
+        let Some(known) = self.known.get_mut(&index).filter(|known| known.id == *id) else { return };
+        known.is_faulty = true;
+        self.change(id, |status| {
+            status.problems.retain(|problem| !problem.starts_with(FAULT));
+            status.problems.push(format!("{FAULT}{fault}"));
+        });
     }
 
     /// Changes what is written of a host.
@@ -135,7 +161,10 @@ impl Scribe {
         }
         let pulse = Arc::new(Pulse::new(index));
         self.fleet.pulses.insert_mut(id.clone(), pulse.clone());
-        self.known.insert(index, Known { id: id.clone(), pulse, owed: None, quick: Quick::default() });
+        self.known.insert(
+            index,
+            Known { id: id.clone(), pulse, owed: None, quick: Quick::default(), is_faulty: false },
+        );
         self.is_stale = true;
     }
 

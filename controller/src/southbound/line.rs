@@ -115,13 +115,14 @@ impl Line {
     /// Sends messages of the session's own.
     ///
     /// # Errors
-    /// When the connection is broken or too much waits.
-    pub fn say(&self, messages: Bytes) -> io::Result<()> {
+    /// [`Stuck`] when too much waits. That the connection broke shows when it is read, or to whom it wakes.
+    pub fn say(&self, messages: Bytes) -> Result<(), Stuck> {
         let mut out = self.lock();
         if out.queue.len() >= QUEUE {
-            return Err(io::Error::new(io::ErrorKind::WriteZero, "the switch does not read"));
+            return Err(Stuck);
         }
-        self.put(&mut out, [messages])
+        drop(self.put(&mut out, [messages]));
+        Ok(())
     }
 
     /// Sends what waits, as far as the socket takes it.

@@ -25,17 +25,13 @@ use weft_openflow::{DecodeError, Xid};
 
 use super::frames::{Filled, Frames};
 use super::handshake::{self, LISTEN, MONITOR};
-use super::line::{Line, READS};
+use super::line::{Line, READS, Stuck};
 use super::readback::Reading;
 
 use crate::engine::Event;
 use crate::metrics::Metrics;
 use crate::notices::Notice;
 
-/// After how much silence a switch is probed, and how long it then has.
-const QUIET: Duration = Duration::from_secs(10);
-/// How long a switch may owe an answer while it gives none at all.
-const PATIENCE: Duration = Duration::from_secs(30);
 /// How often the engine is told at the most that somebody changes a switch's tables.
 const SUSPICIONS: Duration = Duration::from_millis(50);
 /// How many messages that nobody asked for are looked at in one second; more are dropped unread and counted.
@@ -58,8 +54,25 @@ pub struct Context {
     pub notices: mpsc::Sender<Notice>,
     /// Counters.
     pub metrics: Metrics,
+    /// How long is waited for what.
+    pub pace: Pace,
     /// Ends the session.
     pub stop: CancellationToken,
+}
+
+/// How long a session waits.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// After how much silence a switch is probed, and how long it then has.
+    pub quiet: Duration,
+    /// How long a switch may owe an answer while it gives none of those that it owes; looked at once in `quiet`.
+    pub patience: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Pace {
+        Pace { quiet: Duration::from_secs(10), patience: Duration::from_secs(30) }
+    }
 }
 
 /// Why a session ended.
@@ -89,15 +102,38 @@ pub enum SessionError {
     /// An answer that somebody waits for cannot be read.
     #[error("an answer of the switch cannot be read")]
     Answer(#[source] DecodeError),
+    /// It does not read what it is sent.
+    #[error("the switch does not read what it is sent")]
+    Deaf,
     /// It answers probes, but nothing that matters.
-    #[error("the switch owes an answer and has given none for {} s", PATIENCE.as_secs())]
-    Unanswering,
+    #[error("the switch has owed answers for {} s and given none", .0.as_secs())]
+    Unanswering(Duration),
     /// It sends messages, but hardly any that can be read.
     #[error("the switch sends messages that cannot be read")]
     Unreadable,
     /// The engine is gone.
     #[error("the controller is stopping")]
     Stopping,
+}
+
+impl From<Stuck> for SessionError {
+    fn from(_: Stuck) -> SessionError {
+        SessionError::Deaf
+    }
+}
+
+impl SessionError {
+    /// True when the switch does what it should not, which will not pass by itself.
+    fn is_fault(&self) -> bool {
+        matches!(
+            self,
+            SessionError::Unanswering(_)
+                | SessionError::Unreadable
+                | SessionError::Deaf
+                | SessionError::ReadBack(_)
+                | SessionError::Answer(_)
+        )
+    }
 }
 
 /// Serves one connection until either side ends it.
@@ -111,8 +147,8 @@ pub async fn serve(stream: TcpStream, session: SessionId, context: Context) {
     match outcome {
         Ok(()) | Err(SessionError::Stopping) => debug!("OpenFlow session closed"),
         Err(error @ SessionError::Stranger(_)) => warn!(%error, "connection refused"),
-        Err(error @ (SessionError::Unanswering | SessionError::Unreadable)) => {
-            warn!(%error, "OpenFlow session ended");
+        Err(error) if error.is_fault() => {
+            warn!(error = &error as &dyn std::error::Error, "OpenFlow session ended by the switch's fault");
         }
         Err(error) => info!(error = &error as &dyn std::error::Error, "OpenFlow session ended"),
     }
@@ -145,7 +181,8 @@ async fn converse(
         unreadable: 0,
     };
     let outcome = session.run(frames).await;
-    drop(context.engine.send(Event::SwitchDown { host, session: id }).await);
+    let fault = outcome.as_ref().err().filter(|error| error.is_fault()).map(ToString::to_string);
+    drop(context.engine.send(Event::SwitchDown { host, session: id, fault }).await);
     outcome
 }
 
@@ -220,7 +257,7 @@ impl Session<'_> {
 
     /// When the clock must be looked at next.
     fn due(&self) -> Instant {
-        let probe = self.heard + QUIET * if self.is_probed { 2 } else { 1 };
+        let probe = self.heard + self.context.pace.quiet * if self.is_probed { 2 } else { 1 };
         match self.told {
             Some(told) if self.is_suspect => probe.min(told + SUSPICIONS),
             _ => probe,
@@ -240,14 +277,15 @@ impl Session<'_> {
         if self.is_suspect {
             self.tell_suspicion(now).await?;
         }
-        if self.line.owing(now.into_std()).is_some_and(|since| since > PATIENCE) {
-            return Err(SessionError::Unanswering);
+        let Pace { quiet, patience } = self.context.pace;
+        if let Some(owing) = self.line.owing(now.into_std()).filter(|since| *since > patience) {
+            return Err(SessionError::Unanswering(owing));
         }
-        if now < self.heard + QUIET {
+        if now < self.heard + quiet {
             return Ok(());
         }
         if self.is_probed {
-            return if now >= self.heard + 2 * QUIET { Err(SessionError::Silent) } else { Ok(()) };
+            return if now >= self.heard + 2 * quiet { Err(SessionError::Silent) } else { Ok(()) };
         }
         self.is_probed = true;
         Ok(self.line.say(Message::EchoRequest(Bytes::new()).encode(ECHO))?)
