@@ -215,3 +215,6 @@ impl Distributor {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

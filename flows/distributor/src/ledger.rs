@@ -305,12 +305,12 @@ impl Distributor {
 
     /// Does one bounded piece of work, if there is any: hands out a slice of what changed, or compares one read-back.
     pub fn work(&mut self, now: Instant) -> Option<Worked> {
-        if self.slices_in_a_row < SLICES_IN_A_ROW || self.arrived.is_empty() {
-            if let Some(slice) = self.pending.next(self.tuning.slice) {
-                self.slices_in_a_row += 1;
-                self.publish(slice);
-                return Some(Worked::Change);
-            }
+        if (self.slices_in_a_row < SLICES_IN_A_ROW || self.arrived.is_empty())
+            && let Some(slice) = self.pending.next(self.tuning.slice)
+        {
+            self.slices_in_a_row += 1;
+            self.publish(slice);
+            return Some(Worked::Change);
         }
         self.slices_in_a_row = 0;
         let arrived = self.arrived.pop_front()?;

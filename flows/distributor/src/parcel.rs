@@ -75,6 +75,12 @@ impl Press {
         self.pack(&encode(deltas), size)
     }
 
+    /// The xid of the last commit that was printed.
+    #[cfg(test)]
+    pub fn last_commit(&self) -> u32 {
+        self.next_xid - 1
+    }
+
     /// Encodes all of what owners want as bundles.
     pub fn print_full(&mut self, compiled: &[Compiled]) -> Vec<Arc<Parcel>> {
         self.pack(&encode_full(compiled), ParcelSize::Full)
