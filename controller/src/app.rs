@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  hosts' ovsdb-server --TCP 6640--> host session (1 per host) --ReportHost--\
-//!                                        ^ watch Wanted   \--OvsdbSeen--\     v
+//!                                        ^ Wish           \--OvsdbSeen--\     v
 //!  REST :9696 --write(intents)--------------------------------------> desk -> writer thread -> store
 //!      ^ snapshot, board                                                |  (group commit, durable)
 //!      |                                                                v
@@ -176,8 +176,7 @@ fn engine_parts(
     metrics: Metrics,
 ) -> engine::Parts {
     let tuning = Tuning { audit_interval: config.audit_interval, ..Tuning::default() };
-    let tunnels = TunnelSettings { vxlan_port: config.vxlan_port, ..TunnelSettings::default() };
-    engine::Parts { loaded, feed, bell, events, board, tuning, tunnels, metrics }
+    engine::Parts { loaded, feed, bell, events, board, tuning, metrics }
 }
 
 /// The engine computes; it has a thread of its own so that it never holds up a session, nor they it. If it panics, its
@@ -225,7 +224,9 @@ async fn serve_hosts(
         engine: events.clone(),
         openflow_target: config.openflow_target.clone(),
         openflow_port: config.openflow_listen.port(),
+        tunnels: TunnelSettings { vxlan_port: config.vxlan_port, ..TunnelSettings::default() },
         metrics: metrics.clone(),
+        shared: host::Shared::default(),
         stop: stop.clone(),
     };
     let (ids, stop) = (session_ids(), stop.clone());

@@ -14,20 +14,19 @@ use bytes::Bytes;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
-use weft_compiler::TunnelSettings;
 use weft_distributor::{
     Answer, Depth, Distributor, Drift, Installed, ReadFrom, ReadId, SessionId, Transmit, Tuning, Worked,
 };
 use weft_model::{HostId, HostIndex, Key, Revision, Snapshot};
 
 use self::links::Links;
-pub use self::links::Wanted;
 use self::scribe::Scribe;
 use crate::feed::{Commit, Feed};
 use crate::metrics::Metrics;
 use crate::southbound::datapath::HostTag;
 use crate::southbound::line::Link;
-use crate::status::{AuditStatus, Fleet, HostStatus, TunnelStatus};
+use crate::southbound::wish::Pen;
+use crate::status::{AuditStatus, Fleet, HostStatus, TunnelNews};
 
 /// How many events are handled between two looks at everything else.
 const BATCH: usize = 1024;
@@ -103,7 +102,7 @@ pub enum Event {
         /// The connection.
         session: SessionId,
         /// Where to put what is wanted of it; the newest wins.
-        wanted: watch::Sender<Option<Arc<Wanted>>>,
+        wanted: Pen,
     },
     /// What a host's OVSDB holds of ours now.
     OvsdbSeen {
@@ -111,10 +110,10 @@ pub enum Event {
         host: HostId,
         /// The connection.
         session: SessionId,
-        /// The revision of the [`Wanted`] that it fulfils, if it fulfils one.
+        /// The revision of the wish that it fulfils, if it fulfils one.
         fulfils: Option<Revision>,
-        /// Its tunnels.
-        tunnels: Vec<TunnelStatus>,
+        /// How its tunnels stand.
+        tunnels: TunnelNews,
         /// What is wrong, for people.
         problems: Vec<String>,
     },
@@ -142,16 +141,14 @@ pub struct Parts {
     pub board: watch::Sender<Fleet>,
     /// How the distributor is tuned.
     pub tuning: Tuning,
-    /// How tunnels are made.
-    pub tunnels: TunnelSettings,
     /// Counters.
     pub metrics: Metrics,
 }
 
 /// Runs until `stop`. Meant to be the only thing its thread does.
 pub async fn run(parts: Parts, stop: CancellationToken) {
-    let Parts { loaded, feed, bell, mut events, board, tuning, tunnels, metrics } = parts;
-    let mut engine = Engine::new(loaded, board, tuning, tunnels, metrics);
+    let Parts { loaded, feed, bell, mut events, board, tuning, metrics } = parts;
+    let mut engine = Engine::new(loaded, board, tuning, metrics);
     let mut batch = Vec::new();
     loop {
         let due = engine.distributor.poll_timeout().map(tokio::time::Instant::from_std);
@@ -190,15 +187,9 @@ struct Engine {
 }
 
 impl Engine {
-    fn new(
-        loaded: Snapshot,
-        board: watch::Sender<Fleet>,
-        tuning: Tuning,
-        tunnels: TunnelSettings,
-        metrics: Metrics,
-    ) -> Engine {
+    fn new(loaded: Snapshot, board: watch::Sender<Fleet>, tuning: Tuning, metrics: Metrics) -> Engine {
         let scribe = Scribe::new(board, &loaded);
-        let links = Links::new(tunnels, &loaded);
+        let links = Links::new(&loaded);
         let distributor = Distributor::new(loaded, tuning);
         Engine { distributor, switches: BTreeMap::new(), links, scribe, metrics }
     }
@@ -256,7 +247,7 @@ impl Engine {
             Event::OvsdbSeen { host, session, fulfils, tunnels, problems } => {
                 if self.links.handle_seen(&host, session, fulfils) {
                     self.update_status(&host, |status| {
-                        status.tunnels = tunnels;
+                        status.tunnels.follow(tunnels);
                         status.problems.retain(|problem| scribe::is_about_switch(problem));
                         status.problems.extend(problems);
                     });

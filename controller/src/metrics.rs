@@ -24,6 +24,12 @@ pub struct Metrics {
     pub refused: Counter,
     /// Connections accepted from hosts' OVSDB servers.
     pub ovsdb_sessions: Counter,
+    /// Rows of hosts' databases that came or changed.
+    pub ovsdb_rows: Counter,
+    /// Tunnels of hosts that were compared with what is wanted.
+    pub ovsdb_tunnels: Counter,
+    /// Transactions sent to hosts' OVSDB servers.
+    pub ovsdb_transactions: Counter,
     /// Connections accepted from integration bridges.
     pub openflow_sessions: Counter,
     /// Requests answered by the API.
@@ -64,6 +70,13 @@ impl Default for Metrics {
             registry: Arc::default(),
             refused: counter(registry, "switch_refusals", "Messages that switches refused"),
             ovsdb_sessions: counter(registry, "ovsdb_sessions", "OVSDB connections accepted from hosts"),
+            ovsdb_rows: counter(registry, "ovsdb_rows", "Rows of hosts' databases that came or changed"),
+            ovsdb_tunnels: counter(
+                registry,
+                "ovsdb_tunnels",
+                "Tunnels of hosts that were compared with what is wanted",
+            ),
+            ovsdb_transactions: counter(registry, "ovsdb_transactions", "Transactions sent to hosts"),
             openflow_sessions: counter(
                 registry,
                 "openflow_sessions",

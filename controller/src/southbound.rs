@@ -1,5 +1,6 @@
 //! The controller's southern side: hosts dial in with OVSDB and with OpenFlow; one task serves each connection.
 
+pub mod claims;
 pub mod datapath;
 pub mod frames;
 pub mod handshake;
@@ -7,6 +8,11 @@ pub mod host;
 pub mod inventory;
 pub mod line;
 pub mod listen;
+pub mod plans;
 pub mod readback;
 pub mod reconcile;
+#[cfg(test)]
+mod rows;
+pub mod seats;
 pub mod switch;
+pub mod wish;

@@ -3,6 +3,8 @@
 //! The engine is the only writer; readers get the newest state and may wait for it to change. Maps are persistent, so
 //! publishing after a change copies only what changed.
 
+mod tunnels;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,7 +12,9 @@ use std::time::Duration;
 
 use rpds::RedBlackTreeMapSync;
 use tokio::sync::watch;
-use weft_model::{Encap, HostId, HostIndex, PortId, Revision, Snapshot, Timestamp};
+use weft_model::{HostId, HostIndex, PortId, Revision, Snapshot, Timestamp};
+
+pub use self::tunnels::{TunnelNews, TunnelState, Tunnels};
 
 /// What is known about one host.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -25,7 +29,7 @@ pub struct HostStatus {
     /// How many flows it is meant to have.
     pub flows: usize,
     /// Its tunnels as they stand in its OVSDB.
-    pub tunnels: Vec<TunnelStatus>,
+    pub tunnels: Tunnels,
     /// What needs a person's attention.
     pub problems: Vec<String>,
     /// Flows and groups that were put right because they differed from what is wanted.
@@ -49,23 +53,6 @@ pub struct AuditStatus {
     pub self_check_failed: u64,
     /// Its switch tells of changes that others make.
     pub monitored: bool,
-}
-
-/// One tunnel port of a host.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TunnelStatus {
-    /// The interface's name.
-    pub name: String,
-    /// Its encapsulation.
-    pub encap: Encap,
-    /// The host at the other end.
-    pub peer: HostId,
-    /// The address it sends to.
-    pub remote_ip: String,
-    /// The number Open vSwitch gave it; differs from the wanted one only while that is taken.
-    pub ofport: Option<i64>,
-    /// What Open vSwitch says is wrong with it.
-    pub error: Option<String>,
 }
 
 /// How far a revision has got.

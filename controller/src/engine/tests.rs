@@ -1,11 +1,13 @@
 //! The engine without its thread: what hosts' OVSDB sessions are told, and what a host counts as owing.
 
+use futures::FutureExt;
 use weft_model::intent::{
     Actor, Context, HostReport, Intent, NewNetwork, NewPort, NewTenant, ReportedInterface, Settings, plan,
 };
 use weft_model::{Change, EncapIps, NetworkId, OfPort, PortId, Timestamp};
 
 use super::*;
+use crate::southbound::wish::{Concerned, Over, Slate, slip};
 
 const NETWORK: NetworkId = NetworkId(uuid::Uuid::from_u128(1));
 
@@ -34,7 +36,7 @@ fn report(n: u8, interfaces: &[u8]) -> Intent {
     })
 }
 
-type Session = watch::Receiver<Option<Arc<Wanted>>>;
+type Session = Slate;
 
 struct Rig {
     engine: Engine,
@@ -55,8 +57,7 @@ impl Rig {
         planned(&mut snapshot, &intents);
         let tuning = Tuning::default();
         let (board, _) = watch::channel(Fleet::default());
-        let engine =
-            Engine::new(snapshot.clone(), board, tuning, TunnelSettings::default(), Metrics::default());
+        let engine = Engine::new(snapshot.clone(), board, tuning, Metrics::default());
         Rig { engine, snapshot, next_session: 1 }
     }
 
@@ -68,7 +69,7 @@ impl Rig {
     }
 
     fn ovsdb_up(&mut self, n: u8) -> (SessionId, Session) {
-        let (wanted, session) = watch::channel(None);
+        let (wanted, session) = slip();
         let id = SessionId(self.next_session);
         self.next_session += 1;
         self.engine.handle(Event::OvsdbUp { host: host(n), session: id, wanted });
@@ -76,14 +77,14 @@ impl Rig {
     }
 
     fn seen(&mut self, n: u8, session: SessionId, fulfils: Option<Revision>) {
-        let (tunnels, problems) = (Vec::new(), Vec::new());
+        let (tunnels, problems) = (TunnelNews::default(), Vec::new());
         self.engine.handle(Event::OvsdbSeen { host: host(n), session, fulfils, tunnels, problems });
     }
 
     /// A host whose OVSDB has everything that is wanted of it.
     fn settled(&mut self, n: u8) -> (SessionId, Session) {
         let (id, session) = self.ovsdb_up(n);
-        let revision = session.borrow().as_ref().unwrap().revision;
+        let revision = session.take().unwrap().revision;
         self.seen(n, id, Some(revision));
         assert_eq!(self.owed(n), None);
         (id, session)
@@ -101,8 +102,16 @@ fn planned(snapshot: &mut Snapshot, intents: &[Intent]) -> BTreeSet<Key> {
     plan.changes.iter().map(Change::key).collect()
 }
 
-fn tunnels_of(session: &Session) -> usize {
-    session.borrow().as_ref().unwrap().tunnels.len()
+/// How many tunnels the session is asked to look at.
+fn concerned(session: &Session) -> usize {
+    match session.take().unwrap().concerned {
+        Concerned::Only(tunnels) => tunnels.len(),
+        Concerned::All => panic!("only what changed"),
+    }
+}
+
+fn is_let_go(session: &Session) -> bool {
+    session.changed().now_or_never() == Some(Err(Over))
 }
 
 #[test]
@@ -112,7 +121,7 @@ fn a_newer_wish_does_not_hide_what_an_older_one_owes() {
     rig.commit(&[report(1, &[1])]);
     let first = rig.commit(&[report(2, &[2])]);
     let second = rig.commit(&[report(3, &[3])]);
-    assert_eq!((tunnels_of(&session), rig.owed(1)), (2, Some(first)));
+    assert_eq!((concerned(&session), rig.owed(1)), (2, Some(first)));
     rig.seen(1, id, Some(first));
     assert_eq!(rig.owed(1), Some(second), "what it has by now is only the first");
     rig.seen(1, id, None);
@@ -132,7 +141,7 @@ fn a_host_whose_ovsdb_is_away_owes_its_tunnels() {
     assert!(!rig.engine.scribe.fleet.applied(revision, Some(&host(1))).applied);
     let later = rig.commit(&[report(2, &[])]);
     let (id, session) = rig.ovsdb_up(1);
-    assert_eq!((tunnels_of(&session), rig.owed(1)), (0, Some(revision)));
+    assert_eq!((session.take().unwrap().concerned, rig.owed(1)), (Concerned::All, Some(revision)));
     rig.seen(1, id, Some(later));
     assert_eq!(rig.owed(1), None);
 }
@@ -151,13 +160,13 @@ fn a_session_ends_with_its_host_and_leaves_no_trace() {
     let mut rig = Rig::with_hosts(1);
     let (id, session) = rig.settled(1);
     rig.commit(&[Intent::DeleteHost(host(1))]);
-    assert!(session.has_changed().is_err(), "the session is told");
+    assert!(is_let_go(&session), "the session is told");
     rig.seen(1, id, None);
     rig.engine.handle(Event::OvsdbDown { host: host(1), session: id });
     assert_eq!(rig.engine.scribe.fleet.hosts.size(), 0);
     // A report that was stored just before the host was forgotten.
     let (_, late) = rig.ovsdb_up(1);
-    assert!(late.has_changed().is_err(), "it must join anew");
+    assert!(is_let_go(&late), "it must join anew");
     assert_eq!((rig.engine.scribe.fleet.hosts.size(), rig.owed(1)), (0, None));
 }
 
@@ -165,12 +174,13 @@ fn a_session_ends_with_its_host_and_leaves_no_trace() {
 fn a_host_that_came_back_under_another_number_is_told() {
     let mut rig = Rig::with_hosts(1);
     let (id, session) = rig.settled(1);
-    let before = session.borrow().as_ref().unwrap().index;
+    let before = rig.snapshot.host(&host(1)).unwrap().index;
     // Forgotten and reported in one breath: the engine sees the host before and after, and never without it.
     let mut touched = planned(&mut rig.snapshot, &[Intent::DeleteHost(host(1))]);
     touched.extend(planned(&mut rig.snapshot, &[report(1, &[])]));
     rig.engine.take_in(Commit { snapshot: rig.snapshot.clone(), touched });
-    let wanted = session.borrow().clone().unwrap();
+    let wanted = session.take().unwrap();
+    assert_eq!(wanted.concerned, Concerned::All, "its own name stands in nothing, but its number in all");
     assert_ne!(wanted.index, before);
     assert_eq!(Some(wanted.index), rig.snapshot.host(&host(1)).map(|host| host.index));
     assert_eq!(rig.owed(1), Some(wanted.revision));

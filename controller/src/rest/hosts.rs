@@ -13,7 +13,7 @@ use super::failure::Failure;
 use super::kind::{self, Candidates, Kind, visible};
 use super::query::ListQuery;
 use super::{clock, page};
-use crate::status::{HostStatus, TunnelStatus};
+use crate::status::HostStatus;
 
 /// Hosts as a kind of object.
 pub(super) struct Hosts;
@@ -63,7 +63,7 @@ impl Kind for Hosts {
             confirmed_revision: status.confirmed.0,
             flows: status.flows,
             ports: view.snapshot.claims_of_host(&host.id).filter(|claim| in_force(claim.port)).count(),
-            tunnels: status.tunnels.iter().map(tunnel).collect(),
+            tunnels: tunnels(view, host, &status),
             audit: audit(&status),
             problems: status.problems,
             drift_repaired: status.drift_repaired,
@@ -94,15 +94,21 @@ fn audit(status: &HostStatus) -> api::Audit {
     }
 }
 
-fn tunnel(tunnel: &TunnelStatus) -> api::Tunnel {
-    api::Tunnel {
-        name: tunnel.name.clone(),
-        encap: tunnel.encap.name().to_owned(),
-        peer: tunnel.peer.to_string(),
-        remote_ip: tunnel.remote_ip.clone(),
-        ofport: tunnel.ofport,
-        error: tunnel.error.clone(),
-    }
+fn tunnels(view: &View, host: &Host, status: &HostStatus) -> Vec<api::Tunnel> {
+    let shown = |(id, ofport, error): (weft_compiler::TunnelId, _, Option<&String>)| {
+        let peer = view.snapshot.host_by_index(id.peer)?;
+        Some(api::Tunnel {
+            name: id.name(),
+            encap: id.encap.name().to_owned(),
+            peer: peer.id.to_string(),
+            remote_ip: host.encap_ips.towards(&peer.encap_ips)?.to_string(),
+            ofport,
+            error: error.cloned(),
+        })
+    };
+    let mut tunnels: Vec<api::Tunnel> = status.tunnels.iter().filter_map(shown).collect();
+    tunnels.sort_by(|a, b| a.name.cmp(&b.name));
+    tunnels
 }
 
 /// Lists hosts.

@@ -1,19 +1,21 @@
 //! From what a host's OVSDB shows and what is wanted to the one transaction that makes the difference. Pure.
 //!
 //! Only rows that carry our mark are ever changed or removed, except for the integration bridge itself, which is taken
-//! over when it is unmarked but empty.
+//! over when it is unmarked but empty. The bridge is compared every time, which costs the same on every host; of the
+//! tunnels only those that are due, because a host may have a thousand of them and thousands of hosts get one more.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use weft_compiler::TunnelPort;
-use weft_model::Snapshot;
+use weft_compiler::{TunnelId, TunnelPort, TunnelSettings, tunnel, tunnel_ids, tunnel_to};
+use weft_model::{HostId, HostIndex, Snapshot};
 use weft_ovsdb::vswitch::{Bridge, Controller, DATABASE, Dictionary, Interface, OpenVSwitch, Port};
-use weft_ovsdb::{Fresh, Id, Table, Transaction};
+use weft_ovsdb::{Fresh, Id, Mirror, Table, Transaction, View};
 
 use super::datapath::datapath_id;
-use super::inventory::{BRIDGE, Integration, Inventory, OURS, OWNER, Plugged};
-use crate::engine::Wanted;
-use crate::status::TunnelStatus;
+use super::inventory::{BRIDGE, Inventory, OURS, OWNER, TunnelRows, chosen_datapath_type, marked, root_of};
+use super::wish::Concerned;
+use crate::status::{TunnelNews, TunnelState};
 
 /// OpenFlow versions that the integration bridge offers: ours, and those that `ovs-ofctl` speaks unasked.
 const PROTOCOLS: [&str; 3] = ["OpenFlow10", "OpenFlow13", "OpenFlow15"];
@@ -21,6 +23,25 @@ const PROTOCOLS: [&str; 3] = ["OpenFlow10", "OpenFlow13", "OpenFlow15"];
 const MAX_BACKOFF_MS: i64 = 1000;
 /// How long a bridge's connection may be quiet before it is probed, in milliseconds.
 const INACTIVITY_PROBE_MS: i64 = 5000;
+
+/// What there is to compare.
+#[derive(Debug, Clone, Copy)]
+pub struct Sight<'a> {
+    /// The host's rows.
+    pub mirror: &'a Mirror,
+    /// The index into them.
+    pub inventory: &'a Inventory,
+    /// The host.
+    pub host: &'a HostId,
+    /// Its number.
+    pub index: HostIndex,
+    /// What the bridge shall dial, like `tcp:192.0.2.1:6653`.
+    pub target: &'a str,
+    /// What is wanted of all hosts.
+    pub snapshot: &'a Snapshot,
+    /// How tunnels are made.
+    pub settings: &'a TunnelSettings,
+}
 
 /// What to do about a host's OVSDB.
 #[derive(Debug)]
@@ -33,42 +54,234 @@ pub enum Verdict {
     Foreign(String),
 }
 
-/// Compares and decides. `target` is what the bridge shall dial, like `tcp:192.0.2.1:6653`.
-pub fn reconcile(inventory: &Inventory, wanted: &Wanted, target: &str, snapshot: &Snapshot) -> Verdict {
-    let mut transaction = Transaction::on(DATABASE);
-    match &inventory.integration {
-        None if inventory.elsewhere.contains(BRIDGE) => {
-            return Verdict::Foreign(format!(
-                "another bridge has a port named {BRIDGE}, so that there can be no bridge of that name"
-            ));
+/// The rows that a transaction inserts, to be waited for: to decide by what the mirror shows before they are there would be
+/// to insert them again, which is refused.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Inserted {
+    tunnels: BTreeSet<TunnelId>,
+    bridge: bool,
+}
+
+impl Inserted {
+    /// Whether the mirror shows all of them.
+    pub fn is_shown(&self, sight: &Sight<'_>) -> bool {
+        let inventory = sight.inventory;
+        let is_there = |id: &TunnelId| inventory.tunnels.contains_key(id) || inventory.is_taken(*id);
+        let has_controller = || {
+            let bridge = inventory.bridge(sight.mirror);
+            bridge.is_some_and(|(_, bridge)| own_controller(sight.mirror, bridge).is_some())
+        };
+        self.tunnels.iter().all(is_there) && (!self.bridge || has_controller())
+    }
+
+    /// The tunnels among them.
+    pub fn into_tunnels(self) -> BTreeSet<TunnelId> {
+        self.tunnels
+    }
+}
+
+/// What one look at a host came to.
+#[derive(Debug)]
+pub struct Look {
+    /// What to do.
+    pub verdict: Verdict,
+    /// What a transaction inserts, if there is one.
+    pub inserted: Inserted,
+    /// How the tunnels stand that were looked at.
+    pub tunnels: TunnelNews,
+}
+
+/// What is known about how far a host has come, between two looks.
+#[derive(Debug)]
+pub struct Upkeep {
+    due: Concerned,
+    /// Tunnels that are wanted and that Open vSwitch has not dealt with.
+    open: BTreeSet<TunnelId>,
+    /// What is wrong with tunnels, for people.
+    problems: BTreeMap<TunnelId, String>,
+    looked_at: u64,
+}
+
+impl Default for Upkeep {
+    /// Nothing is known.
+    fn default() -> Self {
+        let (open, problems) = (BTreeSet::new(), BTreeMap::new());
+        Upkeep { due: Concerned::All, open, problems, looked_at: 0 }
+    }
+}
+
+impl Upkeep {
+    /// These tunnels are to be looked at.
+    pub fn concern(&mut self, tunnels: impl IntoIterator<Item = TunnelId>) {
+        self.due.add(tunnels);
+    }
+
+    /// What a wish concerns is to be looked at.
+    pub fn concern_with(&mut self, concerned: Concerned) {
+        match concerned {
+            Concerned::All => self.due = Concerned::All,
+            Concerned::Only(tunnels) => self.due.add(tunnels),
         }
-        None => create_bridge(inventory, wanted, target, &mut transaction),
-        Some(integration) => {
-            if let Some(reason) = foreign(integration) {
-                return Verdict::Foreign(reason);
+    }
+
+    /// How many tunnels were looked at since this was last asked: the work that changes made.
+    pub fn take_looked_at(&mut self) -> u64 {
+        std::mem::take(&mut self.looked_at)
+    }
+
+    /// Everything is to be looked at.
+    pub fn concern_all(&mut self) {
+        self.due = Concerned::All;
+    }
+
+    /// True once Open vSwitch has dealt with every wanted tunnel, well or badly, as far as anybody has looked.
+    pub fn is_settled(&self) -> bool {
+        self.due.is_none() && self.open.is_empty()
+    }
+
+    /// What is wrong with tunnels, the first of them.
+    pub fn problems(&self, most: usize) -> impl Iterator<Item = &String> {
+        self.problems.values().take(most)
+    }
+
+    /// Compares what is due and decides.
+    pub fn look(&mut self, sight: &Sight<'_>) -> Look {
+        let mut look =
+            Look { verdict: Verdict::Settled, inserted: Inserted::default(), tunnels: TunnelNews::default() };
+        let mut transaction = Transaction::on(DATABASE);
+        match sight.inventory.bridge(sight.mirror) {
+            None if sight.inventory.is_bridge_name_taken() => {
+                look.verdict = Verdict::Foreign(format!(
+                    "another bridge has a port named {BRIDGE}, so that there can be no bridge of that name"
+                ));
+                return look;
             }
-            keep_bridge(inventory, integration, &mut transaction);
-            keep_identity(integration, wanted, target, &mut transaction);
-            let possible = |(name, _): &(&String, &TunnelPort)| !inventory.elsewhere.contains(*name);
-            let tunnels = wanted.tunnels.iter().filter(possible).collect();
-            keep_tunnels(integration, &tunnels, snapshot, &mut transaction);
+            None => {
+                look.inserted.bridge = true;
+                create_bridge(sight, &mut transaction);
+            }
+            Some((id, bridge)) => {
+                if let Some(reason) = foreign(sight, bridge) {
+                    look.verdict = Verdict::Foreign(reason);
+                    return look;
+                }
+                keep_bridge(sight, (id, bridge), &mut transaction);
+                look.inserted.bridge = keep_identity(sight, (id, bridge), &mut transaction);
+                look.tunnels = self.keep_tunnels(sight, id, &mut look.inserted.tunnels, &mut transaction);
+            }
         }
+        if !transaction.is_empty() {
+            transaction.comment("weft: integration bridge and tunnels");
+            look.verdict = Verdict::Change(Box::new(transaction));
+        }
+        look
     }
-    if transaction.is_empty() {
-        return Verdict::Settled;
+
+    fn keep_tunnels(
+        &mut self,
+        sight: &Sight<'_>,
+        bridge: Id<Bridge>,
+        inserted: &mut BTreeSet<TunnelId>,
+        transaction: &mut Transaction,
+    ) -> TunnelNews {
+        let due = std::mem::take(&mut self.due);
+        let is_all = due == Concerned::All;
+        let wanted = self.wanted(sight, due);
+        let mut surplus: Vec<Id<Port>> = sight.inventory.surplus.iter().copied().collect();
+        let (mut added, mut states) = (Vec::new(), BTreeMap::new());
+        self.looked_at += wanted.len() as u64;
+        for (id, tunnel) in wanted {
+            let rows = sight.inventory.tunnels.get(&id).copied();
+            match (&tunnel, rows) {
+                (None, Some(rows)) => surplus.push(rows.port),
+                (Some(tunnel), Some(rows)) => correct_tunnel(sight, rows, tunnel, transaction),
+                (Some(tunnel), None) if !sight.inventory.is_taken(id) => {
+                    added.push(add_tunnel(tunnel, sight.snapshot, transaction));
+                    inserted.insert(id);
+                }
+                // Somebody else's interface has the name; the state says so.
+                (Some(_), None) | (None, None) => {}
+            }
+            let state = tunnel.map_or(TunnelState::Absent, |tunnel| state(sight, id, &tunnel));
+            self.note(id, &state, sight);
+            states.insert(id, state);
+        }
+        if !surplus.is_empty() {
+            transaction.mutate(bridge, Bridge::ports().delete(surplus));
+        }
+        if !added.is_empty() {
+            transaction.mutate(bridge, Bridge::ports().insert(added));
+        }
+        if is_all { TunnelNews::All(states) } else { TunnelNews::Some(states) }
     }
-    transaction.comment("weft: integration bridge and tunnels");
-    Verdict::Change(Box::new(transaction))
+
+    /// What is wanted of the tunnels that are due.
+    fn wanted(&self, sight: &Sight<'_>, due: Concerned) -> BTreeMap<TunnelId, Option<TunnelPort>> {
+        let Sight { index, snapshot, settings, .. } = *sight;
+        let only = match due {
+            Concerned::Only(only) => only,
+            Concerned::All => {
+                let known = sight.inventory.tunnels.keys().chain(&self.open).chain(self.problems.keys());
+                let mut wanted: BTreeMap<_, _> = known.map(|id| (*id, None)).collect();
+                let own = snapshot.host_by_index(index);
+                let shared = own.map(|own| (own, tunnel_ids(index, snapshot)));
+                for (own, id) in
+                    shared.into_iter().flat_map(|(own, ids)| ids.into_iter().map(move |id| (own, id)))
+                {
+                    wanted.extend(tunnel_to(own, id, snapshot, settings).map(|port| (id, Some(port))));
+                }
+                return wanted;
+            }
+        };
+        only.into_iter().map(|id| (id, tunnel(id.link(index), snapshot, settings))).collect()
+    }
+
+    fn note(&mut self, id: TunnelId, state: &TunnelState, sight: &Sight<'_>) {
+        self.open.remove(&id);
+        self.problems.remove(&id);
+        let TunnelState::Odd { ofport, error } = state else { return };
+        let name = id.name();
+        let problem = match (ofport, error) {
+            (_, Some(error)) => {
+                let peer = sight.snapshot.host_by_index(id.peer).map(|host| host.id.to_string());
+                format!("tunnel {name} to {}: {error}", peer.unwrap_or_default())
+            }
+            (Some(number), None) => {
+                let wanted = weft_compiler::tunnel_ofport(id.encap, id.peer).unwrap_or_default();
+                format!("tunnel {name} has ofport {number}, wanted {wanted}: the number is taken")
+            }
+            (None, None) => {
+                self.open.insert(id);
+                return;
+            }
+        };
+        self.problems.insert(id, problem);
+    }
+}
+
+/// How a wanted tunnel stands.
+fn state(sight: &Sight<'_>, id: TunnelId, tunnel: &TunnelPort) -> TunnelState {
+    let odd = |ofport, error| TunnelState::Odd { ofport, error };
+    let rows = sight.inventory.tunnels.get(&id);
+    let row = rows.and_then(|rows| sight.mirror.view(rows.interface));
+    let Some(row) = row else {
+        let taken = || format!("an interface {} exists and is not Weft's", tunnel.name);
+        return odd(None, sight.inventory.is_taken(id).then(taken));
+    };
+    let error = row.maybe_text(Interface::error()).map(|error| error.into_owned());
+    match (row.maybe_integer(Interface::ofport()), error) {
+        (Some(number), None) if number == i64::from(tunnel.ofport) => TunnelState::Right,
+        (number, error) => odd(number, error),
+    }
 }
 
 /// Why an existing bridge is not ours to use, if it is not.
-fn foreign(integration: &Integration) -> Option<String> {
-    if integration.bridge.external_ids.get(OWNER).is_some_and(|owner| owner == OURS) {
+fn foreign(sight: &Sight<'_>, bridge: View<'_, Bridge>) -> Option<String> {
+    if marked(bridge, Bridge::external_ids()) {
         return None;
     }
-    let others = integration.plugged.keys().filter(|name| *name != BRIDGE).count();
-    let managed = !integration.controllers.is_empty();
-    (others > 0 || managed).then(|| {
+    let managed = !bridge.ids(Bridge::controller()).is_empty();
+    (sight.inventory.others > 0 || managed).then(|| {
         format!(
             "{BRIDGE} exists and is in use by something else; to hand it over: \
              ovs-vsctl set Bridge {BRIDGE} external_ids:{OWNER}={OURS}"
@@ -80,9 +293,9 @@ fn marks() -> Dictionary {
     Dictionary::from([(OWNER.to_owned(), OURS.to_owned())])
 }
 
-fn bridge_settings(wanted: &Wanted) -> Dictionary {
+fn bridge_settings(sight: &Sight<'_>) -> Dictionary {
     Dictionary::from([
-        ("datapath-id".to_owned(), format!("{:016x}", datapath_id(wanted.index, &wanted.host))),
+        ("datapath-id".to_owned(), format!("{:016x}", datapath_id(sight.index, sight.host))),
         ("disable-in-band".to_owned(), "true".to_owned()),
     ])
 }
@@ -101,10 +314,11 @@ fn new_controller(target: &str, transaction: &mut Transaction) -> Fresh<Controll
     )
 }
 
-fn create_bridge(inventory: &Inventory, wanted: &Wanted, target: &str, transaction: &mut Transaction) {
-    transaction.expect_row(inventory.root_id);
+fn create_bridge(sight: &Sight<'_>, transaction: &mut Transaction) {
+    let Some((root, _)) = root_of(sight.mirror) else { return };
+    transaction.expect_row(root);
     transaction.expect_none::<Bridge>(weft_ovsdb::Target::all_of([Bridge::name().equals(BRIDGE)]));
-    let controller = new_controller(target, transaction);
+    let controller = new_controller(sight.target, transaction);
     let interface = transaction.insert(
         Interface::record()
             .set(Interface::name(), BRIDGE)
@@ -120,80 +334,96 @@ fn create_bridge(inventory: &Inventory, wanted: &Wanted, target: &str, transacti
     let bridge = transaction.insert(
         Bridge::record()
             .set(Bridge::name(), BRIDGE)
-            .set(Bridge::datapath_type(), inventory.datapath_type())
+            .set(Bridge::datapath_type(), sight.inventory.datapath_type(sight.mirror))
             .set(Bridge::fail_mode(), Some("secure".to_owned()))
             .set(Bridge::protocols(), protocols())
-            .set(Bridge::other_config(), bridge_settings(wanted))
+            .set(Bridge::other_config(), bridge_settings(sight))
             .set(Bridge::external_ids(), marks())
             .set(Bridge::controller(), [controller])
             .set(Bridge::ports(), [port]),
     );
-    transaction.mutate(inventory.root_id, OpenVSwitch::bridges().insert([bridge]));
+    transaction.mutate(root, OpenVSwitch::bridges().insert([bridge]));
 }
 
 /// Puts right what somebody changed about the bridge, column by column, and follows a newly chosen datapath type.
-fn keep_bridge(inventory: &Inventory, integration: &Integration, transaction: &mut Transaction) {
-    let bridge = &integration.bridge;
+fn keep_bridge(
+    sight: &Sight<'_>,
+    (id, bridge): (Id<Bridge>, View<'_, Bridge>),
+    transaction: &mut Transaction,
+) {
     let mut record = Bridge::record();
     let mut differs = false;
-    if bridge.fail_mode.as_deref() != Some("secure") {
+    if bridge.maybe_text(Bridge::fail_mode()).as_deref() != Some("secure") {
         record = record.set(Bridge::fail_mode(), Some("secure".to_owned()));
         differs = true;
     }
-    if !PROTOCOLS.iter().all(|protocol| bridge.protocols.contains(*protocol)) {
+    let offered: BTreeSet<_> = bridge.texts(Bridge::protocols()).collect();
+    if !PROTOCOLS.iter().all(|protocol| offered.contains(*protocol)) {
         record = record.set(Bridge::protocols(), protocols());
         differs = true;
     }
-    if let Some(chosen) = inventory.chosen_datapath_type().filter(|chosen| **chosen != bridge.datapath_type) {
+    let chosen = root_of(sight.mirror).and_then(|(_, root)| chosen_datapath_type(root));
+    if let Some(chosen) = chosen.filter(|chosen| *chosen != bridge.text(Bridge::datapath_type())) {
         record = record.set(Bridge::datapath_type(), chosen.as_str());
         differs = true;
     }
     if differs {
-        transaction.update(integration.id, record);
+        transaction.update(id, record);
     }
 }
 
-/// The bridge carries its datapath id, our mark and our controller.
-fn keep_identity(integration: &Integration, wanted: &Wanted, target: &str, transaction: &mut Transaction) {
-    let Integration { id, bridge, controllers, .. } = integration;
-    let settings = bridge_settings(wanted);
-    if settings.iter().any(|(key, value)| bridge.other_config.get(key) != Some(value)) {
-        transaction.mutate(*id, Bridge::other_config().put(settings));
+/// The bridge carries its datapath id, our mark and our controller. True if a row is inserted.
+fn keep_identity(
+    sight: &Sight<'_>,
+    (id, bridge): (Id<Bridge>, View<'_, Bridge>),
+    transaction: &mut Transaction,
+) -> bool {
+    let settings = bridge_settings(sight);
+    let is_set = |(key, value): (&String, &String)| {
+        bridge.entry(Bridge::other_config(), key).is_some_and(|found| found == value.as_str())
+    };
+    if !settings.iter().all(is_set) {
+        transaction.mutate(id, Bridge::other_config().put(settings));
     }
-    if !super::inventory::is_ours(&bridge.external_ids) {
-        transaction.mutate(*id, Bridge::external_ids().put(marks()));
+    if !marked(bridge, Bridge::external_ids()) {
+        transaction.mutate(id, Bridge::external_ids().put(marks()));
     }
-    keep_controller(*id, controllers, target, transaction);
+    keep_controller(sight, (id, bridge), transaction)
+}
+
+fn own_controller<'a>(
+    mirror: &'a Mirror,
+    bridge: View<'_, Bridge>,
+) -> Option<(Id<Controller>, View<'a, Controller>)> {
+    let mut rows = bridge.ids(Bridge::controller()).iter().filter_map(|id| Some((id, mirror.view(id)?)));
+    rows.find(|(_, row)| marked(*row, Controller::external_ids()))
 }
 
 /// One controller row with our mark and target. The inactivity probe is set when the row already exists: Open vSwitch
 /// ignores it in the transaction that creates the row. Replacing a target in place keeps the flows; removing the last
 /// controller row would flush them.
 fn keep_controller(
-    bridge: Id<Bridge>,
-    rows: &[(Id<Controller>, Controller)],
-    target: &str,
+    sight: &Sight<'_>,
+    (bridge_id, bridge): (Id<Bridge>, View<'_, Bridge>),
     transaction: &mut Transaction,
-) {
-    let ours = rows.iter().find(|(_, row)| super::inventory::is_ours(&row.external_ids));
-    match ours {
-        None => {
-            let controller = new_controller(target, transaction);
-            transaction.mutate(bridge, Bridge::controller().insert([controller]));
-        }
-        Some((id, row)) => {
-            let same = row.target == target
-                && row.inactivity_probe == Some(INACTIVITY_PROBE_MS)
-                && row.max_backoff == Some(MAX_BACKOFF_MS);
-            if !same {
-                let record = Controller::record()
-                    .set(Controller::target(), target)
-                    .set(Controller::max_backoff(), Some(MAX_BACKOFF_MS))
-                    .set(Controller::inactivity_probe(), Some(INACTIVITY_PROBE_MS));
-                transaction.update(*id, record);
-            }
-        }
+) -> bool {
+    let target = sight.target;
+    let Some((id, row)) = own_controller(sight.mirror, bridge) else {
+        let controller = new_controller(target, transaction);
+        transaction.mutate(bridge_id, Bridge::controller().insert([controller]));
+        return true;
+    };
+    let same = row.text(Controller::target()) == target
+        && row.maybe_integer(Controller::inactivity_probe()) == Some(INACTIVITY_PROBE_MS)
+        && row.maybe_integer(Controller::max_backoff()) == Some(MAX_BACKOFF_MS);
+    if !same {
+        let record = Controller::record()
+            .set(Controller::target(), target)
+            .set(Controller::max_backoff(), Some(MAX_BACKOFF_MS))
+            .set(Controller::inactivity_probe(), Some(INACTIVITY_PROBE_MS));
+        transaction.update(id, record);
     }
+    false
 }
 
 fn options(tunnel: &TunnelPort) -> Dictionary {
@@ -204,35 +434,6 @@ fn options(tunnel: &TunnelPort) -> Dictionary {
     options.extend(tunnel.local_ip.map(|ip| ("local_ip".to_owned(), ip.to_string())));
     options.extend(tunnel.dst_port.map(|port| ("dst_port".to_owned(), port.to_string())));
     options
-}
-
-fn keep_tunnels(
-    integration: &Integration,
-    wanted: &BTreeMap<&String, &TunnelPort>,
-    snapshot: &Snapshot,
-    transaction: &mut Transaction,
-) {
-    let ours = |name: &String, plugged: &Plugged| name != BRIDGE && plugged.ours;
-    let surplus = integration
-        .plugged
-        .iter()
-        .filter(|(name, plugged)| ours(name, plugged) && !wanted.contains_key(*name));
-    let surplus: Vec<Id<Port>> = surplus.map(|(_, plugged)| plugged.port_id).collect();
-    if !surplus.is_empty() {
-        transaction.mutate(integration.id, Bridge::ports().delete(surplus));
-    }
-    let mut added = Vec::new();
-    for (name, tunnel) in wanted {
-        match integration.plugged.get(*name) {
-            None => added.push(add_tunnel(tunnel, snapshot, transaction)),
-            Some(plugged) if plugged.ours => correct_tunnel(plugged, tunnel, transaction),
-            // Somebody else's interface has the name; the status says so.
-            Some(_) => {}
-        }
-    }
-    if !added.is_empty() {
-        transaction.mutate(integration.id, Bridge::ports().insert(added));
-    }
 }
 
 fn add_tunnel(tunnel: &TunnelPort, snapshot: &Snapshot, transaction: &mut Transaction) -> Fresh<Port> {
@@ -256,64 +457,23 @@ fn add_tunnel(tunnel: &TunnelPort, snapshot: &Snapshot, transaction: &mut Transa
     )
 }
 
-fn correct_tunnel(plugged: &Plugged, tunnel: &TunnelPort, transaction: &mut Transaction) {
-    let interface = &plugged.interface;
-    let same = interface.kind == tunnel.encap.name()
-        && interface.options == options(tunnel)
-        && interface.ofport_request == Some(i64::from(tunnel.ofport));
+fn correct_tunnel(sight: &Sight<'_>, rows: TunnelRows, tunnel: &TunnelPort, transaction: &mut Transaction) {
+    let Some(row) = sight.mirror.view(rows.interface) else { return };
+    let wanted = options(tunnel);
+    let has_wanted = |(key, value): (Cow<'_, str>, Cow<'_, str>)| {
+        wanted.get(key.as_ref()).is_some_and(|wanted| *wanted == value)
+    };
+    let same = row.text(Interface::kind()) == tunnel.encap.name()
+        && row.maybe_integer(Interface::ofport_request()) == Some(i64::from(tunnel.ofport))
+        && row.pairs(Interface::options()).count() == wanted.len()
+        && row.pairs(Interface::options()).all(has_wanted);
     if !same {
         let record = Interface::record()
             .set(Interface::kind(), tunnel.encap.name())
-            .set(Interface::options(), options(tunnel))
+            .set(Interface::options(), wanted)
             .set(Interface::ofport_request(), Some(i64::from(tunnel.ofport)));
-        transaction.update(plugged.interface_id, record);
+        transaction.update(rows.interface, record);
     }
-}
-
-/// True if every row is there that [`reconcile`] would insert, whatever is in it.
-pub fn has_rows(inventory: &Inventory, wanted: &Wanted) -> bool {
-    let Some(integration) = &inventory.integration else { return false };
-    let is_there = |name| integration.plugged.contains_key(name) || inventory.elsewhere.contains(name);
-    let mut controllers = integration.controllers.iter();
-    controllers.any(|(_, row)| super::inventory::is_ours(&row.external_ids))
-        && wanted.tunnels.keys().all(is_there)
-}
-
-/// The tunnels as they stand, and what is wrong with them.
-pub fn tunnel_status(
-    inventory: &Inventory,
-    wanted: &Wanted,
-    snapshot: &Snapshot,
-) -> (Vec<TunnelStatus>, Vec<String>) {
-    let mut problems = Vec::new();
-    let mut found = Vec::new();
-    for (name, tunnel) in &wanted.tunnels {
-        let plugged = inventory.integration.as_ref().and_then(|integration| integration.plugged.get(name));
-        let Some(peer) = snapshot.host_by_index(tunnel.peer).map(|host| host.id.clone()) else { continue };
-        let (ofport, error) = match plugged {
-            Some(plugged) if plugged.ours => (plugged.interface.ofport, plugged.interface.error.clone()),
-            None if !inventory.elsewhere.contains(name) => (None, None),
-            _ => (None, Some(format!("an interface {name} exists and is not Weft's"))),
-        };
-        match (ofport, &error) {
-            (_, Some(error)) => problems.push(format!("tunnel {name} to {peer}: {error}")),
-            (Some(number), _) if number != i64::from(tunnel.ofport) => {
-                problems.push(format!(
-                    "tunnel {name} has ofport {number}, wanted {}: the number is taken",
-                    tunnel.ofport
-                ));
-            }
-            _ => {}
-        }
-        let remote_ip = tunnel.remote_ip.to_string();
-        found.push(TunnelStatus { name: name.clone(), encap: tunnel.encap, peer, remote_ip, ofport, error });
-    }
-    (found, problems)
-}
-
-/// True once Open vSwitch has dealt with every wanted tunnel, well or badly.
-pub fn is_fulfilled(tunnels: &[TunnelStatus], wanted: &Wanted) -> bool {
-    tunnels.len() == wanted.tunnels.len() && tunnels.iter().all(|t| t.ofport.is_some() || t.error.is_some())
 }
 
 #[cfg(test)]

@@ -42,4 +42,6 @@ pub use read_back::{Place, SeenFlow, SeenGroup, read_back};
 pub use reasons::Reason;
 pub use subscribe::{owners, subscriptions};
 pub use tallies::{ByScope, Tallies, Tally, scope_of};
-pub use tunnels::{Link, TunnelPort, TunnelSettings, tunnel, tunnel_ofport, tunnels};
+pub use tunnels::{
+    Link, TunnelId, TunnelPort, TunnelSettings, tunnel, tunnel_ids, tunnel_ofport, tunnel_to, tunnels,
+};

@@ -1,6 +1,6 @@
 //! The tunnel ports that a host needs: one per peer and encapsulation, only towards hosts that share a network.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use weft_model::{Encap, Host, HostId, HostIndex, Snapshot};
@@ -81,6 +81,60 @@ pub struct Link {
     pub encap: Encap,
 }
 
+impl Link {
+    /// What its tunnel port is among those of its host.
+    pub fn tunnel(self) -> TunnelId {
+        TunnelId { encap: self.encap, peer: self.peer }
+    }
+}
+
+/// One tunnel port among those of a host: small, where a name would be kept a million times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TunnelId {
+    /// Its encapsulation.
+    pub encap: Encap,
+    /// The host that it leads to.
+    pub peer: HostIndex,
+}
+
+impl TunnelId {
+    /// The tunnel that has this interface name, if one can have it: see [`tunnel_name`].
+    pub fn of_name(name: &str) -> Option<TunnelId> {
+        let encap = match name.get(..3)? {
+            "wv-" => Encap::Vxlan,
+            "wg-" => Encap::Geneve,
+            "wr-" => Encap::Gre,
+            _ => return None,
+        };
+        let digits = &name[3..];
+        let is_plain = digits.bytes().all(|byte| byte.is_ascii_digit()) && !digits.starts_with('0');
+        let peer = digits.parse().ok().filter(|_| is_plain).and_then(HostIndex::new)?;
+        Some(TunnelId { encap, peer })
+    }
+
+    /// The name of its interface.
+    pub fn name(self) -> String {
+        tunnel_name(self.encap, self.peer)
+    }
+
+    /// As one of a host's links.
+    pub fn link(self, host: HostIndex) -> Link {
+        Link { host, peer: self.peer, encap: self.encap }
+    }
+}
+
+/// The tunnels that a host may need, each once however many networks it shares with the peer. Those between hosts without
+/// addresses of a common family are among them; [`tunnel`] gives nothing for these.
+pub fn tunnel_ids(host: HostIndex, snapshot: &Snapshot) -> BTreeSet<TunnelId> {
+    let mut found = Vec::new();
+    for network in snapshot.networks_at(host) {
+        let encap = network.encap;
+        let peers = snapshot.members(network.id).filter(|peer| *peer != host);
+        found.extend(peers.map(|peer| TunnelId { encap, peer }));
+    }
+    found.into_iter().collect()
+}
+
 /// The tunnel ports that a host needs, by name: towards every other host that shares a network with it, in that
 /// network's encapsulation, if the two have VTEP addresses of the same family.
 pub fn tunnels(
@@ -89,25 +143,30 @@ pub fn tunnels(
     settings: &TunnelSettings,
 ) -> BTreeMap<String, TunnelPort> {
     let Some(own) = snapshot.host(host) else { return BTreeMap::new() };
-    let mut found = BTreeMap::new();
-    for network in snapshot.networks_on(host) {
-        for peer in snapshot.member_hosts(network.id).filter(|peer| peer.id != *host) {
-            let port = tunnel_port(own, peer, network.encap, settings);
-            found.extend(port.map(|port| (port.name.clone(), port)));
-        }
-    }
-    found
+    let port = |id: TunnelId| tunnel_port(own, snapshot.host_by_index(id.peer)?, id.encap, settings);
+    let ports = tunnel_ids(own.index, snapshot).into_iter().filter_map(port);
+    ports.map(|port| (port.name.clone(), port)).collect()
 }
 
 /// The tunnel port of one link, if the two hosts share a network in that encapsulation. Its cost does not depend on how
 /// many hosts there are.
 pub fn tunnel(link: Link, snapshot: &Snapshot, settings: &TunnelSettings) -> Option<TunnelPort> {
     let (own, peer) = (snapshot.host_by_index(link.host)?, snapshot.host_by_index(link.peer)?);
-    let mut shared = snapshot.networks_on(&own.id).filter(|network| network.encap == link.encap);
-    if own.id == peer.id || !shared.any(|network| snapshot.is_member(network.id, &peer.id)) {
+    let mut shared = snapshot.networks_at(own.index).filter(|network| network.encap == link.encap);
+    if own.index == peer.index || !shared.any(|network| snapshot.is_member_at(network.id, peer.index)) {
         return None;
     }
     tunnel_port(own, peer, link.encap, settings)
+}
+
+/// The tunnel port to a peer that is known to share a network with the host, as those of [`tunnel_ids`] are.
+pub fn tunnel_to(
+    own: &Host,
+    id: TunnelId,
+    snapshot: &Snapshot,
+    settings: &TunnelSettings,
+) -> Option<TunnelPort> {
+    tunnel_port(own, snapshot.host_by_index(id.peer)?, id.encap, settings)
 }
 
 fn tunnel_port(own: &Host, peer: &Host, encap: Encap, settings: &TunnelSettings) -> Option<TunnelPort> {
@@ -153,6 +212,12 @@ mod tests {
     fn names_fit_an_interface() {
         for encap in Encap::ALL {
             assert!(tunnel_name(encap, HostIndex::MAX).len() <= 15);
+            let id = TunnelId { encap, peer: HostIndex::MAX };
+            assert_eq!(TunnelId::of_name(&id.name()), Some(id));
+        }
+        for other in ["wv-", "wv-0", "wv-07", "wv-+7", "wx-7", "wv-7x", "wv7", "", "wv-99999999999", "wé-1"]
+        {
+            assert_eq!(TunnelId::of_name(other), None, "{other}");
         }
     }
 }

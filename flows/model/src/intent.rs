@@ -96,6 +96,16 @@ pub enum Intent {
     DeletePort(PortId, Option<u64>),
     /// Take in what a host's OVSDB shows (admin only).
     ReportHost(HostReport),
+    /// Take in what changed on a host since it was reported: the same as reporting it with these interfaces added or
+    /// replaced and without those, at the cost of what changed (admin only).
+    ReportInterfaces {
+        /// A host that is known.
+        host: HostId,
+        /// The interfaces that claim ports now, one for each port.
+        plugged: Vec<ReportedInterface>,
+        /// The ports that no interface claims any more.
+        unplugged: Vec<PortId>,
+    },
     /// Forget a host and its claims (admin only).
     DeleteHost(HostId),
 }
@@ -172,6 +182,9 @@ impl Draft<'_> {
             Intent::UpdatePort(id, patch) => self.update_port(*id, patch),
             Intent::DeletePort(id, number) => self.delete_port(*id, *number),
             Intent::ReportHost(report) => self.report_host(report),
+            Intent::ReportInterfaces { host, plugged, unplugged } => {
+                self.report_interfaces(host, plugged, unplugged)
+            }
             Intent::DeleteHost(id) => self.delete_host(id),
         }
     }

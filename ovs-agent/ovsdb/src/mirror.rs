@@ -5,9 +5,10 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::content::{Content, Shelf};
+use crate::packed::Packed;
 use crate::plan::Plan;
-use crate::row::{Row, View};
-use crate::table::{Id, Table};
+use crate::row::{Packer, Row, View};
+use crate::table::{Id, Record, Table};
 
 /// How far a server that remembers its transactions has shown them to us (ovsdb-server(7) section 4.1.15).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,6 +92,38 @@ impl Mirror {
         self.shelf::<T>().into_iter().flat_map(|(layout, rows)| {
             rows.iter().map(|(id, packed)| (Id::new(*id), View::new(layout, packed)))
         })
+    }
+
+    /// Puts a row in by hand, or takes it away: a mirror without a server, for those who test what reads one. Columns that
+    /// are not given, not monitored or of another type have their defaults.
+    pub fn put<T: Table>(&mut self, id: Id<T>, record: Option<Record<T>>) {
+        let Some(position) = self.plan.position(T::NAME) else { return };
+        let layout = self.plan.layout(position);
+        let packed = record.map(|record| {
+            let mut packer = Packer::default();
+            packer.start(layout);
+            for (column, datum) in &record.columns {
+                let at = layout.position(column);
+                let _ = at.and_then(|at| packer.put(layout, at, datum.as_ref()));
+            }
+            packer.finish(layout)
+        });
+        self.content.0[position].put(id.uuid(), packed);
+    }
+
+    /// What leads from another state of this mirror to this one.
+    pub fn since(&self, before: &Mirror) -> Vec<Change> {
+        let mut changes = Vec::new();
+        for (position, layout) in self.plan.layouts().enumerate() {
+            let (old, new) = (&before.content.0[position], &self.content.0[position]);
+            let row = |packed: &Packed| Row::new(layout, packed);
+            let gone = old.iter().filter(|(id, _)| new.get(id).is_none());
+            changes.extend(gone.map(|(id, was)| Change { id: *id, before: Some(row(was)), after: None }));
+            for (id, is) in new.iter().filter(|(id, is)| old.get(id) != Some(is)) {
+                changes.push(Change { id: *id, before: old.get(id).map(row), after: Some(row(is)) });
+            }
+        }
+        changes
     }
 
     fn shelf<T: Table>(&self) -> Option<(&Arc<crate::row::Layout>, &Shelf)> {

@@ -233,6 +233,18 @@ impl<'a, T> View<'a, T> {
         }
     }
 
+    /// The texts of a set, in order.
+    pub fn texts(
+        self,
+        column: Column<T, std::collections::BTreeSet<String>>,
+    ) -> impl Iterator<Item = Cow<'a, str>> {
+        let elements = self.row.elements(column.name());
+        elements.into_iter().flatten().filter_map(|atom| match atom {
+            AtomRef::Text(text) => Some(text),
+            _ => None,
+        })
+    }
+
     /// A column that is a number or none.
     pub fn maybe_integer(self, column: Column<T, Option<i64>>) -> Option<i64> {
         match self.row.elements(column.name())?.next() {

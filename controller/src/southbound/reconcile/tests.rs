@@ -1,116 +1,114 @@
 //! From a host's rows to the one transaction: what is put right, what is left alone, and what is said about it.
 
-use std::net::IpAddr;
-
 use serde_json::Value;
 use uuid::Uuid;
-use weft_model::intent::{Actor, Context, HostReport, Intent, Settings, plan};
-use weft_model::{Encap, EncapIps, HostIndex, Revision, Timestamp};
-use weft_ovsdb::Datum;
+use weft_model::intent::{
+    Actor, Context, HostReport, Intent, NewNetwork, NewPort, NewTenant, ReportedInterface, Settings, plan,
+};
+use weft_model::{Encap, EncapIps, NetworkId, OfPort, PortId, Timestamp};
 
-use super::super::inventory::is_ours;
-
+use super::super::rows::{BR_INT, BR_OTHER, Rows, id};
 use super::*;
 
 const TARGET: &str = "tcp:192.0.2.1:6653";
-
-fn blank<T: Table>() -> T {
-    T::read(&BTreeMap::<String, Datum>::new())
-}
-
-fn id<T>(n: u128) -> Id<T> {
-    Id::new(Uuid::from_u128(n))
-}
+/// The numbers of the rows of a settled host.
+const TUNNEL: u128 = 11;
+const TAP: u128 = 12;
+const CONTROLLER: u128 = 3;
 
 fn index(n: u32) -> HostIndex {
     HostIndex::new(n).unwrap()
 }
 
-/// Two hosts, h1 and h2, with the indexes 1 and 2.
-fn snapshot() -> Snapshot {
+fn peer(n: u32) -> TunnelId {
+    TunnelId { encap: Encap::Vxlan, peer: index(n) }
+}
+
+/// Hosts from h1 on with the indexes from 1 on, each with a port in one network: h1 shall have a tunnel to each other one.
+fn snapshot(hosts: u8) -> Snapshot {
+    let network = NetworkId(Uuid::from_u128(1));
+    let port = |n: u8| PortId(Uuid::from_u128(100 + u128::from(n)));
     let report = |n: u8| {
+        let interface =
+            ReportedInterface { port: port(n), name: "tap".into(), ofport: OfPort::new(1).unwrap() };
         Intent::ReportHost(HostReport {
             id: format!("h{n}").parse().unwrap(),
             hostname: format!("h{n}"),
             encap_ips: EncapIps { v4: Some([192, 0, 2, n].into()), v6: None },
             ovs_version: "3.1.0".into(),
             datapath_type: "netdev".into(),
-            interfaces: Vec::new(),
+            interfaces: vec![interface],
         })
     };
+    let tenant = NewTenant { id: "red".parse().unwrap(), labels: Default::default(), enabled: true };
+    let mut new = NewNetwork::new(network);
+    new.tenant = "red".parse().ok();
+    let mut intents = vec![Intent::CreateTenant(tenant), Intent::CreateNetwork(new)];
+    intents.extend((1..=hosts).map(|n| Intent::CreatePort(NewPort::new(port(n), network, u32::from(n)))));
+    intents.extend((1..=hosts).map(report));
     let context = Context { now: Timestamp(1), settings: Settings::default() };
-    plan(&Snapshot::new(), &Actor::Admin, &[report(1), report(2)], &context).unwrap().snapshot
+    plan(&Snapshot::new(), &Actor::Admin, &intents, &context).unwrap().snapshot
 }
 
-/// What is wanted of h1: a tunnel to h2.
-fn wanted() -> Wanted {
-    let tunnel = TunnelPort {
-        name: "wv-2".into(),
-        encap: Encap::Vxlan,
-        peer: index(2),
-        remote_ip: IpAddr::from([192, 0, 2, 2]),
-        local_ip: Some(IpAddr::from([192, 0, 2, 1])),
-        ofport: 33_002,
-        dst_port: Some(4789),
-    };
-    Wanted {
-        host: "h1".parse().unwrap(),
-        revision: Revision(1),
+/// Does something with a sight of the host, of which h1 shall have a tunnel to h2.
+fn with_sight<T>(rows: &Rows, hosts: u8, see: impl FnOnce(&Sight<'_>) -> T) -> T {
+    let (snapshot, inventory) = (snapshot(hosts), Inventory::of(&rows.mirror));
+    see(&Sight {
+        mirror: &rows.mirror,
+        inventory: &inventory,
+        host: &"h1".parse().unwrap(),
         index: index(1),
-        tunnels: BTreeMap::from([(tunnel.name.clone(), tunnel)]),
-    }
+        target: TARGET,
+        snapshot: &snapshot,
+        settings: &TunnelSettings::default(),
+    })
 }
 
-fn plugged(n: u128, name: &str, marks: Dictionary) -> (String, Plugged) {
-    let ours = is_ours(&marks);
-    let interface = Interface { name: name.to_owned(), external_ids: marks, ..blank() };
-    (name.to_owned(), Plugged { port_id: id(n), interface_id: id(n + 1000), interface, ours })
+/// A first look: at everything.
+fn first_look(rows: &Rows) -> (Look, Upkeep) {
+    let mut upkeep = Upkeep::default();
+    (with_sight(rows, 2, |sight| upkeep.look(sight)), upkeep)
+}
+
+fn problems(rows: &Rows) -> Vec<String> {
+    first_look(rows).1.problems(9).cloned().collect()
+}
+
+fn controller() -> weft_ovsdb::Record<Controller> {
+    Controller::record()
+        .set(Controller::target(), TARGET)
+        .set(Controller::max_backoff(), Some(MAX_BACKOFF_MS))
+        .set(Controller::inactivity_probe(), Some(INACTIVITY_PROBE_MS))
+        .set(Controller::external_ids(), marks())
 }
 
 /// A host that has everything as it is wanted, and an interface of somebody's.
-fn settled() -> Inventory {
-    let wanted = wanted();
-    let tunnel = &wanted.tunnels["wv-2"];
-    let mut plugged_in = BTreeMap::from([
-        plugged(10, BRIDGE, marks()),
-        plugged(11, "wv-2", marks()),
-        plugged(12, "tap0", Dictionary::new()),
-    ]);
-    let interface = &mut plugged_in.get_mut("wv-2").unwrap().interface;
-    interface.kind = "vxlan".into();
-    interface.options = options(tunnel);
-    interface.ofport_request = Some(33_002);
-    interface.ofport = Some(33_002);
-    let controller = Controller {
-        target: TARGET.into(),
-        max_backoff: Some(MAX_BACKOFF_MS),
-        inactivity_probe: Some(INACTIVITY_PROBE_MS),
-        external_ids: marks(),
-        ..blank()
-    };
-    let bridge = Bridge {
-        name: BRIDGE.into(),
-        datapath_type: "netdev".into(),
-        fail_mode: Some("secure".into()),
-        protocols: protocols(),
-        other_config: bridge_settings(&wanted),
-        external_ids: marks(),
-        ..blank()
-    };
-    let controllers = vec![(id(3), controller)];
-    let integration = Integration { id: id(2), bridge, plugged: plugged_in, controllers };
-    Inventory { root_id: id(1), root: blank(), integration: Some(integration), elsewhere: BTreeSet::new() }
-}
-
-fn verdict(inventory: &Inventory) -> Verdict {
-    reconcile(inventory, &wanted(), TARGET, &snapshot())
+fn settled() -> Rows {
+    let mut rows = Rows::new();
+    rows.plug(TUNNEL, "wv-2", |row| {
+        let settings =
+            [("key", "flow"), ("remote_ip", "192.0.2.2"), ("local_ip", "192.0.2.1"), ("dst_port", "4789")];
+        row.external_ids = marks();
+        row.kind = "vxlan".into();
+        row.options = settings.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+        (row.ofport_request, row.ofport) = (Some(33_002), Some(33_002));
+    });
+    rows.plug(TAP, "tap0", |_| {});
+    rows.controller(CONTROLLER, Some(controller()));
+    let settings = with_sight(&rows, 2, bridge_settings);
+    rows.bridge(BR_INT, |bridge| {
+        bridge.datapath_type = "netdev".into();
+        bridge.fail_mode = Some("secure".into());
+        bridge.protocols = protocols();
+        bridge.other_config = settings;
+    });
+    rows
 }
 
 /// The operations of the transaction, without the note in the log.
-fn operations(inventory: &Inventory) -> Vec<Value> {
-    let Verdict::Change(transaction) = verdict(inventory) else {
-        panic!("{:?}", verdict(inventory));
-    };
+fn operations(rows: &Rows) -> Vec<Value> {
+    let (look, _) = first_look(rows);
+    let Verdict::Change(transaction) = look.verdict else { panic!("{look:?}") };
     let Value::Array(operations) = serde_json::to_value(&transaction).unwrap() else { panic!("an array") };
     operations.into_iter().skip(1).filter(|operation| operation["op"] != "comment").collect()
 }
@@ -132,95 +130,111 @@ fn sketch(operations: &[Value]) -> Vec<String> {
 
 #[test]
 fn what_is_as_wanted_is_left_alone() {
-    let inventory = settled();
-    assert!(matches!(verdict(&inventory), Verdict::Settled), "{:?}", verdict(&inventory));
-    let (tunnels, problems) = tunnel_status(&inventory, &wanted(), &snapshot());
-    assert!(is_fulfilled(&tunnels, &wanted()) && problems.is_empty(), "{tunnels:?} {problems:?}");
+    let (look, upkeep) = first_look(&settled());
+    assert!(matches!(look.verdict, Verdict::Settled), "{look:?}");
+    assert_eq!(look.tunnels, TunnelNews::All([(peer(2), TunnelState::Right)].into()));
+    assert!(upkeep.is_settled() && upkeep.problems(9).count() == 0, "{upkeep:?}");
 }
 
 #[test]
 fn each_thing_that_differs_is_put_right_and_nothing_else() {
-    type Hand = fn(&mut Integration);
-    fn tunnel(integration: &mut Integration) -> &mut Interface {
-        &mut integration.plugged.get_mut("wv-2").unwrap().interface
-    }
+    type Hand = fn(&mut Rows);
     let hands: [(&str, Hand); 12] = [
-        ("update Bridge fail_mode", |i| i.bridge.fail_mode = None),
-        ("update Bridge protocols", |i| i.bridge.protocols = [PROTOCOLS[0].to_owned()].into()),
-        ("mutate Bridge other_config", |i| drop(i.bridge.other_config.remove("datapath-id"))),
-        ("mutate Bridge other_config", |i| {
-            i.bridge.other_config.insert("datapath-id".into(), "5745465400000002".into());
+        ("update Bridge fail_mode", |r| r.bridge(BR_INT, |b| b.fail_mode = None)),
+        ("update Bridge protocols", |r| {
+            r.bridge(BR_INT, |b| b.protocols = [PROTOCOLS[0].to_owned()].into());
         }),
-        ("update Controller inactivity_probe,max_backoff,target", |i| {
-            i.controllers[0].1.target = "tcp:192.0.2.9:6653".into();
+        ("mutate Bridge other_config", |r| {
+            r.bridge(BR_INT, |b| drop(b.other_config.remove("datapath-id")));
         }),
-        ("update Controller inactivity_probe,max_backoff,target", |i| {
-            i.controllers[0].1.inactivity_probe = None;
+        ("mutate Bridge other_config", |r| {
+            let other = "5745465400000002".to_owned();
+            r.bridge(BR_INT, |b| drop(b.other_config.insert("datapath-id".into(), other)));
         }),
-        ("update Interface ofport_request,options,type", |i| tunnel(i).kind = "geneve".into()),
-        ("update Interface ofport_request,options,type", |i| {
-            tunnel(i).options.insert("remote_ip".into(), "192.0.2.99".into());
+        ("update Controller inactivity_probe,max_backoff,target", |r| {
+            let record = controller().set(Controller::target(), "tcp:192.0.2.9:6653");
+            r.controller(CONTROLLER, Some(record));
         }),
-        ("update Interface ofport_request,options,type", |i| {
-            tunnel(i).options.insert("csum".into(), "true".into());
+        ("update Controller inactivity_probe,max_backoff,target", |r| {
+            r.controller(CONTROLLER, Some(controller().set(Controller::inactivity_probe(), None)));
         }),
-        ("update Interface ofport_request,options,type", |i| tunnel(i).ofport_request = Some(5)),
-        ("mutate Bridge ports", |i| i.plugged.extend([plugged(20, "wv-9", marks())])),
-        ("mutate Bridge external_ids", |i| {
+        ("update Interface ofport_request,options,type", |r| r.interface(TUNNEL, |i| i.kind = "gre".into())),
+        ("update Interface ofport_request,options,type", |r| {
+            r.interface(TUNNEL, |i| drop(i.options.insert("remote_ip".into(), "192.0.2.99".into())));
+        }),
+        ("update Interface ofport_request,options,type", |r| {
+            r.interface(TUNNEL, |i| drop(i.options.insert("csum".into(), "true".into())));
+        }),
+        ("update Interface ofport_request,options,type", |r| {
+            r.interface(TUNNEL, |i| i.ofport_request = Some(5));
+        }),
+        ("mutate Bridge ports", |r| r.plug(20, "wv-9", |i| i.external_ids = marks())),
+        ("mutate Bridge external_ids", |r| {
             // Unmarked, but empty: taken over.
-            (i.bridge.external_ids, i.controllers) = (Dictionary::new(), Vec::new());
-            i.plugged.retain(|name, _| name == BRIDGE);
+            r.bridge(BR_INT, |b| b.external_ids = Dictionary::new());
+            r.controller(CONTROLLER, None);
+            r.unplug(TUNNEL);
+            r.unplug(TAP);
         }),
     ];
     for (expected, hand) in hands {
-        let mut inventory = settled();
-        hand(inventory.integration.as_mut().unwrap());
-        let lines = sketch(&operations(&inventory));
+        let mut rows = settled();
+        hand(&mut rows);
+        let lines = sketch(&operations(&rows));
         assert_eq!(lines.first().map(String::as_str), Some(expected), "{lines:?}");
         let taken_over = expected.ends_with("external_ids");
         assert!(lines.len() == 1 || taken_over, "{expected}: {lines:?}");
     }
 }
 
+/// What is said to be inserted is what is inserted, and is waited for until it is there.
 #[test]
-fn rows_are_missing_exactly_when_something_is_inserted() {
-    type Hand = fn(&mut Inventory);
+fn inserted_rows_are_waited_for_exactly_while_they_are_missing() {
+    type Hand = fn(&mut Rows);
     let hands: [(bool, Hand); 6] = [
         (true, |_| {}),
-        (true, |i| i.integration.as_mut().unwrap().bridge.fail_mode = None),
-        (true, |i| i.integration.as_mut().unwrap().plugged.extend([plugged(20, "wv-9", marks())])),
-        (false, |i| drop(i.integration.as_mut().unwrap().plugged.remove("wv-2"))),
-        (false, |i| i.integration.as_mut().unwrap().controllers.clear()),
-        (false, |i| i.integration = None),
+        (true, |r| r.bridge(BR_INT, |b| b.fail_mode = None)),
+        (true, |r| r.plug(20, "wv-9", |i| i.external_ids = marks())),
+        (false, |r| r.unplug(TUNNEL)),
+        (false, |r| r.controller(CONTROLLER, None)),
+        (false, |r| {
+            r.unplug(10);
+            r.root(|root| {
+                root.bridges.remove(&id(BR_INT));
+            });
+        }),
     ];
     for (expected, hand) in hands {
-        let mut inventory = settled();
-        hand(&mut inventory);
-        let inserts = match verdict(&inventory) {
-            Verdict::Change(_) => operations(&inventory).iter().any(|operation| operation["op"] == "insert"),
+        let mut rows = settled();
+        hand(&mut rows);
+        let (look, _) = first_look(&rows);
+        let inserts = match look.verdict {
+            Verdict::Change(_) => operations(&rows).iter().any(|operation| operation["op"] == "insert"),
             _ => false,
         };
-        assert_eq!((has_rows(&inventory, &wanted()), !inserts), (expected, expected));
+        let is_shown = with_sight(&rows, 2, |sight| look.inserted.is_shown(sight));
+        assert_eq!((is_shown, !inserts), (expected, expected));
+        assert!(with_sight(&settled(), 2, |sight| look.inserted.is_shown(sight)), "there by now");
     }
 }
 
 #[test]
 fn only_our_ports_are_removed() {
-    let mut inventory = settled();
-    let integration = inventory.integration.as_mut().unwrap();
-    integration.plugged.extend([plugged(20, "wv-9", marks()), plugged(21, "wv-8", Dictionary::new())]);
-    let operations = operations(&inventory);
-    let removed = operations[0].to_string();
-    assert!(removed.contains(&Uuid::from_u128(20).to_string()), "{removed}");
-    assert!(!removed.contains(&Uuid::from_u128(21).to_string()), "{removed}");
-    assert!(!removed.contains(&Uuid::from_u128(12).to_string()), "{removed}");
+    let mut rows = settled();
+    rows.plug(20, "wv-9", |row| row.external_ids = marks());
+    rows.plug(21, "wv-8", |_| {});
+    rows.plug(22, "left-over", |row| row.external_ids = marks());
+    let removed = operations(&rows)[0].to_string();
+    for (n, expected) in [(20, true), (21, false), (22, true), (TAP, false), (TUNNEL, false), (10, false)] {
+        assert_eq!(removed.contains(&Uuid::from_u128(n).to_string()), expected, "{n}: {removed}");
+    }
 }
 
 #[test]
 fn a_missing_tunnel_is_added_with_both_rows_marked() {
-    let mut inventory = settled();
-    inventory.integration.as_mut().unwrap().plugged.remove("wv-2");
-    let operations = operations(&inventory);
+    let mut rows = settled();
+    rows.unplug(TUNNEL);
+    let operations = operations(&rows);
     let lines = sketch(&operations);
     assert_eq!(
         lines,
@@ -234,8 +248,36 @@ fn a_missing_tunnel_is_added_with_both_rows_marked() {
         let marks = row["row"]["external_ids"].to_string();
         assert!(marks.contains("weft-owner") && marks.contains("\"h2\""), "{marks}");
     }
-    let (tunnels, _) = tunnel_status(&inventory, &wanted(), &snapshot());
-    assert!(!is_fulfilled(&tunnels, &wanted()), "it is not there yet");
+    assert!(!first_look(&rows).1.is_settled(), "it is not there yet");
+}
+
+/// A host that has all its tunnels and gets one more: one is looked at, one is sent. The work follows the change.
+#[test]
+fn one_tunnel_more_is_one_tunnel_looked_at() {
+    let mut rows = settled();
+    let mut upkeep = Upkeep::default();
+    with_sight(&rows, 2, |sight| upkeep.look(sight));
+    assert_eq!(upkeep.take_looked_at(), 1);
+    upkeep.concern([peer(40)]);
+    let look = with_sight(&rows, 40, |sight| upkeep.look(sight));
+    let Verdict::Change(transaction) = &look.verdict else { panic!("{look:?}") };
+    assert_eq!((upkeep.take_looked_at(), transaction.len()), (1, 4), "two rows, the bridge, the note");
+    assert!(!upkeep.is_settled());
+    rows.plug(40, "wv-40", |row| {
+        row.external_ids = marks();
+        (row.kind, row.ofport, row.ofport_request) = ("vxlan".into(), Some(33_040), Some(33_040));
+        let settings =
+            [("key", "flow"), ("remote_ip", "192.0.2.40"), ("local_ip", "192.0.2.1"), ("dst_port", "4789")];
+        row.options = settings.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+    });
+    upkeep.concern([peer(40)]);
+    let look = with_sight(&rows, 40, |sight| upkeep.look(sight));
+    assert!(matches!(look.verdict, Verdict::Settled) && upkeep.is_settled(), "{look:?}");
+    assert_eq!(look.tunnels, TunnelNews::Some([(peer(40), TunnelState::Right)].into()));
+    upkeep.concern_all();
+    let look = with_sight(&rows, 40, |sight| upkeep.look(sight));
+    let Verdict::Change(transaction) = &look.verdict else { panic!("{look:?}") };
+    assert_eq!((upkeep.take_looked_at(), transaction.len()), (1 + 39, 2 * 37 + 2), "all that are missing");
 }
 
 /// A name can stand only once in a database: a transaction that takes it again is refused as a whole, and with it all
@@ -243,61 +285,64 @@ fn a_missing_tunnel_is_added_with_both_rows_marked() {
 #[test]
 fn a_tunnel_whose_name_is_taken_holds_up_nothing_else_and_is_told() {
     let mut on_another_bridge = settled();
-    on_another_bridge.integration.as_mut().unwrap().plugged.remove("wv-2");
-    on_another_bridge.elsewhere.insert("wv-2".into());
+    on_another_bridge.move_to(TUNNEL, BR_OTHER);
     let mut on_ours = settled();
-    on_ours.integration.as_mut().unwrap().plugged.extend([plugged(11, "wv-2", Dictionary::new())]);
-    for mut inventory in [on_another_bridge, on_ours] {
-        assert!(matches!(verdict(&inventory), Verdict::Settled), "{:?}", verdict(&inventory));
-        let (tunnels, problems) = tunnel_status(&inventory, &wanted(), &snapshot());
-        assert_eq!((tunnels.len(), tunnels[0].ofport, problems.len()), (1, None, 1));
-        assert!(problems[0].contains("wv-2 exists and is not Weft's"), "{problems:?}");
-        assert!(is_fulfilled(&tunnels, &wanted()), "waiting would not help");
-        inventory.integration.as_mut().unwrap().bridge.fail_mode = None;
-        assert_eq!(sketch(&operations(&inventory)), ["update Bridge fail_mode"]);
+    on_ours.unplug(TUNNEL);
+    on_ours.plug(TUNNEL, "wv-2", |_| {});
+    for mut rows in [on_another_bridge, on_ours] {
+        let (look, upkeep) = first_look(&rows);
+        assert!(matches!(look.verdict, Verdict::Settled), "{look:?}");
+        let TunnelNews::All(states) = look.tunnels else { panic!("all of them") };
+        assert!(matches!(states[&peer(2)], TunnelState::Odd { ofport: None, error: Some(_) }), "{states:?}");
+        let problems = problems(&rows);
+        assert!(problems.len() == 1 && problems[0].contains("wv-2 exists and is not Weft's"), "{problems:?}");
+        assert!(upkeep.is_settled(), "waiting would not help");
+        rows.bridge(BR_INT, |bridge| bridge.fail_mode = None);
+        assert_eq!(sketch(&operations(&rows)), ["update Bridge fail_mode"]);
     }
 }
 
 #[test]
 fn tunnels_that_open_vswitch_refuses_or_numbers_otherwise_are_told() {
-    let mut inventory = settled();
-    let tunnel = |inventory: &mut Inventory, ofport, error: Option<&str>| {
-        let interface =
-            &mut inventory.integration.as_mut().unwrap().plugged.get_mut("wv-2").unwrap().interface;
-        (interface.ofport, interface.error) = (ofport, error.map(str::to_owned));
-    };
-    tunnel(&mut inventory, Some(-1), Some("File exists"));
-    let (_, problems) = tunnel_status(&inventory, &wanted(), &snapshot());
-    assert_eq!(problems, ["tunnel wv-2 to h2: File exists"]);
-    tunnel(&mut inventory, Some(7), None);
-    let (_, problems) = tunnel_status(&inventory, &wanted(), &snapshot());
-    assert_eq!(problems, ["tunnel wv-2 has ofport 7, wanted 33002: the number is taken"]);
+    let mut rows = settled();
+    rows.interface(TUNNEL, |row| (row.ofport, row.error) = (Some(-1), Some("File exists".to_owned())));
+    assert_eq!(problems(&rows), ["tunnel wv-2 to h2: File exists"]);
+    rows.interface(TUNNEL, |row| (row.ofport, row.error) = (Some(7), None));
+    assert_eq!(problems(&rows), ["tunnel wv-2 has ofport 7, wanted 33002: the number is taken"]);
 }
 
 #[test]
 fn a_bridge_in_use_by_others_is_not_touched() {
-    let unmarked = |integration: &mut Integration| integration.bridge.external_ids = Dictionary::new();
+    let unmarked = |rows: &mut Rows| rows.bridge(BR_INT, |bridge| bridge.external_ids = Dictionary::new());
     let (mut with_ports, mut managed) = (settled(), settled());
-    unmarked(with_ports.integration.as_mut().unwrap());
-    with_ports.integration.as_mut().unwrap().controllers.clear();
-    unmarked(managed.integration.as_mut().unwrap());
-    managed.integration.as_mut().unwrap().plugged.clear();
-    for inventory in [with_ports, managed] {
-        let Verdict::Foreign(why) = verdict(&inventory) else { panic!("{:?}", verdict(&inventory)) };
+    unmarked(&mut with_ports);
+    with_ports.controller(CONTROLLER, None);
+    unmarked(&mut managed);
+    managed.unplug(TUNNEL);
+    managed.unplug(TAP);
+    for rows in [with_ports, managed] {
+        let (look, _) = first_look(&rows);
+        let Verdict::Foreign(why) = look.verdict else { panic!("{look:?}") };
         assert!(why.contains("in use by something else"), "{why}");
     }
 }
 
 #[test]
 fn a_missing_bridge_is_made_unless_its_name_is_taken() {
-    let mut inventory = Inventory { integration: None, ..settled() };
-    inventory.root.datapath_types = ["netdev".to_owned(), "system".to_owned()].into();
-    let operations = operations(&inventory);
+    let mut rows = settled();
+    rows.unplug(10);
+    rows.root(|root| {
+        root.bridges.remove(&id(BR_INT));
+        root.datapath_types = ["netdev".to_owned(), "system".to_owned()].into();
+    });
+    let operations = operations(&rows);
     let lines = sketch(&operations);
     assert!(lines[0].starts_with("wait") && lines[1].starts_with("wait"), "guarded: {lines:?}");
     let bridge = operations.iter().find(|o| o["op"] == "insert" && o["table"] == "Bridge").unwrap();
     assert_eq!(bridge["row"]["datapath_type"], "system");
     assert_eq!(lines.last().unwrap(), "mutate Open_vSwitch bridges");
-    inventory.elsewhere.insert(BRIDGE.into());
-    assert!(matches!(verdict(&inventory), Verdict::Foreign(_)), "{:?}", verdict(&inventory));
+    rows.plug(50, BRIDGE, |_| {});
+    rows.move_to(50, BR_OTHER);
+    let (look, _) = first_look(&rows);
+    assert!(matches!(look.verdict, Verdict::Foreign(_)), "{look:?}");
 }

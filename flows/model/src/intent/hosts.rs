@@ -36,6 +36,27 @@ impl Draft<'_> {
         Ok(Key::Host(report.id.clone()))
     }
 
+    pub(super) fn report_interfaces(
+        &mut self,
+        host: &HostId,
+        plugged: &[ReportedInterface],
+        unplugged: &[PortId],
+    ) -> Result<Key, Rejected> {
+        self.admin_only("reporting a host")?;
+        if self.state.host(host).is_none() {
+            return Err(Rejected::HostNotFound(host.clone()));
+        }
+        for port in unplugged {
+            if self.state.claim(*port, host).is_some() {
+                self.delete(Key::Binding(*port, host.clone()));
+            }
+        }
+        for (port, interface) in claims(plugged) {
+            self.take_claim(host, port, interface);
+        }
+        Ok(Key::Host(host.clone()))
+    }
+
     pub(super) fn delete_host(&mut self, id: &HostId) -> Result<Key, Rejected> {
         self.admin_only("forgetting a host")?;
         if self.state.host(id).is_none() {
@@ -58,17 +79,21 @@ impl Draft<'_> {
             self.delete(Key::Binding(port, host.clone()));
         }
         for (port, interface) in wanted {
-            let before = self.state.claim(port, host).cloned();
-            let after = Binding {
-                port,
-                host: host.clone(),
-                interface: clip(&interface.name),
-                ofport: interface.ofport,
-                since: before.as_ref().map_or(self.revision(), |claim| claim.since),
-            };
-            if before.as_deref() != Some(&after) {
-                self.put(Record::Binding(Arc::new(after)));
-            }
+            self.take_claim(host, port, interface);
+        }
+    }
+
+    fn take_claim(&mut self, host: &HostId, port: PortId, interface: &ReportedInterface) {
+        let before = self.state.claim(port, host).cloned();
+        let after = Binding {
+            port,
+            host: host.clone(),
+            interface: clip(&interface.name),
+            ofport: interface.ofport,
+            since: before.as_ref().map_or(self.revision(), |claim| claim.since),
+        };
+        if before.as_deref() != Some(&after) {
+            self.put(Record::Binding(Arc::new(after)));
         }
     }
 

@@ -1,5 +1,9 @@
 //! Hosts and claims: what is reported, which claim is in force.
 
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
 use super::*;
 use crate::EncapIps;
 
@@ -126,4 +130,52 @@ fn forgetting() {
     let intents = [Intent::DeleteHost(host("h2")), Intent::ReportHost(report("h4", &[]))];
     let next = plan(&joined, &Actor::Admin, &intents, &at(1)).expect("planned").snapshot;
     assert_eq!(next.host(&host("h4")).expect("there").index.get(), 3);
+}
+
+/// Interfaces by port, as a host reports them.
+fn interfaces() -> impl Strategy<Value = BTreeMap<u128, (u8, i64)>> {
+    prop::collection::btree_map(1u128..7, (0u8..3, 1i64..5), 0..6)
+}
+
+fn plugged(interfaces: &BTreeMap<u128, (u8, i64)>) -> Vec<ReportedInterface> {
+    let one = |(n, (name, number)): (&u128, &(u8, i64))| ReportedInterface {
+        port: port(*n),
+        name: format!("tap{name}"),
+        ofport: ofport(*number),
+    };
+    interfaces.iter().map(one).collect()
+}
+
+proptest! {
+    /// Telling what changed changes exactly what telling everything changes; saying more than changed changes no more.
+    #[test]
+    fn reporting_changes_is_reporting_all(before in interfaces(), after in interfaces(), too_much in any::<bool>()) {
+        let full = |interfaces: &BTreeMap<u128, (u8, i64)>| {
+            Intent::ReportHost(HostReport { interfaces: plugged(interfaces), ..report("h1", &[]) })
+        };
+        let planned = |base: &Snapshot, intent| plan(base, &Actor::Admin, &[intent], &at(1)).expect("taken");
+        let base = planned(&reported(&world(), "h2", &[(1, "tap0", 5)]), full(&before)).snapshot;
+        let is_news = |(n, is): &(&u128, &(u8, i64))| too_much || before.get(n) != Some(is);
+        let news = after.iter().filter(is_news).map(|(n, is)| (*n, *is)).collect();
+        let unplugged = before.keys().filter(|n| !after.contains_key(n)).map(|n| port(*n)).collect();
+        let part = Intent::ReportInterfaces { host: host("h1"), plugged: plugged(&news), unplugged };
+        let (all, part) = (planned(&base, full(&after)), planned(&base, part));
+        let sorted = |mut changes: Vec<crate::Change>| {
+            changes.sort_by_key(|change| change.key());
+            changes
+        };
+        prop_assert_eq!(sorted(all.changes), sorted(part.changes));
+        prop_assert!(all.snapshot.bindings().eq(part.snapshot.bindings()));
+    }
+}
+
+#[test]
+fn changes_of_a_host_that_is_not_known_are_refused() {
+    let part =
+        |name| Intent::ReportInterfaces { host: host(name), plugged: Vec::new(), unplugged: vec![port(1)] };
+    let refused = plan(&world(), &Actor::Admin, &[part("h9")], &at(1)).expect_err("nobody knows it");
+    assert_eq!(refused, Rejected::HostNotFound(host("h9")));
+    let joined = reported(&world(), "h1", &[]);
+    let refused = plan(&joined, &Actor::Tenant(tenant("a")), &[part("h1")], &at(1));
+    assert!(matches!(refused, Err(Rejected::Forbidden(_))), "{refused:?}");
 }
