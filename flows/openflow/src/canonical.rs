@@ -28,8 +28,10 @@ fn order(instruction: &Instruction) -> u8 {
 
 fn one(instruction: &Instruction) -> Option<Instruction> {
     match instruction {
-        Instruction::ApplyActions(actions) if actions.is_empty() => None,
-        Instruction::ApplyActions(actions) => Some(Instruction::ApplyActions(canonical_actions(actions))),
+        // Also a list of which nothing is left, such as a field set in none of its bits.
+        Instruction::ApplyActions(actions) => {
+            Some(canonical_actions(actions)).filter(|left| !left.is_empty()).map(Instruction::ApplyActions)
+        }
         Instruction::WriteActions(actions) => Some(Instruction::WriteActions(canonical_actions(actions))),
         Instruction::WriteMetadata { metadata, mask } => {
             Some(Instruction::WriteMetadata { metadata: metadata & mask, mask: *mask })

@@ -214,7 +214,7 @@ fn is_resubmit(body: &[u8]) -> bool {
 mod tests {
     use super::*;
     use crate::oxm;
-    use crate::{Match, Writer};
+    use crate::{Action, Instruction, Match, Writer};
 
     /// A match as Open vSwitch shows it, in its order and with its register pairs.
     #[test]
@@ -231,5 +231,49 @@ mod tests {
         let length = canonical_fields(w.as_slice(), &mut out).unwrap();
         assert_eq!(out[..length], shown.canonical_bytes()[..]);
         assert_eq!(canonical_fields(w.as_slice(), &mut out[..20]), None);
+    }
+
+    /// For each: whether it is taken as it stands. What is not canonical never is.
+    #[test]
+    fn only_what_is_canonical_is_taken_as_it_stands() {
+        let copy = |src: OxmField, dst: OxmField| {
+            Action::CopyField(crate::action::CopyField::whole(src.header(), dst.header()))
+        };
+        let old_name = OxmField::exact(FieldId::nxm0(2), 6, 0);
+        for (action, taken) in [
+            (Action::output(PortNo(7)), true),
+            (Action::Output { port: PortNo(7), max_len: 64 }, false),
+            (Action::output(PortNo::CONTROLLER), false),
+            (Action::Group(5.into()), true),
+            (Action::resubmit_table(TableId(21)), true),
+            (Action::resubmit_table(TableId::ALL), false),
+            (Action::SetField(oxm::eth_src([2; 6])), true),
+            (Action::SetField(oxm::reg_masked(5, 1, 1)), true),
+            (Action::SetField(oxm::reg_masked(5, 1, 0)), false),
+            (Action::SetField(oxm::reg_masked(5, 1, u32::MAX)), false),
+            (Action::SetField(oxm::eth_src_masked([2; 6], [2; 6])), false),
+            (copy(oxm::eth_src([0; 6]), oxm::eth_dst([0; 6])), true),
+            (copy(old_name, oxm::eth_dst([0; 6])), false),
+            (Action::DecNwTtl, false),
+        ] {
+            let mut w = Writer::new();
+            Instruction::encode_list(&[Instruction::ApplyActions(vec![action.clone()])], &mut w);
+            assert_eq!(are_canonical_instructions(w.as_slice()), taken, "{action:?}");
+            crate::fuzz::fields(w.as_slice());
+        }
+        let goto = Instruction::GotoTable(TableId(3));
+        for (list, taken) in [
+            (vec![], true),
+            (vec![goto.clone()], true),
+            (vec![Instruction::ApplyActions(vec![])], false),
+            (vec![goto.clone(), Instruction::ApplyActions(vec![Action::output(PortNo(1))])], false),
+            (vec![Instruction::ApplyActions(vec![Action::output(PortNo(1))]), goto], true),
+            (vec![Instruction::ClearActions], false),
+        ] {
+            let mut w = Writer::new();
+            Instruction::encode_list(&list, &mut w);
+            assert_eq!(are_canonical_instructions(w.as_slice()), taken, "{list:?}");
+            crate::fuzz::fields(w.as_slice());
+        }
     }
 }
