@@ -151,7 +151,11 @@ pub(crate) fn open_store(config: &Config) -> Result<Box<dyn Store>, StartError> 
     let path = config.data_dir.clone();
     std::fs::create_dir_all(&path).map_err(|source| StartError::DataDir { path: path.clone(), source })?;
     let file = store_place(config);
-    let opened = weft_store::open(config.store, &file, weft_store::Options::default());
+    let opened = weft_store::open(
+        config.store,
+        &file,
+        weft_store::Options { cache_bytes: config.store_cache, ..weft_store::Options::default() },
+    );
     opened.map_err(|source| StartError::OpenStore { path: file, source })
 }
 

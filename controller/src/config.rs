@@ -24,6 +24,9 @@ pub struct Options {
     /// The store: redb or sled [default: redb].
     #[arg(long, env = "WEFT_STORE")]
     pub store: Option<String>,
+    /// MiB of the store's data to keep in memory, 1 to 65536 [default: 64].
+    #[arg(long, env = "WEFT_STORE_CACHE")]
+    pub store_cache: Option<usize>,
     /// Where the REST API listens [default: 0.0.0.0:9696].
     #[arg(long, env = "WEFT_API_LISTEN")]
     pub api_listen: Option<SocketAddr>,
@@ -106,6 +109,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Which store.
     pub store: weft_store::Engine,
+    /// Bytes of the store's data to keep in memory.
+    pub store_cache: usize,
     /// Where the REST API listens.
     pub api_listen: SocketAddr,
     /// Where hosts' `ovsdb-server` dials in.
@@ -184,6 +189,7 @@ impl Options {
             config: self.config,
             data_dir: self.data_dir.or(other.data_dir),
             store: self.store.or(other.store),
+            store_cache: self.store_cache.or(other.store_cache),
             api_listen: self.api_listen.or(other.api_listen),
             ovsdb_listen: self.ovsdb_listen.or(other.ovsdb_listen),
             openflow_listen: self.openflow_listen.or(other.openflow_listen),
@@ -209,6 +215,10 @@ fn complete(options: Options) -> Result<Config, ConfigError> {
     let underlay_mtu = options.underlay_mtu.unwrap_or(1500);
     let audit = options.audit_interval.unwrap_or(10);
     let vxlan_port = options.vxlan_port.unwrap_or(4789);
+    let store_cache = options.store_cache.unwrap_or(64);
+    if !(1..=65_536).contains(&store_cache) {
+        return Err(wrong("store_cache", "must be 1 to 65536"));
+    }
     if !(600..=9216).contains(&underlay_mtu) {
         return Err(wrong("underlay_mtu", "must be 600 to 9216"));
     }
@@ -226,6 +236,7 @@ fn complete(options: Options) -> Result<Config, ConfigError> {
         },
         data_dir: options.data_dir.unwrap_or_else(|| PathBuf::from("/var/lib/weft")),
         store: store.parse().map_err(|_| wrong("store", "must be redb or sled"))?,
+        store_cache: store_cache << 20,
         api_listen: options.api_listen.unwrap_or_else(|| any(9696)),
         ovsdb_listen: options.ovsdb_listen.unwrap_or_else(|| any(6640)),
         openflow_listen: options.openflow_listen.unwrap_or_else(|| any(6653)),

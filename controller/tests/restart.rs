@@ -119,6 +119,38 @@ async fn everything_acknowledged_is_there_after_a_restart() {
     }
 }
 
+/// A host that dies with all its interfaces is one commit, however many they were; it must fit the store.
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_thousand_claims_come_and_go_as_one_commit_each() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store");
+    let (desk, _) = start(Engine::Redb, &path);
+    let report = |count: u16| {
+        let interface = |n: u16| ReportedInterface {
+            port: PortId(uuid::Uuid::from_u128(n.into())),
+            name: format!("tap{n}"),
+            ofport: OfPort::new(n.into()).unwrap(),
+        };
+        Intent::ReportHost(HostReport {
+            id: "h1".parse().unwrap(),
+            hostname: "one".into(),
+            encap_ips: EncapIps::default(),
+            ovs_version: "3.1.0".into(),
+            datapath_type: "netdev".into(),
+            interfaces: (1..=count).map(interface).collect(),
+        })
+    };
+    for (revision, count) in [(1, 10_000), (2, 0), (3, 10_000)] {
+        let written = desk.write(Actor::Admin, vec![report(count)]).await.unwrap();
+        assert_eq!(written.revision, Revision(revision));
+        assert_eq!(written.snapshot.bindings().count(), usize::from(count));
+    }
+    let gone = desk.write(Actor::Admin, vec![Intent::DeleteHost("h1".parse().unwrap())]).await.unwrap();
+    assert_eq!((gone.revision, gone.snapshot.bindings().count()), (Revision(4), 0));
+    drop(desk);
+    assert_eq!(reopen(Engine::Redb, &path).await.1, gone.snapshot);
+}
+
 /// The writer thread lets go of the store when the last desk is dropped, a moment later.
 async fn reopen(engine: Engine, path: &Path) -> (Desk, Snapshot) {
     for _ in 0..2000 {

@@ -214,3 +214,71 @@ fn grouped<'a, K: Ord + Clone + 'a, I: Ord + Clone>(
         .collect();
     Map::from_sorted(entries.into_iter())
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{
+        EncapIps, FixedIp, MacAddr, OfPort, PortKey, PortSecurity, Stamp, SubnetId, Timestamp, change::Change,
+    };
+
+    /// A port, host or claim of a small world in which everything meets: claims to ports that are not there, of hosts
+    /// that are not there, several to one port, and records that come twice and differ.
+    fn record((kind, n, m): (u8, u8, u8)) -> Record {
+        let name = |prefix: &str, number: u8| format!("{prefix}{number}");
+        let host: HostId = name("h", m % 5).parse().expect("a host id");
+        let id = PortId(Uuid::from_u128((n % 7).into()));
+        match kind % 4 {
+            0 => Record::Host(Arc::new(Host {
+                index: HostIndex::new(u32::from(m % 5) + 1).expect("an index"),
+                id: host,
+                hostname: name("", n),
+                encap_ips: EncapIps::default(),
+                ovs_version: String::new(),
+                datapath_type: String::new(),
+                joined: Timestamp(0),
+            })),
+            1 => Record::Port(Arc::new(Port {
+                id,
+                tenant: name("t", n % 2).parse().expect("a tenant id"),
+                network: NetworkId(Uuid::from_u128((n % 3).into())),
+                key: PortKey::new(u32::from(n % 7) + 1).expect("a key"),
+                stamp: Stamp::default(),
+                mac: MacAddr([2, 0, 0, 0, m, n % 7]),
+                fixed_ips: vec![FixedIp {
+                    subnet: SubnetId(Uuid::from_u128((n % 3).into())),
+                    address: [10, 0, m, n % 7].into(),
+                }],
+                admin_up: true,
+                security: PortSecurity::Enforced,
+                device_id: if m % 2 == 0 { String::new() } else { name("d", m % 3) },
+                device_owner: String::new(),
+                requested_host: None,
+                dns_name: String::new(),
+            })),
+            _ => Record::Binding(Arc::new(Binding {
+                port: id,
+                host,
+                interface: name("tap", n),
+                ofport: OfPort::new(i64::from(n) + 1).expect("an ofport"),
+                since: Revision(u64::from(n / 7 % 4)),
+            })),
+        }
+    }
+
+    proptest! {
+        /// What is made at once is what one change after the other leads to, every index of it.
+        #[test]
+        fn at_once_is_the_same_as_one_by_one(seeds in prop::collection::vec(any::<(u8, u8, u8)>(), 0..60)) {
+            let mut one_by_one = Snapshot::new();
+            for seed in &seeds {
+                one_by_one.apply(Revision(9), &[Change::Put(record(*seed))]);
+            }
+            one_by_one.apply(Revision(9), &[]);
+            prop_assert_eq!(Snapshot::from_records(Revision(9), seeds.into_iter().map(record)), one_by_one);
+        }
+    }
+}
