@@ -177,5 +177,5 @@ fn changes_of_a_host_that_is_not_known_are_refused() {
     assert_eq!(refused, Rejected::HostNotFound(host("h9")));
     let joined = reported(&world(), "h1", &[]);
     let refused = plan(&joined, &Actor::Tenant(tenant("a")), &[part("h1")], &at(1));
-    assert!(matches!(refused, Err(Rejected::Forbidden(_))), "{refused:?}");
+    assert!(matches!(refused, Err(Rejected::Forbidden { .. })), "{refused:?}");
 }
