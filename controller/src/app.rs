@@ -32,6 +32,7 @@ use weft_model::intent::Settings;
 use weft_store::Store;
 
 use crate::config::{Authentication, Config};
+use crate::descriptors;
 use crate::desk::{Desk, Hooks};
 use crate::engine::{self, Event};
 use crate::feed::Feed;
@@ -39,7 +40,7 @@ use crate::first_token::{self, FirstTokenError};
 use crate::metrics::Metrics;
 use crate::notices;
 use crate::rest;
-use crate::southbound::{host, listen::listen, switch};
+use crate::southbound::{host, listen::Kind, listen::listen, switch};
 use crate::status::{Board, Fleet};
 use crate::vault::{Vault, VaultError};
 
@@ -118,8 +119,9 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     let engine = spawn_engine(parts, engine_stop.clone(), stop.clone()).map_err(StartError::Thread)?;
 
     let mut tasks = JoinSet::new();
-    serve_hosts(&config, (&desk, &events, &metrics), &sessions, &mut tasks).await?;
-    serve_switches(&config, (&events, &metrics), &sessions, &mut tasks).await?;
+    let most = descriptors::raise();
+    serve_hosts(&config, (&desk, &events, &metrics), (&sessions, most), &mut tasks).await?;
+    serve_switches(&config, (&events, &metrics), (&sessions, most), &mut tasks).await?;
     serve_api(&config, (desk, board, metrics), &sessions, &mut tasks).await?;
     drop(events);
 
@@ -219,7 +221,7 @@ fn session_ids() -> impl Fn() -> SessionId + Send + 'static {
 async fn serve_hosts(
     config: &Config,
     (desk, events, metrics): (&Desk, &mpsc::Sender<Event>, &Metrics),
-    stop: &CancellationToken,
+    (stop, most): (&CancellationToken, usize),
     tasks: &mut JoinSet<()>,
 ) -> Result<(), StartError> {
     let listener = bind(config.ovsdb_listen, "hosts' OVSDB").await?;
@@ -235,7 +237,8 @@ async fn serve_hosts(
     };
     let (ids, stop) = (session_ids(), stop.clone());
     tasks.spawn(async move {
-        listen("ovsdb", listener, stop, |stream| host::serve(stream, ids(), context.clone())).await;
+        let kind = Kind { name: "ovsdb", most };
+        listen(kind, listener, stop, |stream| host::serve(stream, ids(), context.clone())).await;
     });
     Ok(())
 }
@@ -243,7 +246,7 @@ async fn serve_hosts(
 async fn serve_switches(
     config: &Config,
     (events, metrics): (&mpsc::Sender<Event>, &Metrics),
-    stop: &CancellationToken,
+    (stop, most): (&CancellationToken, usize),
     tasks: &mut JoinSet<()>,
 ) -> Result<(), StartError> {
     let listener = bind(config.openflow_listen, "integration bridges' OpenFlow").await?;
@@ -254,7 +257,8 @@ async fn serve_switches(
     let context = switch::Context { engine, notices, metrics, pace, stop: stop_all };
     let (ids, stop) = (session_ids(), stop.clone());
     tasks.spawn(async move {
-        listen("openflow", listener, stop, |stream| switch::serve(stream, ids(), context.clone())).await;
+        let kind = Kind { name: "openflow", most };
+        listen(kind, listener, stop, |stream| switch::serve(stream, ids(), context.clone())).await;
     });
     Ok(())
 }

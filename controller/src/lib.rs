@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod config;
+pub mod descriptors;
 pub mod desk;
 pub mod engine;
 pub mod feed;
