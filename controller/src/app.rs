@@ -181,7 +181,8 @@ fn engine_parts(
     (events, board): (mpsc::Receiver<Event>, watch::Sender<Fleet>),
     metrics: Metrics,
 ) -> engine::Parts {
-    let tuning = Tuning { audit_interval: config.audit_interval, ..Tuning::default() };
+    let audit_share = f64::from(config.audit_share) / 100.0;
+    let tuning = Tuning { audit_interval: config.audit_interval, audit_share, ..Tuning::default() };
     engine::Parts { loaded, feed, bell, events, board, tuning, metrics }
 }
 

@@ -52,6 +52,9 @@ pub struct Options {
     /// Seconds between two audits of a switch, at least 1 [default: 10].
     #[arg(long, env = "WEFT_AUDIT_INTERVAL")]
     pub audit_interval: Option<u64>,
+    /// Per cent of one core that audits may take, 1 to 100 [default: 2].
+    #[arg(long, env = "WEFT_AUDIT_SHARE")]
+    pub audit_share: Option<u8>,
     /// What to log, in the syntax of tracing's EnvFilter [default: info].
     #[arg(long, env = "WEFT_LOG")]
     pub log: Option<String>,
@@ -127,6 +130,8 @@ pub struct Config {
     pub encap: Encap,
     /// Time between two audits of a switch.
     pub audit_interval: Duration,
+    /// Per cent of one core that audits may take.
+    pub audit_share: u8,
     /// What to log.
     pub log: String,
     /// How to log.
@@ -198,6 +203,7 @@ impl Options {
             underlay_mtu: self.underlay_mtu.or(other.underlay_mtu),
             encap: self.encap.or(other.encap),
             audit_interval: self.audit_interval.or(other.audit_interval),
+            audit_share: self.audit_share.or(other.audit_share),
             log: self.log.or(other.log),
             log_format: self.log_format.or(other.log_format),
             no_auth: self.no_auth.or(other.no_auth),
@@ -225,6 +231,10 @@ fn complete(options: Options) -> Result<Config, ConfigError> {
     if audit == 0 {
         return Err(wrong("audit_interval", "must be at least 1 second"));
     }
+    let audit_share = options.audit_share.unwrap_or(2);
+    if !(1..=100).contains(&audit_share) {
+        return Err(wrong("audit_share", "must be 1 to 100 per cent"));
+    }
     if vxlan_port == 0 {
         return Err(wrong("vxlan_port", "must not be 0"));
     }
@@ -245,6 +255,7 @@ fn complete(options: Options) -> Result<Config, ConfigError> {
         underlay_mtu,
         encap: Encap::from_name(encap).ok_or_else(|| wrong("encap", "must be vxlan, geneve or gre"))?,
         audit_interval: Duration::from_secs(audit),
+        audit_share,
         log: options.log.unwrap_or_else(|| "info".into()),
         log_format: match options.log_format.as_deref() {
             None | Some("text") => LogFormat::Text,

@@ -71,6 +71,8 @@ pub enum Event {
         from: ReadFrom,
         /// What it has.
         installed: Box<Installed>,
+        /// How long it took the session to make that of the switch's answers.
+        cost: Duration,
     },
     /// A switch tells of changes that others make to its flows, from now on.
     Watching {
@@ -223,8 +225,8 @@ impl Engine {
                     self.scribe.blame(host, &record.id, &fault);
                 }
             }
-            Event::Installed { from, installed } => {
-                self.distributor.handle_installed(from, *installed);
+            Event::Installed { from, installed, cost } => {
+                self.distributor.handle_installed(from, *installed, cost);
             }
             Event::Watching { host, session } => {
                 if self.switches.get(&host).is_some_and(|(current, _)| *current == session) {
@@ -294,9 +296,10 @@ impl Engine {
         while now - start < PASS {
             let Some(worked) = self.distributor.work(now) else { break };
             let begun = std::mem::replace(&mut now, Instant::now());
-            if worked == Worked::Audit {
-                self.distributor.handle_audit_cost(now - begun, now);
-                self.metrics.audited(now - begun);
+            if let Worked::Audit { reading } = worked {
+                let cost = now - begun + reading;
+                self.distributor.handle_audit_cost(cost, now);
+                self.metrics.audited(cost);
             }
             self.send_all(now);
         }

@@ -1,5 +1,7 @@
 //! A reading of a switch's tables: parts of two multipart answers become one list of flows and one of groups.
 
+use std::time::{Duration, Instant};
+
 use thiserror::Error;
 use weft_compiler::{SeenFlow, SeenGroup, Tallies};
 use weft_distributor::{Depth, Installed, ReadId};
@@ -28,6 +30,7 @@ pub struct Reading {
     groups: Xid,
     installed: Installed,
     count: usize,
+    cost: Duration,
     flows_done: bool,
     groups_done: bool,
 }
@@ -39,12 +42,26 @@ impl Reading {
             Depth::Tallies => Installed::Tallies(Tallies::default()),
             Depth::Tables => Installed::Tables { flows: Vec::new(), groups: Vec::new() },
         };
-        Reading { id, flows, groups, installed, count: 0, flows_done: false, groups_done: false }
+        Reading {
+            id,
+            flows,
+            groups,
+            installed,
+            count: 0,
+            cost: Duration::ZERO,
+            flows_done: false,
+            groups_done: false,
+        }
     }
 
     /// Which reading it is.
     pub fn id(&self) -> ReadId {
         self.id
+    }
+
+    /// How long taking the parts has taken so far.
+    pub fn cost(&self) -> Duration {
+        self.cost
     }
 
     /// True if the xid is one of its requests'.
@@ -57,6 +74,7 @@ impl Reading {
     /// # Errors
     /// When a part is malformed: then nothing can be concluded from the reading.
     pub fn take(&mut self, xid: Xid, part: &MultipartReply) -> Result<Option<Installed>, ReadingError> {
+        let begun = Instant::now();
         if xid == self.flows {
             for entry in part.flows() {
                 self.count += 1;
@@ -78,6 +96,7 @@ impl Reading {
             }
             self.groups_done = !part.has_more();
         }
+        self.cost += begun.elapsed();
         let complete = self.flows_done && self.groups_done;
         let empty = Installed::Tallies(Tallies::default());
         Ok(complete.then(|| std::mem::replace(&mut self.installed, empty)))

@@ -372,10 +372,11 @@ impl Session<'_> {
         let Some(reading) = &mut self.reading else { return Ok(()) };
         let complete = reading.take(xid, part).map_err(|error| SessionError::ReadBack(error.to_string()))?;
         let Some(installed) = complete else { return Ok(()) };
-        let from = ReadFrom { host: self.host, session: self.id, read: reading.id() };
+        let (from, cost) =
+            (ReadFrom { host: self.host, session: self.id, read: reading.id() }, reading.cost());
         self.reading = None;
         self.line.answered(from.read);
-        let event = Event::Installed { from, installed: Box::new(installed) };
+        let event = Event::Installed { from, installed: Box::new(installed), cost };
         self.tell(event).await
     }
 

@@ -4,7 +4,7 @@
 //! is sent as the same parcels to everyone, so a cold start encodes each network once.
 
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use weft_compiler::group_id::GroupUse;
 use weft_compiler::{
@@ -30,6 +30,8 @@ pub struct Arrived {
     pub from: ReadFrom,
     /// What it showed.
     pub installed: Installed,
+    /// How long reading took.
+    pub reading: Duration,
 }
 
 /// What one switch shows, and what it should have.
@@ -55,6 +57,7 @@ impl Distributor {
     /// Compares what a switch has with what is wanted, and queues what puts it right.
     pub(crate) fn compare(&mut self, arrived: Arrived, now: Instant) -> Worked {
         let ReadFrom { host, session, read } = arrived.from;
+        let reading = arrived.reading;
         if !self.switches.get(host).is_some_and(|s| s.is_session(session) && s.is_last_read(read)) {
             return Worked::Resync;
         }
@@ -66,7 +69,7 @@ impl Distributor {
         self.note_left(host);
         self.attend(host);
         if purpose == ReadBack::Useless {
-            return Worked::Audit;
+            return Worked::Audit { reading };
         }
         self.work.read_backs += 1;
         let comparison = Comparison { host, purpose, scopes, now };
@@ -74,7 +77,7 @@ impl Distributor {
             Installed::Tallies(tallies) => self.compare_tallies(&comparison, &tallies),
             Installed::Tables { flows, groups } => self.compare_tables(&comparison, flows, groups),
         }
-        if purpose == ReadBack::Audit { Worked::Audit } else { Worked::Resync }
+        if purpose == ReadBack::Audit { Worked::Audit { reading } } else { Worked::Resync }
     }
 
     /// Distributes all that waits of the scopes that a host has, and names them.

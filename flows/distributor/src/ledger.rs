@@ -120,8 +120,11 @@ pub enum Worked {
     Change,
     /// A read-back was compared that a switch could not go on without.
     Resync,
-    /// A regular audit was made; [`Distributor::handle_audit_cost`] wants to know how long it took.
-    Audit,
+    /// A regular audit was made; [`Distributor::handle_audit_cost`] wants to know how long it took in all.
+    Audit {
+        /// How long reading took.
+        reading: Duration,
+    },
 }
 
 /// The pure machine that keeps every switch at what it should have.
@@ -260,9 +263,10 @@ impl Distributor {
         self.forget_if_gone(host);
     }
 
-    /// A switch's tables, as asked for by [`Transmit::Read`]; [`Distributor::work`] compares them.
-    pub fn handle_installed(&mut self, from: ReadFrom, installed: Installed) {
-        self.arrived.push_back(Arrived { from, installed });
+    /// A switch's tables, as asked for by [`Transmit::Read`]; [`Distributor::work`] compares them. `reading` is how long it
+    /// took to make that of the switch's answers.
+    pub fn handle_installed(&mut self, from: ReadFrom, installed: Installed, reading: Duration) {
+        self.arrived.push_back(Arrived { from, installed, reading });
     }
 
     /// A switch told that somebody else changed its tables: an audit comes as soon as one may.

@@ -38,7 +38,7 @@ fn serve(distributor: &mut Distributor, now: Instant) {
                     crate::Depth::Tallies => Installed::Tallies(Tallies::default()),
                     crate::Depth::Tables => Installed::Tables { flows: Vec::new(), groups: Vec::new() },
                 };
-                distributor.handle_installed(ReadFrom { host, session, read }, installed);
+                distributor.handle_installed(ReadFrom { host, session, read }, installed, Duration::ZERO);
             }
             Some(Transmit::Send { host, session, parcels }) => {
                 for _ in parcels {

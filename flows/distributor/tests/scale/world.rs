@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use uuid::Uuid;
@@ -209,7 +209,11 @@ impl World {
                     Depth::Tallies => Installed::Tallies(Tallies::default()),
                     Depth::Tables => Installed::Tables { flows: Vec::new(), groups: Vec::new() },
                 };
-                self.distributor.handle_installed(ReadFrom { host, session, read }, installed);
+                self.distributor.handle_installed(
+                    ReadFrom { host, session, read },
+                    installed,
+                    Duration::ZERO,
+                );
             }
             Transmit::Send { host, session, parcels } => {
                 for parcel in parcels {

@@ -124,7 +124,11 @@ impl Storm {
         match transmit {
             Transmit::Read { host, session, read, depth } => {
                 let installed = self.switches[&host].installed(depth);
-                self.distributor.handle_installed(ReadFrom { host, session, read }, installed);
+                self.distributor.handle_installed(
+                    ReadFrom { host, session, read },
+                    installed,
+                    Duration::ZERO,
+                );
             }
             Transmit::Send { host, session, parcels } => {
                 let switch = self.switches.get_mut(&host).unwrap();
