@@ -70,7 +70,10 @@ impl<R: AsyncRead + Unpin> Frames<R> {
     pub async fn fill(&mut self) -> io::Result<Filled> {
         self.buffer.reserve(CHUNK);
         match poll!(pin!(self.socket.read_buf(&mut self.buffer))) {
-            Poll::Pending => Ok(Filled::Nothing),
+            Poll::Pending => {
+                self.rest();
+                Ok(Filled::Nothing)
+            }
             Poll::Ready(Ok(0)) => Ok(Filled::End),
             Poll::Ready(Ok(_)) => Ok(Filled::Some),
             Poll::Ready(Err(error)) => Err(error),
@@ -87,11 +90,16 @@ impl<R: AsyncRead + Unpin> Frames<R> {
         match length {
             Some(length) if self.buffer.len() >= length => Ok(Some(self.buffer.split_to(length).freeze())),
             _ => {
-                if self.buffer.is_empty() {
-                    self.buffer = BytesMut::new();
-                }
+                self.rest();
                 Ok(None)
             }
+        }
+    }
+
+    /// Gives the room back when nothing stands in it.
+    fn rest(&mut self) {
+        if self.buffer.is_empty() {
+            self.buffer = BytesMut::new();
         }
     }
 }
