@@ -1,7 +1,8 @@
 //! The engine: one thread that owns the distributor and turns commits and switches' answers into bytes to send.
 //!
-//! It runs at its own pace: whatever has arrived is drained, then everything is done in one pass. It performs no I/O
-//! itself; sessions do, at the ends of bounded channels.
+//! It runs at its own pace: whatever has arrived is drained, then everything is done in one pass. It never
+//! waits: what it sends goes straight into sockets that do not block, and what they do not take is their sessions' to send
+//! on, from queues that are bounded.
 
 mod links;
 mod scribe;
