@@ -84,16 +84,8 @@ impl Default for Metrics {
             ),
             api_requests: counter(registry, "api_requests", "Requests answered by the API"),
             unreadable: counter(registry, "switch_unreadable", "Messages of switches that could not be read"),
-            notices_dropped: counter(
-                registry,
-                "switch_notices_dropped",
-                "Messages from switches that nobody asked for, dropped because they were too many",
-            ),
-            suspicions: counter(
-                registry,
-                "suspicions",
-                "Times a switch told that somebody else changed its tables",
-            ),
+            notices_dropped: counter(registry, "switch_notices_dropped", "Unasked messages dropped unread"),
+            suspicions: counter(registry, "suspicions", "Reports of changes by others"),
             notices: Family::default(),
             owners_compiled: counter(registry, "owners_compiled", "Owners compiled"),
             messages_encoded: counter(
