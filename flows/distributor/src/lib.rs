@@ -3,8 +3,12 @@
 //! It is told of commits, connections, read-backs and answers (`handle_*`) and says what to send (`poll_*`). It holds
 //! no socket and reads no clock. Network-wide changes are encoded once and the same bytes go to every subscriber.
 //!
-//! A switch that (re)connects is read back, compared with what is wanted, and sent the difference: first contact,
-//! reconnection, drift, a refused message and an outbox that ran full are all this one path.
+//! Nothing compiled is kept: compiling is pure, so a change is the difference between the snapshots before and after it,
+//! and of each scope only a digest follows. A switch that (re)connects is read back, compared by digest, and sent the
+//! difference: first contact, reconnection, drift and a refused message are all this one path.
+//!
+//! `handle_*` only notes what happened; [`Distributor::work`] does one bounded piece of what follows (a slice of one
+//! tenant's changes, or one comparison), so a storm, a cold start and a single change are served side by side.
 
 mod compare;
 mod edition;
