@@ -55,7 +55,7 @@ impl Controller {
         let program = weft_scenarios::program("weft-controller")?;
         let log = data.join("controller.log");
         let begin = Instant::now();
-        let process = Process::start_logged(&Cmd::new(program).args(&arguments(data, ports, options)), &log)?;
+        let process = Process::start_logged(&Cmd::new(program).args(arguments(data, ports, options)), &log)?;
         let mut controller =
             Controller { process, data: data.to_owned(), ports, listening_after: Duration::ZERO };
         controller.wait_listening()?;

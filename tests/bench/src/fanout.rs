@@ -9,7 +9,7 @@ use weft_openflow::{Action, BundleId, Instruction, Match, PortNo, TableId, Write
 
 use crate::change::{Kind, Measured, Sample};
 use crate::numbers::{Spread, median, milliseconds};
-use crate::raw::{RawFanout, Rounds, rate};
+use crate::raw::{RawFanout, RawIntoFleet, Round, Rounds, rate};
 use crate::report::{Report, Row};
 use crate::size::{Size, System};
 use crate::stage::{Stage, Validity};
@@ -24,41 +24,47 @@ pub fn run(size: Size) -> Result<Report> {
     report.note(
         "A port of a network that spans N simulated hosts is set up over REST; each host gets one bundle.",
     );
-    report.note("Rates are (N - 1) messages over the time from the first reader's to the last reader's, medians over all rounds; the raw writer's bytes are read by a plain reader, the controller's by the simulator, which parses and keeps them.");
+    report.note("Rates are (N - 1) messages over the time from the first reader's to the last reader's, medians over all rounds. The raw writer's bytes are read by a plain reader, and in another series by the simulator, which parses and keeps them as it does with the controller's.");
     for subscribers in size.subscribers() {
         let system =
             System { ports: subscribers * PORTS_PER_NETWORK, hosts: *subscribers, wide: *subscribers };
         let (stage, _) = Stage::open(system)?;
         let raw = RawFanout::open(*subscribers as usize)?.rounds(&bundle(), size.changes())?;
+        let same = RawIntoFleet::open(*subscribers)?.rounds(&bundle(), size.changes())?;
         stage.fleet.reset_lag();
         let samples = Measured::wide(&stage)?.toggles(size.changes())?;
         let (_, samples) = samples.into_iter().find(|(kind, _)| *kind == Kind::Up).context("ports go up")?;
-        report.push(row(*subscribers, &raw, &samples, stage.validity()));
+        report.push(row(*subscribers, (&raw, &same), &samples, stage.validity()));
     }
     Ok(report)
 }
 
-fn row(subscribers: u32, raw: &Rounds, samples: &[Sample], validity: Validity) -> Row {
+fn row(subscribers: u32, (raw, same): (&Rounds, &[Round]), samples: &[Sample], validity: Validity) -> Row {
     let count = subscribers as usize;
     let spread =
         |of: &dyn Fn(&Sample) -> Option<Duration>| Spread::of(samples.iter().filter_map(of).collect());
     let totals: Vec<Duration> = raw.rounds.iter().map(|round| round.total).collect();
-    let raw_rate = median(raw.rounds.iter().map(|round| rate(count, round.spread)).collect());
+    let rates = |rounds: &[Round]| median(rounds.iter().map(|round| rate(count, round.spread)).collect());
+    let (raw_rate, same_rate) = (rates(&raw.rounds), rates(same));
     let reads = samples.iter().filter_map(|sample| sample.read);
     let our_rate = median(reads.map(|(first, last)| rate(count, last.saturating_sub(first))).collect());
-    let ratio = our_rate.zip(raw_rate).map(|(ours, raw)| ours / raw);
+    let ratio = |raw: Option<f64>| our_rate.zip(raw).map_or(f64::NAN, |(ours, raw)| ours / raw);
+    let totals_same: Vec<Duration> = same.iter().map(|round| round.total).collect();
     let cpu: Duration = samples.iter().map(|sample| sample.cpu).sum();
     let cpu_us = milliseconds(cpu) * 1000.0 / (samples.len() * count) as f64;
     let last = spread(&|sample| sample.read.map(|(_, last)| last));
     Row::default()
         .whole("subscribers", subscribers)
         .spread("raw: last byte p50 / p99 ms", Spread::of(totals))
+        .spread("raw into simulator: last byte p50 / p99 ms", Spread::of(totals_same))
         .spread("API answer p50 / p99 ms", spread(&|sample| sample.api))
         .spread("last byte p50 / p99 ms", last)
         .spread("confirmed by all p50 / p99 ms", spread(&|sample| sample.confirmed))
         .number("raw: messages/s", raw_rate.unwrap_or(f64::NAN), 0)
+        .number("raw into simulator: messages/s", same_rate.unwrap_or(f64::NAN), 0)
         .number("messages/s", our_rate.unwrap_or(f64::NAN), 0)
-        .number("ratio", ratio.unwrap_or(f64::NAN), 2)
+        .number("of raw", ratio(raw_rate), 2)
+        .number("of raw into simulator", ratio(same_rate), 2)
         .number("raw: CPU us per message", raw.cpu_us, 1)
         .number("CPU us per message", cpu_us, 1)
         .text("valid", validity.verdict(last.map_or(0.0, |last| last.p50_ms)))

@@ -155,7 +155,7 @@ mod tests {
             let mut asked = [0; 4096];
             assert!(stream.read(&mut asked).unwrap() > 0);
             stream.write_all(b"HTTP/1.1 201 Created\r\nContent-Len").unwrap();
-            stream.write_all(b"gth: 26\r\nWeft-Revision: 7\r\n\r\n{\"port\":{\"id\":").unwrap();
+            stream.write_all(b"gth: 27\r\nWeft-Revision: 7\r\n\r\n{\"port\":{\"id\":").unwrap();
             stream.write_all(b"\"an-id\"    }}").unwrap();
             assert!(stream.read(&mut asked).unwrap() > 0);
             stream.write_all(b"HTTP/1.1 409 Conflict\r\ncontent-length: 2\r\n\r\n{}").unwrap();

@@ -23,7 +23,7 @@ use clap::{Parser, ValueEnum};
 use serde_json::json;
 
 use report::Report;
-use size::Size;
+use size::{Size, System};
 use systems::Part;
 
 /// Measures Weft on this machine. Build it in release, together with the controller:
@@ -37,6 +37,10 @@ struct Options {
     /// Only these benchmarks.
     #[arg(long, value_enum, value_delimiter = ',', num_args = 1..)]
     only: Vec<Bench>,
+    /// The systems of coldstart, restart, memory and change, instead of those of the size: PORTSxHOSTSxWIDE, where one
+    /// network more has a port on each of the first WIDE hosts. For example 1000000x10000x1000.
+    #[arg(long, value_delimiter = ',')]
+    systems: Vec<System>,
     /// Where to leave the results as JSON.
     #[arg(long)]
     json: Option<PathBuf>,
@@ -69,7 +73,7 @@ const GROUPS: [&[Bench]; 4] = [
     &[Bench::Switches],
 ];
 
-fn run(group: &[Bench], size: Size) -> Result<Vec<(Bench, Report)>> {
+fn run(group: &[Bench], size: Size, systems: &[System]) -> Result<Vec<(Bench, Report)>> {
     match group[0] {
         Bench::Fanout => Ok(vec![(Bench::Fanout, fanout::run(size)?)]),
         Bench::Api => Ok(vec![(Bench::Api, api::run(size)?)]),
@@ -77,7 +81,7 @@ fn run(group: &[Bench], size: Size) -> Result<Vec<(Bench, Report)>> {
         Bench::Coldstart | Bench::Restart | Bench::Memory | Bench::Change => {
             let brief = !group.contains(&Bench::Change) && !group.contains(&Bench::Restart);
             let part = if brief { Part::ColdStart } else { Part::All };
-            let reports = systems::run(size, part)?;
+            let reports = systems::run(size, part, systems)?;
             Ok(vec![
                 (Bench::Coldstart, reports.cold_start),
                 (Bench::Restart, reports.restart),
@@ -101,7 +105,7 @@ fn main() -> Result<()> {
             continue;
         }
         let begin = Instant::now();
-        match run(&asked, options.size) {
+        match run(&asked, options.size, &options.systems) {
             Ok(found) => {
                 let found = found.into_iter().filter(|(bench, _)| asked.contains(bench));
                 reports.extend(

@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use mio::{Events, Interest, Poll, Token};
+use weft_fleet::{Condition, Fleet, FleetSpec, Hosts, OpenFlowSource, Sign};
+use weft_openflow::Xid;
+use weft_openflow::message::{Hello, Message};
 
 use crate::numbers::{milliseconds, own_cpu};
 
@@ -111,6 +114,55 @@ impl RawFanout {
     }
 }
 
+/// A raw writer whose bytes are read by simulated switches: the same receivers as the controller's.
+#[derive(Debug)]
+pub struct RawIntoFleet {
+    fleet: Fleet,
+    writers: Vec<TcpStream>,
+}
+
+impl RawIntoFleet {
+    /// Lets so many simulated switches dial in.
+    pub fn open(count: u32) -> Result<RawIntoFleet> {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let openflow = OpenFlowSource::Static {
+            controller: listener.local_addr()?,
+            datapath_id: |host| u64::from(host) + 1,
+        };
+        let fleet = Fleet::start(FleetSpec { hosts: count, openflow, ..FleetSpec::default() })?;
+        let hello = Message::Hello(Hello::ours()).encode(Xid(1));
+        let mut writers = Vec::new();
+        for _ in 0..count {
+            let (mut writer, _) = listener.accept()?;
+            writer.set_nodelay(true)?;
+            writer.write_all(&hello)?;
+            writers.push(writer);
+        }
+        Ok(RawIntoFleet { fleet, writers })
+    }
+
+    /// Rounds of one bundle, after a few that warm up. What the switches answer stays in the sockets: it is little.
+    pub fn rounds(&mut self, bundle: &[u8], count: usize) -> Result<Vec<Round>> {
+        let rounds = (0..count + 3).map(|_| self.round(bundle)).skip(3);
+        rounds.collect()
+    }
+
+    fn round(&mut self, bundle: &[u8]) -> Result<Round> {
+        let committed = self.fleet.expect(Hosts::All, Condition::Sees(Sign::Committed));
+        let begin = Instant::now();
+        for writer in &mut self.writers {
+            writer.write_all(bundle)?;
+        }
+        let met = committed.wait(ROUND);
+        ensure!(met.is_complete(), "{} switches have not read the raw writer's bundle", met.missing);
+        let (first, last) = met.first().zip(met.last()).context("there are switches")?;
+        Ok(Round {
+            total: last.saturating_duration_since(begin),
+            spread: last.saturating_duration_since(first),
+        })
+    }
+}
+
 /// As much as the connection takes at once.
 fn send(writer: &mut TcpStream, bytes: &[u8]) -> Result<usize> {
     match writer.write(bytes) {
@@ -192,6 +244,12 @@ pub fn rate(messages: usize, spread: Duration) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn simulated_switches_take_the_raw_writers_bundle() {
+        let rounds = RawIntoFleet::open(5).unwrap().rounds(&crate::fanout::bundle(), 2).unwrap();
+        assert_eq!(rounds.len(), 2);
+    }
 
     #[test]
     fn every_connection_gets_every_byte() {

@@ -1,5 +1,6 @@
 //! How much is measured: `quick` to see that nothing broke, `full` for PERFORMANCE.md.
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::ValueEnum;
@@ -27,6 +28,21 @@ pub struct System {
 impl System {
     const fn new(ports: u32, hosts: u32, wide: u32) -> System {
         System { ports, hosts, wide }
+    }
+}
+
+impl FromStr for System {
+    type Err = String;
+
+    /// `PORTSxHOSTSxWIDE`, the last at most the second: `10000x100x100`.
+    fn from_str(text: &str) -> Result<System, String> {
+        let numbers: Result<Vec<u32>, _> = text.split('x').map(str::parse).collect();
+        match numbers.as_deref() {
+            Ok([ports, hosts, wide]) if *ports > 0 && *hosts > 1 && (2..=*hosts).contains(wide) => {
+                Ok(System::new(*ports, *hosts, *wide))
+            }
+            _ => Err("must be PORTSxHOSTSxWIDE, such as 10000x100x100".into()),
+        }
     }
 }
 
@@ -104,6 +120,19 @@ impl Size {
         match self {
             Size::Quick => (&[2], &[0]),
             Size::Full => (&[2, 10, 25], &[0, 1_000]),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_system_is_read_and_nonsense_is_refused() {
+        assert_eq!("10000x100x50".parse(), Ok(System::new(10_000, 100, 50)));
+        for wrong in ["", "1x2", "10x10x11", "0x10x10", "10x10x1"] {
+            assert!(wrong.parse::<System>().is_err(), "{wrong}");
         }
     }
 }

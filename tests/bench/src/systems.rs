@@ -12,6 +12,7 @@ use crate::raw::RawFanout;
 use crate::report::{Report, Row};
 use crate::size::{Size, System};
 use crate::stage::{ColdStart, Restart, Stage, Validity};
+use crate::world;
 
 /// What the issue allows a change: this many times the raw writer's time, and so many milliseconds more.
 const TIMES_RAW: f64 = 1.3;
@@ -38,14 +39,15 @@ pub enum Part {
     ColdStart,
 }
 
-/// Runs over all systems of that size.
-pub fn run(size: Size, part: Part) -> Result<Reports> {
+/// Runs over the systems that are named, or else over all of that size.
+pub fn run(size: Size, part: Part, named: &[System]) -> Result<Reports> {
     let mut reports = reports();
     let empty_mib = memory_of_nothing()?;
-    for system in size.systems() {
+    for system in if named.is_empty() { size.systems() } else { named } {
         one(*system, (size, part), empty_mib, &mut reports).with_context(|| format!("{system:?}"))?;
     }
-    for system in size.spans() {
+    let spans = if named.is_empty() { size.spans() } else { &[] };
+    for system in spans {
         let (stage, cold) = Stage::open(*system).with_context(|| format!("{system:?}"))?;
         reports.memory.push(memory_row(&stage, &cold, empty_mib)?);
     }
@@ -160,6 +162,7 @@ fn memory_row(stage: &Stage, cold: &ColdStart, empty_mib: f64) -> Result<Row> {
         .whole("ports", ports)
         .whole("hosts", hosts)
         .whole("widest network's hosts", wide)
+        .whole("tunnels of all hosts", world::tunnels(&stage.population))
         .number("flows per host", cold.flows as f64 / f64::from(hosts), 0)
         .number("RSS MiB", now, 0)
         .number("peak MiB", peak, 0)
@@ -185,7 +188,7 @@ fn reports() -> Reports {
     restart.note("Hosts dial again as Open vSwitch does: after 1, 2, 4, 8 s (bridges: every second).");
     let mut memory = Report::new("memory", "resident memory of the controller after a cold start");
     memory.note("Per port and per host: everything beyond the memory of a controller that knows nothing, divided by each.");
-    memory.note("In the last rows only the number of hosts that share one network differs: network-wide flows are held once.");
+    memory.note("In the last rows only the number of hosts that share one network differs, and with it the number of tunnels between them (a mesh).");
     let mut change = Report::new("change", "one change, from the request to all switches concerned");
     change.note("`last byte` is when the last simulated switch had read it; `confirmed` when `GET /v1/applied` answered; both from just before the request, or the plugging.");
     change.note("`raw` is a plain writer that hands one bundle of 3 flows to as many sockets, read by a plain reader, in the same run.");

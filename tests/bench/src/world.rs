@@ -1,5 +1,6 @@
 //! The system that is measured in: a store full of hosts, networks and bound ports, and what its switches should hold.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -24,4 +25,34 @@ pub fn write(population: &Population, data: &Path) -> Result<()> {
     let vault = Vault::new(store.context("making the store")?);
     population.write(&vault).context("filling the store")?;
     Ok(())
+}
+
+/// How many tunnel ports all hosts have together: one to every other host that shares a network.
+pub fn tunnels(population: &Population) -> u64 {
+    let mut members: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
+    for port in 0..population.ports() {
+        members.entry(population.network_of(port)).or_default().insert(population.place_of(port).0);
+    }
+    let hosts = population.size().hosts as usize;
+    // A bit per pair: hosts share many networks, and count once.
+    let mut peers = vec![vec![0_u64; hosts.div_ceil(64)]; hosts];
+    for (host, peer) in
+        members.values().flat_map(|hosts| hosts.iter().flat_map(|a| hosts.iter().map(|b| (*a, *b))))
+    {
+        if host != peer {
+            peers[host as usize][peer as usize / 64] |= 1 << (peer % 64);
+        }
+    }
+    peers.iter().flatten().map(|bits| u64::from(bits.count_ones())).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_on_all_hosts_makes_a_full_mesh() {
+        assert_eq!(tunnels(&population(System { ports: 20, hosts: 10, wide: 10 })), 90);
+        assert!(tunnels(&population(System { ports: 20, hosts: 10, wide: 0 })) < 90);
+    }
 }
