@@ -63,7 +63,7 @@ where
             // It went before it was taken; the next one may be fine.
             Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
             Err(error) => {
-                if refused % LOGGED_EVERY == 0 {
+                if refused.is_multiple_of(LOGGED_EVERY) {
                     warn!(kind, %error, "cannot accept connections; those that there are go on");
                 }
                 refused += 1;

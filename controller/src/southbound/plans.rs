@@ -37,10 +37,13 @@ const WORDS: [&str; 25] = [
     "peer",
 ];
 
+/// A schema's text and the plan for it.
+type Known = (Box<str>, Arc<Plan>);
+
 /// The plans in use, by the text of the schema.
 #[derive(Debug, Clone, Default)]
 pub struct Plans {
-    known: Arc<Mutex<Vec<(Box<str>, Arc<Plan>)>>>,
+    known: Arc<Mutex<Vec<Known>>>,
 }
 
 impl Plans {

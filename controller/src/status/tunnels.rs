@@ -44,12 +44,15 @@ impl TunnelNews {
     }
 }
 
+/// The number and the error that Open vSwitch shows for a tunnel that is not right.
+type Oddity = (Option<i64>, Option<String>);
+
 /// A host's tunnels as they stand in its OVSDB. Names, peers and addresses follow from the identifiers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tunnels {
     /// In order.
     right: Arc<Vec<TunnelId>>,
-    odd: Arc<BTreeMap<TunnelId, (Option<i64>, Option<String>)>>,
+    odd: Arc<BTreeMap<TunnelId, Oddity>>,
 }
 
 impl Tunnels {
