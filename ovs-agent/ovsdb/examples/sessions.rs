@@ -34,7 +34,8 @@ fn schema() -> Schema {
 
 /// The rows of a host, as the answer to a monitor shows them. Each host has its own identities.
 fn rows(host: usize, workloads: usize, tunnels: usize) -> Value {
-    let id = |n: usize| Uuid::from_u128((host as u128) << 96 | 0x9e37_79b9_7f4a_7c15 * n as u128).to_string();
+    let id =
+        |n: usize| Uuid::from_u128(((host as u128) << 96) | (0x9e37_79b9_7f4a_7c15 * n as u128)).to_string();
     let (mut ports, mut interfaces, mut plugged) = (json!({}), json!({}), Vec::new());
     for n in 0..workloads + tunnels {
         let (port, interface) = (id(2 * n + 1), id(2 * n + 2));
