@@ -1,0 +1,273 @@
+//! The system that storms: a real controller process on a filled store, and a fleet of simulated hosts in this process.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use tempfile::TempDir;
+use weft_controller::populate::{Population, Size, host_id, interface, port_id, vtep};
+use weft_controller::vault::Vault;
+use weft_fleet::ovsdb::LocalChange;
+use weft_fleet::spec::Past;
+use weft_fleet::{Condition, Fleet, FleetSpec, Hosts, Reconnect};
+use weft_model::{PortId, Snapshot};
+use weft_rig::{Cmd, Process, wait_until};
+
+use crate::http::Http;
+use crate::wanted::{self, Digests};
+
+/// How long anything may take. A debug build on a busy machine is slow; nothing is waited for longer than it takes.
+pub const LIMIT: Duration = Duration::from_secs(120);
+/// How long the fleet is watched for a state before it is asked anew which state it should come to.
+const LOOK: Duration = Duration::from_secs(4);
+/// How many wrong hosts are described.
+const DESCRIBED: usize = 3;
+/// Addresses of the controller's three listeners.
+#[derive(Debug, Clone, Copy)]
+struct Listen {
+    api: SocketAddr,
+    ovsdb: SocketAddr,
+    openflow: SocketAddr,
+}
+
+/// Where a port should be and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Meant {
+    /// Its administrative state.
+    pub is_up: bool,
+    /// On which host its interface is plugged in, if on any.
+    pub host: Option<u32>,
+}
+
+/// Controller, fleet, and what was asked of both.
+pub struct World {
+    /// Who is where at the beginning.
+    pub population: Arc<Population>,
+    /// The simulated hosts.
+    pub fleet: Fleet,
+    /// What was asked for: every port that exists. The stored state has to come to this.
+    pub meant: BTreeMap<PortId, Meant>,
+    controller: Option<Process>,
+    folder: TempDir,
+    listen: Listen,
+}
+
+impl World {
+    /// Fills a store, starts a controller on it and lets the hosts dial.
+    pub fn open(size: Size) -> Result<World> {
+        let population = Arc::new(Population::new(size));
+        let folder = tempfile::tempdir()?;
+        let store = weft_store::Options::default();
+        let store = weft_store::open(weft_store::Engine::Redb, folder.path().join("store"), store)?;
+        population.write(&Vault::new(store))?;
+        let listen = Listen::free()?;
+        let controller = Some(start(folder.path(), listen)?);
+        let fleet = Fleet::start(spec(&population, listen))?;
+        let meant = |port| (port_id(port), Meant { is_up: true, host: Some(population.place_of(port).0) });
+        let meant = (0..population.ports()).map(meant).collect();
+        Ok(World { population, fleet, meant, controller, folder, listen })
+    }
+
+    /// How many hosts there are.
+    pub fn hosts(&self) -> u32 {
+        self.population.size().hosts
+    }
+
+    /// A new connection to the API.
+    pub fn http(&self) -> Result<Http> {
+        let token = std::fs::read_to_string(self.folder.path().join("admin.token"))?;
+        Http::connect(self.listen.api, token.trim())
+    }
+
+    /// What the controller prints, for a failure's message.
+    pub fn log(&self) -> String {
+        let text = self.controller.as_ref().and_then(|process| process.log().ok()).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(30)..].join("\n")
+    }
+
+    /// Kilobytes of memory that the controller holds now, and at most so far.
+    pub fn memory_kib(&self) -> Result<(u64, u64)> {
+        let process = self.controller.as_ref().context("the controller runs")?;
+        let status = std::fs::read_to_string(format!("/proc/{}/status", process.pid()))?;
+        let field = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name));
+            line.and_then(|line| line.split_whitespace().next()?.parse().ok()).context("no memory in status")
+        };
+        Ok((field("VmRSS:")?, field("VmHWM:")?))
+    }
+
+    /// Flow and group messages that all switches were sent, ever.
+    pub fn messages(&self) -> u64 {
+        let counters = self.fleet.status().counters;
+        counters.flow_mods + counters.group_mods
+    }
+
+    /// Ends the controller as a crash would; gives the state that it leaves behind, once every host has noticed.
+    pub fn kill(&mut self) -> Result<Snapshot> {
+        self.controller.take().context("the controller runs")?.kill9()?;
+        wait_until("the fleet to notice", LIMIT, || {
+            let status = self.fleet.status();
+            Ok(status.controllers == 0 && status.managers == 0)
+        })?;
+        weft_scenarios::stored(weft_store::Engine::Redb, &self.folder.path().join("store"))
+    }
+
+    /// Starts it again and waits until every host is connected.
+    pub fn restart(&mut self) -> Result<()> {
+        let back = self.fleet.expect(Hosts::All, Condition::Connected);
+        self.controller = Some(start(self.folder.path(), self.listen)?);
+        let missing = back.wait(LIMIT).missing;
+        ensure!(missing == 0, "{missing} hosts have not come back");
+        Ok(())
+    }
+
+    /// The state of the running controller: a copy of its store, made while nothing was written.
+    pub fn state(&self) -> Result<Snapshot> {
+        let mut http = self.http()?;
+        let end = Instant::now() + LIMIT;
+        while Instant::now() < end {
+            let before = http.get("/healthz")?.revision;
+            let copy = tempfile::tempdir()?;
+            copy_folder(&self.folder.path().join("store"), &copy.path().join("store"))?;
+            if http.get("/healthz")?.revision == before {
+                let state = weft_scenarios::stored(weft_store::Engine::Redb, &copy.path().join("store"))?;
+                ensure!(state.revision().0 == before, "revision {before} is not durable: {}", state.revision());
+                return Ok(state);
+            }
+        }
+        bail!("the controller has written without a pause for {LIMIT:?}")
+    }
+
+    /// Waits until the stored state is what was asked for, and these hosts hold what it says, to the last flow.
+    pub fn settle(&self, hosts: &Hosts) -> Result<(Snapshot, Digests)> {
+        let (mut http, end) = (self.http()?, Instant::now() + LIMIT);
+        loop {
+            let state = self.state()?;
+            let wrong = self.differences(&state);
+            if wrong.is_empty() {
+                let wanted = wanted::digests(&state)?;
+                let left = end.saturating_duration_since(Instant::now()).min(LOOK);
+                let met = self.fleet.expect(hosts.clone(), Condition::Holds(wanted.clone())).wait(left);
+                if met.is_complete() && http.get("/healthz")?.revision == state.revision().0 {
+                    return Ok((state, wanted));
+                }
+            }
+            if Instant::now() > end {
+                ensure!(wrong.is_empty(), "the stored state is not what was asked for:\n{}", wrong.join("\n"));
+                bail!("{}\n{}", self.describe(hosts)?, self.log());
+            }
+        }
+    }
+
+    /// What the stored state has otherwise than was asked for, in words; the first few.
+    fn differences(&self, state: &Snapshot) -> Vec<String> {
+        let has = |port: &Arc<weft_model::Port>| {
+            let host = state.bound_host(port.id).map(|host| wanted::number(host.index));
+            (port.id, Meant { is_up: port.admin_up, host })
+        };
+        let has: BTreeMap<PortId, Meant> = state.ports().map(has).collect();
+        let ports = has.keys().chain(self.meant.keys());
+        let wrong = ports.filter(|port| has.get(port) != self.meant.get(port));
+        wrong.take(10).map(|port| format!("{port}: {:?}, asked for {:?}", has.get(port), self.meant.get(port))).collect()
+    }
+
+    /// What is wrong with the first of these hosts that hold something else than the state says.
+    pub fn describe(&self, hosts: &Hosts) -> Result<String> {
+        let state = self.state()?;
+        let wanted = wanted::digests(&state)?;
+        let held = self.fleet.digests(hosts.clone());
+        let wrong: Vec<u32> =
+            held.iter().filter(|(host, has)| wanted.get(host) != Some(has)).map(|(host, _)| *host).collect();
+        let status = self.fleet.status();
+        let mut text = format!(
+            "{} of {} hosts are wrong; {} databases and {} bridges are connected\n",
+            wrong.len(),
+            held.len(),
+            status.managers,
+            status.controllers
+        );
+        for host in wrong.iter().take(DESCRIBED) {
+            text += &wanted::explain(*host, &self.fleet.dump(*host), &state)?;
+            let shown = self.http()?.get(&format!("/v1/hosts/{}", host_id(*host)))?.body;
+            text += &format!("\n  the controller says: {shown}\n");
+        }
+        Ok(text)
+    }
+}
+
+impl Listen {
+    /// Three addresses that nobody has at the moment.
+    fn free() -> Result<Listen> {
+        // Held together, so that they differ.
+        let taken = [(); 3].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)));
+        let mut addresses = Vec::new();
+        for listener in taken {
+            addresses.push(listener?.local_addr()?);
+        }
+        let [api, ovsdb, openflow] = addresses[..] else { bail!("three listeners") };
+        Ok(Listen { api, ovsdb, openflow })
+    }
+}
+
+fn start(folder: &Path, listen: Listen) -> Result<Process> {
+    let mut command = Cmd::new(weft_scenarios::program("weft-controller")?);
+    command = command.args(["--data-dir".as_ref(), folder.as_os_str()]);
+    for (option, address) in [
+        ("--api-listen", listen.api),
+        ("--ovsdb-listen", listen.ovsdb),
+        ("--openflow-listen", listen.openflow),
+    ] {
+        command = command.args([option.to_owned(), address.to_string()]);
+    }
+    let command = command.args(["--log", "warn"]);
+    let mut process = Process::start_logged(&command, &folder.join("controller.log"))?;
+    process.wait_for("the controller to listen", LIMIT, |_| Ok(TcpStream::connect(listen.api).is_ok()))?;
+    Ok(process)
+}
+
+/// Hosts that have their bridge and their workloads when they dial for the first time.
+fn spec(population: &Arc<Population>, listen: Listen) -> FleetSpec {
+    let population = population.clone();
+    let hosts = population.size().hosts;
+    let past = Past::new(move |host| {
+        let plug = |port: &u32| plugging(interface(*port), port_id(*port));
+        let bridge = LocalChange::AddBridge {
+            bridge: "br-int".into(),
+            datapath_type: "netdev".into(),
+            external_ids: vec![("weft-owner".into(), "weft".into())],
+        };
+        population.ports_of_host(host).iter().map(plug).chain([bridge]).collect()
+    });
+    FleetSpec {
+        hosts,
+        ovsdb: Some(listen.ovsdb),
+        // Ids are the name and five digits.
+        name: host_id(0).to_string().trim_end_matches('0').to_owned(),
+        first_encap_ip: vtep(0),
+        past: Some(past),
+        reconnect: Reconnect::AtOnce,
+        ..FleetSpec::default()
+    }
+}
+
+/// `ovs-vsctl add-port` of a workload.
+pub fn plugging(name: String, port: PortId) -> LocalChange {
+    LocalChange::PlugInterface { name, iface_id: port.to_string() }
+}
+
+fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+    if from.is_file() {
+        std::fs::copy(from, to)?;
+        return Ok(());
+    }
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        copy_folder(&entry.path(), &to.join(entry.file_name()))?;
+    }
+    Ok(())
+}
