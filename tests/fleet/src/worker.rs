@@ -185,7 +185,11 @@ impl Worker {
             if todo.broken {
                 return self.lost(at, side);
             }
+            let hang_up = todo.hang_up;
             self.act(at, todo);
+            if hang_up {
+                return self.lost(at, side);
+            }
             if let Reading::Trickle(each) = self.hosts[at].link(side).reading {
                 let epoch = self.hosts[at].link(side).epoch;
                 return self.timers.set(Instant::now() + each, at, side, Timer::Read, epoch);
@@ -238,9 +242,9 @@ impl Worker {
 
     fn dial(&mut self, at: usize, side: Side) {
         let host = &mut self.hosts[at];
-        let source = host.source;
+        let (source, is_away) = (host.source, host.is_away);
         let link = host.link(side);
-        if link.target.is_none() || matches!(link.state, State::Dialling(_) | State::Up(_)) {
+        if is_away || link.target.is_none() || matches!(link.state, State::Dialling(_) | State::Up(_)) {
             return;
         }
         let token = Token(at * 2 + usize::from(side == Side::OpenFlow));
@@ -261,7 +265,6 @@ impl Worker {
         }
         let link = host.link(side);
         link.close();
-        link.reading = Reading::Normal;
         link.state = State::Waiting;
         let wait = match reconnect {
             Reconnect::BackOff => link.next_wait(),
@@ -274,7 +277,8 @@ impl Worker {
     fn fire(&mut self, now: Instant) {
         while let Some(due) = self.timers.due(now) {
             let link = self.hosts[due.at].link(due.side);
-            if due.epoch != link.epoch {
+            // A fault ends when its time is over, whatever became of the connection.
+            if due.epoch != link.epoch && due.timer != Timer::Release {
                 continue;
             }
             match due.timer {

@@ -19,7 +19,7 @@ use super::link::Reading;
 use super::timers::Timer;
 use super::{Worker, is_connected};
 
-/// Something that goes wrong with a host, or right again.
+/// Something that goes wrong with a host, or right again. How a side reads stays so when it connects anew.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
     /// Reads nothing from one connection for so long, or until [`Fault::ReadAgain`].
@@ -30,6 +30,10 @@ pub enum Fault {
     ReadAgain(Side),
     /// Closes a connection; it is dialled again after the back-off.
     Close(Side),
+    /// Is switched off: both connections close and none is dialled, until [`Fault::Return`].
+    Leave,
+    /// Is there again, with the tables and the database that it had, and dials at once.
+    Return,
     /// Falls silent on both connections without closing them, until [`Fault::ReadAgain`].
     HalfOpen,
     /// The switch's daemon restarts: flows, groups and meters are gone, the database is kept.
@@ -232,6 +236,16 @@ impl Worker {
                 if host.link(*side).is_up() {
                     self.lost(at, *side);
                 }
+            }
+            Fault::Leave => {
+                host.is_away = true;
+                self.lost(at, Side::Database);
+                self.lost(at, Side::OpenFlow);
+            }
+            Fault::Return => {
+                host.is_away = false;
+                self.dial(at, Side::Database);
+                self.dial(at, Side::OpenFlow);
             }
             Fault::HalfOpen => {
                 for side in [Side::Database, Side::OpenFlow] {

@@ -30,6 +30,8 @@ pub struct Todo {
     pub dial_openflow: bool,
     /// The stream cannot be read any further.
     pub broken: bool,
+    /// What was answered goes out, then the connection is closed.
+    pub hang_up: bool,
 }
 
 /// The host.
@@ -50,6 +52,8 @@ pub struct Host {
     pub controller: Link,
     /// What the switch says without being asked, until the loop has sent it.
     pub unasked: Vec<u8>,
+    /// Whether the machine is switched off or cut off: it dials nobody.
+    pub is_away: bool,
 }
 
 impl Host {
@@ -64,6 +68,7 @@ impl Host {
             manager: Link::new(now, LONGEST_BACKOFF),
             controller: Link::new(now, LONGEST_BACKOFF),
             unasked: Vec::new(),
+            is_away: false,
         }
     }
 
@@ -102,7 +107,9 @@ impl Host {
     pub fn take_ovsdb(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Todo {
         let Some(database) = &mut self.database else { return Todo::default() };
         let effects = database.handle(bytes, out);
-        self.follow(effects)
+        let is_closed = database.is_closed();
+        let todo = self.follow(effects);
+        Todo { hang_up: is_closed, ..todo }
     }
 
     /// Does to the bridge what the database says.

@@ -1,23 +1,26 @@
 //! The acts: what happens to the system, and what each must come to.
 
-use anyhow::{Context, Result, ensure};
-use weft_fleet::{Condition, Hosts};
+use std::sync::Arc;
 
-use crate::wanted;
+use anyhow::{Context, Result, bail, ensure};
+use weft_compiler::Subject;
+use weft_controller::populate::{host_id, port_id};
+use weft_fleet::{Condition, Echo, Fault, Hosts, Refuse, Side, Sign};
+use weft_rig::wait_until;
+
+use crate::gusts::{BAD, Gust, Weather};
+use crate::http::Http;
 use crate::world::{LIMIT, World};
 
 /// How much memory a controller may take for the smallest of systems, debug build, in KiB.
 const MEMORY_BASE: u64 = 300 << 10;
+/// How many audits there are in a quiet spell.
+const AUDITS: f64 = 30.0;
 
 /// All hosts dial a controller at once that has everything in its store: each comes to hold exactly what is wanted.
-pub fn cold_start(world: &World) -> Result<()> {
-    let wanted = wanted::digests(&world.population.snapshot())?;
-    let met = world.fleet.expect(Hosts::All, Condition::Holds(wanted)).wait(LIMIT);
-    if !met.is_complete() {
-        anyhow::bail!("{} hosts are not complete: {}", met.missing, world.describe(&Hosts::All)?);
-    }
-    world.settle(&Hosts::All)?;
-    Ok(())
+pub fn cold_start(world: &mut World) -> Result<()> {
+    let (state, _) = world.settle(&Hosts::All)?;
+    world.check_tunnels(&[0, 1, world.hosts() - 1], &state)
 }
 
 /// The controller is killed and comes back: every host connects at once, nothing has changed, so nothing is sent.
@@ -43,11 +46,173 @@ pub fn restart(world: &mut World) -> Result<()> {
 }
 
 /// Waits until everything that was written is in force everywhere.
-pub fn applied(http: &mut crate::http::Http) -> Result<u64> {
+pub fn applied(http: &mut Http) -> Result<u64> {
     let revision = http.get("/healthz")?.revision;
     let seconds = LIMIT.as_secs();
     let report = http.get(&format!("/v1/applied?revision={revision}&timeout={seconds}"))?.body;
     let done = report["applied"].as_bool().context("a verdict")?;
     ensure!(done, "revision {revision} is not in force: {report}");
     Ok(revision)
+}
+
+/// Hosts have trouble of every kind, one host each; nobody asked for anything, so all come back to what they held.
+pub fn trouble(world: &mut World) -> Result<()> {
+    let (state, wanted) = world.settle(&Hosts::All)?;
+    let mut weather = Weather::new(world, 0)?;
+    let drift = weather.http.metric("weft_drift_repaired")?;
+    let hosts: Vec<u32> = (0..Gust::TROUBLE.len() as u32).map(|n| n * 7).collect();
+    for (gust, host) in Gust::TROUBLE.into_iter().zip(&hosts) {
+        weather.trouble(gust, *host)?;
+    }
+    // Those who are there come right while the others are away.
+    let gone = weather.gone.clone();
+    let there: Hosts = (0..weather.world.hosts()).filter(|host| !gone.contains(host)).collect();
+    let met = weather.world.fleet.expect(there.clone(), Condition::Holds(wanted.clone())).wait(LIMIT);
+    ensure!(met.is_complete(), "{}", weather.world.describe(&there)?);
+    let down = |http: &mut Http| shown(http, gone[0]).map(|host| host["status"] == "DOWN");
+    wait_until("the dead host to be seen dead", LIMIT, || down(&mut weather.http))?;
+    weather.return_all();
+    let Weather { world, mut http, .. } = weather;
+    let (after, _) = world.settle(&Hosts::All)?;
+    world.check_tunnels(&hosts, &state)?;
+    ensure!(differs_only_in_claims(&state, &after), "trouble changed what is wanted");
+    let repaired = http.metric("weft_drift_repaired")? - drift;
+    ensure!(repaired >= 2.0, "flows were added and deleted by hand, and only {repaired} were put right");
+    Ok(())
+}
+
+fn differs_only_in_claims(before: &weft_model::Snapshot, after: &weft_model::Snapshot) -> bool {
+    let ports = before.ports().all(|port| after.port(&port.id) == Some(port));
+    let hosts = before.hosts().all(|host| after.host(&host.id) == Some(host));
+    ports && hosts && before.port_count() == after.port_count()
+}
+
+/// What `GET /v1/hosts/{id}` shows.
+fn shown(http: &mut Http, host: u32) -> Result<serde_json::Value> {
+    Ok(http.get(&format!("/v1/hosts/{}", host_id(host)))?.body["host"].take())
+}
+
+/// Everything at once, in random order, while some switches are bad: the others come right meanwhile, the bad ones show
+/// what is wrong with them, and come right when they are good again.
+pub fn storm(world: &mut World, seed: u64) -> Result<()> {
+    let bad: [u32; 3] = [3, 11, 19];
+    let mute = 27;
+    let fleet = &world.fleet;
+    for (host, fault) in bad.into_iter().zip(BAD()) {
+        fleet.fault(Hosts::One(host), fault);
+    }
+    fleet.fault(Hosts::One(mute), Fault::Echo(Echo::Ignored));
+    let mut weather = Weather::new(world, seed)?;
+    weather.spared = bad.to_vec();
+    // Every one of the first hosts has something to take in, the bad ones too.
+    let wide = weather.world.wide().context("there is a wide network")?;
+    weather.set_network(wide, false)?;
+    let wishes = Gust::WISHES.into_iter().flat_map(|(gust, count)| vec![gust; count]);
+    let trouble = Gust::TROUBLE.into_iter().flat_map(|gust| [gust; 4]);
+    let mut gusts: Vec<Gust> = wishes.chain(trouble).collect();
+    weather.random.shuffle(&mut gusts);
+    for gust in gusts {
+        weather.blow(gust)?;
+    }
+    weather.return_all();
+    let Weather { world, mut http, .. } = weather;
+    let others: Hosts = (0..world.hosts()).filter(|host| !bad.contains(host)).collect();
+    let (_, wanted) = world.settle(&others)?;
+    for (host, has) in world.fleet.digests(bad.into_iter().collect()) {
+        ensure!(wanted[&host] != has, "host {host} is as it should be, although its switch is bad");
+    }
+    for host in bad {
+        wait_until("the trouble to be shown", LIMIT, || {
+            let shown = shown(&mut http, host)?;
+            let is_connected = shown["openflow_connected"] == true;
+            let is_told =
+                !is_connected || shown["problems"].as_array().is_some_and(|problems| !problems.is_empty());
+            let (status, problems) = (&shown["status"], &shown["problems"]);
+            ensure!(is_told && status == "DEGRADED", "host {host} is {status}: {problems}");
+            Ok(true)
+        })?;
+    }
+    for host in bad {
+        for fault in [Fault::Refuse(Refuse::Nothing), Fault::ReadAgain(Side::OpenFlow)] {
+            world.fleet.fault(Hosts::One(host), fault);
+        }
+    }
+    world.fleet.fault(Hosts::One(mute), Fault::Echo(Echo::Answered));
+    world.settle(&Hosts::All)?;
+    wait_until("all hosts to be up", LIMIT, || {
+        for host in bad.into_iter().chain([mute]) {
+            let shown = shown(&mut http, host)?;
+            ensure!(shown["status"] == "UP", "host {host}: {shown}");
+        }
+        Ok(true)
+    })
+}
+
+/// A network of many hosts comes up, thousands of flows; right after it another tenant's port. The port is in force
+/// before the network is through.
+pub fn fairness(world: &mut World) -> Result<()> {
+    let mut weather = Weather::new(world, 0)?;
+    let wide = weather.world.wide().context("there is a wide network")?;
+    weather.set_network(wide, false)?;
+    // A port that nothing has happened to, of the first tenant; the wide network is the last one's.
+    let mine = |port: &u32| {
+        let meant = weather.world.meant.get(&port_id(*port));
+        meant.is_some_and(|meant| meant.host == Some(weather.world.population.place_of(*port).0))
+    };
+    let port = (0..weather.world.population.ports()).find(mine).context("a port is where it was")?;
+    weather.set_port(port_id(port), false)?;
+    applied(&mut weather.http)?;
+    let host = weather.world.meant[&port_id(port)].host.context("it is bound")?;
+    let key = weft_model::PortKey::new(port + 1).context("it has a key")?;
+    let (cookie, mask) = Subject::LocalPort(key).cookies().context("it has flows")?;
+    let small = Condition::Sees(Sign::Cookie { value: cookie.0, mask });
+    let small = weather.world.fleet.expect(Hosts::One(host), small);
+    let members = weather.world.population.size().wide;
+    let mut last = Vec::new();
+    for other in 0..members {
+        let key =
+            weft_model::PortKey::new(weather.world.population.size().ports + other + 1).context("a key")?;
+        let (cookie, mask) = Subject::Port(key).cookies().context("it has flows")?;
+        let sign = Condition::Sees(Sign::Cookie { value: cookie.0, mask });
+        last.push(weather.world.fleet.expect((0..members).collect(), sign));
+    }
+    let storm = weather.set_network(wide, true)?;
+    weather.set_port(port_id(port), true)?;
+    ensure!(weather.http.get("/healthz")?.revision > storm, "the small change comes after the large one");
+    let small = small.wait(LIMIT);
+    ensure!(small.is_complete(), "the small change is not in force");
+    let small = small.last().context("it was stamped")?;
+    let stamps: Vec<_> = last.into_iter().flat_map(|one| one.wait(LIMIT).stamps).collect();
+    let later = stamps.iter().filter(|stamp| stamp.read_at > small).count();
+    eprintln!("{later} of {} parts of the large change came after the small one", stamps.len());
+    ensure!(
+        later > stamps.len() / 4,
+        "the small change waited for the large one: {later} of {}",
+        stamps.len()
+    );
+    weather.world.settle(&Hosts::All)?;
+    Ok(())
+}
+
+/// Nothing happens: audits find nothing, nobody is sent anything, nobody owes anything.
+pub fn quiet(world: &mut World) -> Result<()> {
+    let (_, wanted) = world.settle(&Hosts::All)?;
+    let mut http = world.http()?;
+    applied(&mut http)?;
+    let (messages, drift) = (world.messages(), http.metric("weft_drift_repaired")?);
+    let reads = http.metric("weft_read_backs_total")?;
+    wait_until("a round of audits", LIMIT, || Ok(http.metric("weft_read_backs_total")? >= reads + AUDITS))?;
+    let sent = world.messages() - messages;
+    ensure!(sent == 0, "{sent} messages although nothing happened\n{}", world.log());
+    let repaired = http.metric("weft_drift_repaired")? - drift;
+    ensure!(repaired == 0.0, "{repaired} flows repaired that nobody had touched");
+    ensure!(http.metric("weft_hosts_owing")? == 0.0, "somebody owes something");
+    ensure!(http.metric("weft_self_checks_failed_total")? == 0.0, "a self-check failed\n{}", world.log());
+    let counters = world.fleet.status().counters;
+    ensure!(counters.unsupported == 0, "{} messages that the simulator does not know", counters.unsupported);
+    let wanted = Arc::unwrap_or_clone(wanted);
+    if world.fleet.digests(Hosts::All).into_iter().collect::<std::collections::BTreeMap<_, _>>() != wanted {
+        bail!("{}", world.describe(&Hosts::All)?);
+    }
+    Ok(())
 }

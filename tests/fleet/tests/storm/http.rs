@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
 /// How long an answer may take; `GET /v1/applied` waits itself.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A connection to the controller's API, with the administrator's token.
 pub struct Http {

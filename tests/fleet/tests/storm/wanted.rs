@@ -55,7 +55,8 @@ pub fn explain(host: u32, dump: &Dump, snapshot: &Snapshot) -> Result<String> {
     let wanted: Vec<Compiled> = owners.map(|owner| compile(owner, snapshot)).collect();
     let mut flows: Vec<SeenFlow> = Vec::new();
     for reply in replies(FLOW_DESC, &dump.flows)? {
-        flows.extend(reply.flows().map(|entry| SeenFlow::from_entry(&entry?)).collect::<Result<Vec<_>, _>>()?);
+        flows
+            .extend(reply.flows().map(|entry| SeenFlow::from_entry(&entry?)).collect::<Result<Vec<_>, _>>()?);
     }
     let mut groups = Vec::new();
     for reply in replies(GROUP_DESC, &dump.groups)? {
@@ -71,7 +72,8 @@ pub fn explain(host: u32, dump: &Dump, snapshot: &Snapshot) -> Result<String> {
 fn describe(delta: &Delta) -> String {
     let whose = |cookie: Cookie| cookie.describe().map_or("nobody".to_owned(), |whose| whose.to_string());
     let text = weft_compiler::flow_text;
-    let missing = delta.add.iter().map(|flow| format!("  missing ({}): {}", whose(Cookie(flow.cookie)), text(flow)));
+    let missing =
+        delta.add.iter().map(|flow| format!("  missing ({}): {}", whose(Cookie(flow.cookie)), text(flow)));
     let surplus = delta.delete.iter().map(|key| format!("  not wanted: {key:?}"));
     let groups = delta.groups.iter().map(|group| format!("  group: {group:?}"));
     let lines: Vec<String> = missing.chain(surplus).chain(groups).collect();

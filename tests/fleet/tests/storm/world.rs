@@ -1,5 +1,6 @@
 //! The system that storms: a real controller process on a filled store, and a fleet of simulated hosts in this process.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
@@ -8,23 +9,24 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use tempfile::TempDir;
-use weft_controller::populate::{Population, Size, host_id, interface, port_id, vtep};
+use weft_controller::populate::{Population, Size, host_id, interface, network_id, port_id, vtep};
 use weft_controller::vault::Vault;
 use weft_fleet::ovsdb::LocalChange;
 use weft_fleet::spec::Past;
 use weft_fleet::{Condition, Fleet, FleetSpec, Hosts, Reconnect};
-use weft_model::{PortId, Snapshot};
+use weft_model::{NetworkId, PortId, Snapshot};
 use weft_rig::{Cmd, Process, wait_until};
 
 use crate::http::Http;
 use crate::wanted::{self, Digests};
 
 /// How long anything may take. A debug build on a busy machine is slow; nothing is waited for longer than it takes.
-pub const LIMIT: Duration = Duration::from_secs(120);
+pub const LIMIT: Duration = Duration::from_secs(240);
 /// How long the fleet is watched for a state before it is asked anew which state it should come to.
 const LOOK: Duration = Duration::from_secs(4);
 /// How many wrong hosts are described.
 const DESCRIBED: usize = 3;
+
 /// Addresses of the controller's three listeners.
 #[derive(Debug, Clone, Copy)]
 struct Listen {
@@ -36,6 +38,8 @@ struct Listen {
 /// Where a port should be and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Meant {
+    /// Its network.
+    pub network: NetworkId,
     /// Its administrative state.
     pub is_up: bool,
     /// On which host its interface is plugged in, if on any.
@@ -53,6 +57,8 @@ pub struct World {
     controller: Option<Process>,
     folder: TempDir,
     listen: Listen,
+    /// The last state that was compiled, and what it came to.
+    known: RefCell<Option<(u64, Digests)>>,
 }
 
 impl World {
@@ -66,14 +72,31 @@ impl World {
         let listen = Listen::free()?;
         let controller = Some(start(folder.path(), listen)?);
         let fleet = Fleet::start(spec(&population, listen))?;
-        let meant = |port| (port_id(port), Meant { is_up: true, host: Some(population.place_of(port).0) });
+        let meant = |port| {
+            let (network, host) = (network_id(population.network_of(port)), population.place_of(port).0);
+            (port_id(port), Meant { network, is_up: true, host: Some(host) })
+        };
         let meant = (0..population.ports()).map(meant).collect();
-        Ok(World { population, fleet, meant, controller, folder, listen })
+        let known = RefCell::default();
+        Ok(World { population, fleet, meant, controller, folder, listen, known })
     }
 
     /// How many hosts there are.
     pub fn hosts(&self) -> u32 {
         self.population.size().hosts
+    }
+
+    /// The network that has a port on each of the first hosts.
+    pub fn wide(&self) -> Option<NetworkId> {
+        let size = self.population.size();
+        (size.wide > 0).then(|| network_id(size.networks))
+    }
+
+    /// The names of the tunnels of a host that the controller sees in its database.
+    pub fn tunnels(&self, http: &mut Http, host: u32) -> Result<Vec<String>> {
+        let shown = http.get(&format!("/v1/hosts/{}", host_id(host)))?.body;
+        let tunnels = shown["host"]["tunnels"].as_array().context("a host has tunnels")?;
+        Ok(tunnels.iter().filter_map(|tunnel| Some(tunnel["name"].as_str()?.to_owned())).collect())
     }
 
     /// A new connection to the API.
@@ -87,6 +110,23 @@ impl World {
         let text = self.controller.as_ref().and_then(|process| process.log().ok()).unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
         lines[lines.len().saturating_sub(30)..].join("\n")
+    }
+
+    /// Processor time of the controller and of the fleet so far, and how often hosts have dialled, in words.
+    pub fn effort(&self) -> Result<String> {
+        let process = self.controller.as_ref().context("the controller runs")?;
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.pid()))?;
+        // User and system time in hundredths of a second.
+        let times = stat.split(' ').skip(13).take(2).map(str::parse::<u64>);
+        let ticks: u64 = times.collect::<Result<Vec<_>, _>>()?.iter().sum();
+        let mut http = self.http()?;
+        Ok(format!(
+            "controller {:.1} s, fleet {:.1} s on a core; {} and {} sessions",
+            ticks as f64 / 100.0,
+            self.fleet.status().on_core.as_secs_f64(),
+            http.metric("weft_ovsdb_sessions_total")?,
+            http.metric("weft_openflow_sessions_total")?
+        ))
     }
 
     /// Kilobytes of memory that the controller holds now, and at most so far.
@@ -135,7 +175,11 @@ impl World {
             copy_folder(&self.folder.path().join("store"), &copy.path().join("store"))?;
             if http.get("/healthz")?.revision == before {
                 let state = weft_scenarios::stored(weft_store::Engine::Redb, &copy.path().join("store"))?;
-                ensure!(state.revision().0 == before, "revision {before} is not durable: {}", state.revision());
+                ensure!(
+                    state.revision().0 == before,
+                    "revision {before} is not durable: {}",
+                    state.revision()
+                );
                 return Ok(state);
             }
         }
@@ -149,7 +193,7 @@ impl World {
             let state = self.state()?;
             let wrong = self.differences(&state);
             if wrong.is_empty() {
-                let wanted = wanted::digests(&state)?;
+                let wanted = self.wanted(&state)?;
                 let left = end.saturating_duration_since(Instant::now()).min(LOOK);
                 let met = self.fleet.expect(hosts.clone(), Condition::Holds(wanted.clone())).wait(left);
                 if met.is_complete() && http.get("/healthz")?.revision == state.revision().0 {
@@ -157,28 +201,63 @@ impl World {
                 }
             }
             if Instant::now() > end {
-                ensure!(wrong.is_empty(), "the stored state is not what was asked for:\n{}", wrong.join("\n"));
+                ensure!(
+                    wrong.is_empty(),
+                    "the stored state is not what was asked for:\n{}",
+                    wrong.join("\n")
+                );
                 bail!("{}\n{}", self.describe(hosts)?, self.log());
             }
         }
+    }
+
+    /// What every switch should hold in a state.
+    fn wanted(&self, state: &Snapshot) -> Result<Digests> {
+        let revision = state.revision().0;
+        if let Some((_, wanted)) = self.known.borrow().as_ref().filter(|(known, _)| *known == revision) {
+            return Ok(wanted.clone());
+        }
+        let wanted = wanted::digests(state)?;
+        *self.known.borrow_mut() = Some((revision, wanted.clone()));
+        Ok(wanted)
+    }
+
+    /// Fails unless the tunnels of these hosts are those that the state says.
+    pub fn check_tunnels(&self, hosts: &[u32], state: &Snapshot) -> Result<()> {
+        let mut http = self.http()?;
+        for host in hosts {
+            let wanted =
+                weft_compiler::tunnels(&host_id(*host), state, &weft_compiler::TunnelSettings::default());
+            let wanted: Vec<String> = wanted.keys().map(ToString::to_string).collect();
+            wait_until("tunnels", LIMIT, || {
+                let (mut has, mut wanted) = (self.tunnels(&mut http, *host)?, wanted.clone());
+                (has.sort(), wanted.sort());
+                ensure!(has == wanted, "host {host} has the tunnels {has:?}, wanted {wanted:?}");
+                Ok(true)
+            })?;
+        }
+        Ok(())
     }
 
     /// What the stored state has otherwise than was asked for, in words; the first few.
     fn differences(&self, state: &Snapshot) -> Vec<String> {
         let has = |port: &Arc<weft_model::Port>| {
             let host = state.bound_host(port.id).map(|host| wanted::number(host.index));
-            (port.id, Meant { is_up: port.admin_up, host })
+            (port.id, Meant { network: port.network, is_up: port.admin_up, host })
         };
         let has: BTreeMap<PortId, Meant> = state.ports().map(has).collect();
         let ports = has.keys().chain(self.meant.keys());
         let wrong = ports.filter(|port| has.get(port) != self.meant.get(port));
-        wrong.take(10).map(|port| format!("{port}: {:?}, asked for {:?}", has.get(port), self.meant.get(port))).collect()
+        wrong
+            .take(10)
+            .map(|port| format!("{port}: {:?}, asked for {:?}", has.get(port), self.meant.get(port)))
+            .collect()
     }
 
     /// What is wrong with the first of these hosts that hold something else than the state says.
     pub fn describe(&self, hosts: &Hosts) -> Result<String> {
         let state = self.state()?;
-        let wanted = wanted::digests(&state)?;
+        let wanted = self.wanted(&state)?;
         let held = self.fleet.digests(hosts.clone());
         let wrong: Vec<u32> =
             held.iter().filter(|(host, has)| wanted.get(host) != Some(has)).map(|(host, _)| *host).collect();
