@@ -333,7 +333,7 @@ impl<'a> Weather<'a> {
 pub const BAD: fn() -> [Fault; 3] = || {
     [
         Fault::Refuse(weft_fleet::Refuse::Everything),
-        Fault::ReadOneBytePer(Side::OpenFlow, Duration::from_millis(200)),
+        Fault::ReadOneBytePer(Side::OpenFlow, Duration::from_secs(1)),
         Fault::StopReading(Side::OpenFlow, None),
     ]
 };

@@ -149,7 +149,7 @@ fn add(sum: &mut Digest, other: &Digest) {
                 sum.tables[at].flows += table.flows;
                 sum.tables[at].digest = sum.tables[at].digest.wrapping_add(table.digest);
             }
-            Err(at) => sum.tables.insert(at, table.clone()),
+            Err(at) => sum.tables.insert(at, *table),
         }
     }
     sum.groups += other.groups;

@@ -231,7 +231,8 @@ impl World {
             let wanted: Vec<String> = wanted.keys().map(ToString::to_string).collect();
             wait_until("tunnels", LIMIT, || {
                 let (mut has, mut wanted) = (self.tunnels(&mut http, *host)?, wanted.clone());
-                (has.sort(), wanted.sort());
+                has.sort();
+                wanted.sort();
                 ensure!(has == wanted, "host {host} has the tunnels {has:?}, wanted {wanted:?}");
                 Ok(true)
             })?;
