@@ -16,7 +16,7 @@ use crate::world::{LIMIT, World};
 /// How much memory a controller may take for the smallest of systems, debug build, in KiB.
 const MEMORY_BASE: u64 = 300 << 10;
 /// How many audits there are in a quiet spell.
-const AUDITS: f64 = 30.0;
+const AUDITS: f64 = 12.0;
 
 /// All hosts dial a controller at once that has everything in its store: each comes to hold exactly what is wanted.
 pub fn cold_start(world: &mut World) -> Result<()> {
@@ -204,7 +204,7 @@ pub fn quiet(world: &mut World) -> Result<()> {
     applied(&mut http)?;
     let (messages, drift) = (world.messages(), http.metric("weft_drift_repaired")?);
     let reads = http.metric("weft_read_backs_total")?;
-    wait_until("a round of audits", LIMIT, || Ok(http.metric("weft_read_backs_total")? >= reads + AUDITS))?;
+    wait_until("some audits", LIMIT, || Ok(http.metric("weft_read_backs_total")? >= reads + AUDITS))?;
     let sent = world.messages() - messages;
     ensure!(sent == 0, "{sent} messages although nothing happened\n{}", world.log());
     let repaired = http.metric("weft_drift_repaired")? - drift;
