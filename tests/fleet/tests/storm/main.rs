@@ -17,7 +17,7 @@ use weft_controller::populate::Size;
 use world::World;
 
 /// As many hosts as matter here, and as many ports as a debug build can compile in the time that a test may take.
-const SIZE: Size = Size { hosts: 500, networks: 200, ports: 2_000, wide: 40 };
+const SIZE: Size = Size { hosts: 500, networks: 200, ports: 2_000, wide: 120 };
 /// The seed of every run that is not told another.
 const SEED: u64 = 3;
 

@@ -156,6 +156,13 @@ impl World {
         weft_scenarios::stored(weft_store::Engine::Redb, &self.folder.path().join("store"))
     }
 
+    /// The controller crashes and is started again at once, whatever is under way.
+    pub fn crash(&mut self) -> Result<()> {
+        self.controller.take().context("the controller runs")?.kill9()?;
+        self.controller = Some(start(self.folder.path(), self.listen)?);
+        Ok(())
+    }
+
     /// Starts it again and waits until every host is connected.
     pub fn restart(&mut self) -> Result<()> {
         let back = self.fleet.expect(Hosts::All, Condition::Connected);
