@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::json;
 use weft_compiler::Subject;
-use weft_controller::populate::{host_id, port_id};
+use weft_controller::populate::host_id;
 use weft_fleet::{Condition, Echo, Fault, Hosts, Refuse, Side, Sign};
 use weft_rig::wait_until;
 
@@ -165,9 +165,14 @@ pub fn storm(world: &mut World, seed: u64) -> Result<()> {
 /// force before most of what was still to come of the network.
 pub fn fairness(world: &mut World) -> Result<()> {
     let mut weather = Weather::new(world, 0)?;
+    // Younger than the wide one: whatever the order of networks, it would not come first by itself.
+    let young = weather.create_network()?;
+    let (state, _) = weather.world.settle(&Hosts::All)?;
+    let bound =
+        state.ports_of(young).find(|port| state.binding(port.id).is_some()).context("a bound port")?;
     let mut is_shown = false;
     for _ in 0..ATTEMPTS {
-        let Some((small, large)) = race(&mut weather)? else { continue };
+        let Some((small, large)) = race(&mut weather, bound)? else { continue };
         eprintln!(
             "{large} parts of the large change were still to come, {small} of them came after the small one"
         );
@@ -182,14 +187,12 @@ pub fn fairness(world: &mut World) -> Result<()> {
 
 /// How many parts of a large change came after a small one that was written after it, and how many were to come when the
 /// small one was written; nothing if hardly any were.
-fn race(weather: &mut Weather<'_>) -> Result<Option<(usize, usize)>> {
+fn race(weather: &mut Weather<'_>, small: &weft_model::Port) -> Result<Option<(usize, usize)>> {
     let wide = weather.world.wide().context("there is a wide network")?;
     let size = weather.world.population.size();
-    // A port that nothing has happened to, of the first tenant; the wide network is the last one's.
-    let port = port_id(0);
-    let host = weather.world.meant[&port].host.context("it is bound")?;
+    let host = weather.world.meant[&small.id].host.context("it is bound")?;
     weather.set_network(wide, false)?;
-    weather.set_port(port, false)?;
+    weather.set_port(small.id, false)?;
     applied(&mut weather.http)?;
     let sees = |subject: Subject| {
         let (cookie, mask) = subject.cookies().context("it has flows")?;
@@ -198,15 +201,15 @@ fn race(weather: &mut Weather<'_>) -> Result<Option<(usize, usize)>> {
     let key = |port: u32| weft_model::PortKey::new(port + 1).context("ports have keys");
     let fleet = &weather.world.fleet;
     // What all members of its network know of it, as with the large one: a host's own flows go before these anyway.
-    let small = fleet.expect(Hosts::One(host), sees(Subject::Port(key(0)?))?);
+    let seen = fleet.expect(Hosts::One(host), sees(Subject::Port(small.key))?);
     let mut large = Vec::new();
     for port in (size.ports..size.ports + size.wide).step_by(SAMPLE) {
         large.push(fleet.expect((0..size.wide).collect(), sees(Subject::Port(key(port)?))?));
     }
     weather.set_network(wide, true)?;
-    weather.set_port(port, true)?;
+    weather.set_port(small.id, true)?;
     let written = Instant::now();
-    let small = small.wait(LIMIT).last().context("the small change is not in force")?;
+    let small = seen.wait(LIMIT).last().context("the small change is not in force")?;
     let stamps: Vec<_> = large.into_iter().flat_map(|one| one.wait(LIMIT).stamps).collect();
     ensure!(stamps.len() >= size.wide as usize, "the large change is not in force");
     let after = |moment| stamps.iter().filter(|stamp| stamp.read_at > moment).count();

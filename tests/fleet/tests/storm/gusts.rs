@@ -116,7 +116,7 @@ impl<'a> Weather<'a> {
             Gust::Unplug => self.unplug(),
             Gust::Flap => self.flap(),
             Gust::DeleteNetwork => self.delete_network(),
-            Gust::CreateNetwork => self.create_network(),
+            Gust::CreateNetwork => self.create_network().map(drop),
             Gust::Bulk => self.bulk(),
             trouble => {
                 let host = self.host();
@@ -290,14 +290,16 @@ impl<'a> Weather<'a> {
         Ok(())
     }
 
-    fn create_network(&mut self) -> Result<()> {
+    /// A network of the first tenant with ports on many hosts.
+    pub fn create_network(&mut self) -> Result<NetworkId> {
         let body = json!({ "network": { "name": "new", "project_id": tenant_id(0).to_string() } });
         let made = self.http.post("/v2.0/networks", &body)?.body;
         let network: NetworkId = made["network"]["id"].as_str().context("a network has an id")?.parse()?;
         let body = json!({ "subnet": {
             "network_id": network.to_string(), "ip_version": 4, "cidr": "192.168.0.0/16" } });
         self.http.post("/v2.0/subnets", &body)?;
-        self.make_ports(network, 40, 40)
+        self.make_ports(network, 40, 40)?;
+        Ok(network)
     }
 
     fn bulk(&mut self) -> Result<()> {
