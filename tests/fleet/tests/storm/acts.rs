@@ -6,8 +6,9 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::json;
 use weft_compiler::Subject;
-use weft_controller::populate::host_id;
+use weft_controller::populate::{NETWORKS_PER_TENANT, host_id};
 use weft_fleet::{Condition, Echo, Fault, Hosts, Refuse, Side, Sign};
+use weft_model::{NetworkId, Port};
 use weft_rig::wait_until;
 
 use crate::gusts::{BAD, Gust, Weather};
@@ -166,13 +167,19 @@ pub fn storm(world: &mut World, seed: u64) -> Result<()> {
 pub fn fairness(world: &mut World) -> Result<()> {
     let mut weather = Weather::new(world, 0)?;
     // Younger than the wide one: whatever the order of networks, it would not come first by itself.
-    let young = weather.create_network()?;
+    // And one of each other tenant, so that the order of tenants does not matter either.
+    let own = weather.world.population.size().networks / NETWORKS_PER_TENANT;
+    let young: Vec<NetworkId> =
+        (0..own).map(|tenant| weather.create_network(tenant)).collect::<Result<_>>()?;
     let (state, _) = weather.world.settle(&Hosts::All)?;
-    let bound =
-        state.ports_of(young).find(|port| state.binding(port.id).is_some()).context("a bound port")?;
+    let bound = |network: &NetworkId| {
+        let port = state.ports_of(*network).find(|port| state.binding(port.id).is_some());
+        port.cloned().context("a bound port")
+    };
+    let bound: Vec<Arc<Port>> = young.iter().map(bound).collect::<Result<_>>()?;
     let mut is_shown = false;
     for _ in 0..ATTEMPTS {
-        let Some((small, large)) = race(&mut weather, bound)? else { continue };
+        let Some((small, large)) = race(&mut weather, &bound)? else { continue };
         eprintln!(
             "{large} parts of the large change were still to come, {small} of them came after the small one"
         );
@@ -187,12 +194,13 @@ pub fn fairness(world: &mut World) -> Result<()> {
 
 /// How many parts of a large change came after a small one that was written after it, and how many were to come when the
 /// small one was written; nothing if hardly any were.
-fn race(weather: &mut Weather<'_>, small: &weft_model::Port) -> Result<Option<(usize, usize)>> {
+fn race(weather: &mut Weather<'_>, small: &[Arc<Port>]) -> Result<Option<(usize, usize)>> {
     let wide = weather.world.wide().context("there is a wide network")?;
     let size = weather.world.population.size();
-    let host = weather.world.meant[&small.id].host.context("it is bound")?;
     weather.set_network(wide, false)?;
-    weather.set_port(small.id, false)?;
+    for port in small {
+        weather.set_port(port.id, false)?;
+    }
     applied(&mut weather.http)?;
     let sees = |subject: Subject| {
         let (cookie, mask) = subject.cookies().context("it has flows")?;
@@ -201,20 +209,29 @@ fn race(weather: &mut Weather<'_>, small: &weft_model::Port) -> Result<Option<(u
     let key = |port: u32| weft_model::PortKey::new(port + 1).context("ports have keys");
     let fleet = &weather.world.fleet;
     // What all members of its network know of it, as with the large one: a host's own flows go before these anyway.
-    let seen = fleet.expect(Hosts::One(host), sees(Subject::Port(small.key))?);
+    let mut seen = Vec::new();
+    for port in small {
+        let host = weather.world.meant[&port.id].host.context("it is bound")?;
+        seen.push(fleet.expect(Hosts::One(host), sees(Subject::Port(port.key))?));
+    }
     let mut large = Vec::new();
     for port in (size.ports..size.ports + size.wide).step_by(SAMPLE) {
         large.push(fleet.expect((0..size.wide).collect(), sees(Subject::Port(key(port)?))?));
     }
     weather.set_network(wide, true)?;
-    weather.set_port(small.id, true)?;
+    for port in small {
+        weather.set_port(port.id, true)?;
+    }
     let written = Instant::now();
-    let small = seen.wait(LIMIT).last().context("the small change is not in force")?;
+    let mut last = written;
+    for one in seen {
+        last = last.max(one.wait(LIMIT).last().context("a small change is not in force")?);
+    }
     let stamps: Vec<_> = large.into_iter().flat_map(|one| one.wait(LIMIT).stamps).collect();
     ensure!(stamps.len() >= size.wide as usize, "the large change is not in force");
     let after = |moment| stamps.iter().filter(|stamp| stamp.read_at > moment).count();
     let to_come = after(written);
-    Ok((to_come > stamps.len() / 10).then(|| (after(small), to_come)))
+    Ok((to_come > stamps.len() / 10).then(|| (after(last), to_come)))
 }
 
 /// Nothing happens: audits find nothing, nobody is sent anything, nobody owes anything.

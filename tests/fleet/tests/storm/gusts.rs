@@ -116,7 +116,7 @@ impl<'a> Weather<'a> {
             Gust::Unplug => self.unplug(),
             Gust::Flap => self.flap(),
             Gust::DeleteNetwork => self.delete_network(),
-            Gust::CreateNetwork => self.create_network().map(drop),
+            Gust::CreateNetwork => self.create_network(0).map(drop),
             Gust::Bulk => self.bulk(),
             trouble => {
                 let host = self.host();
@@ -290,9 +290,9 @@ impl<'a> Weather<'a> {
         Ok(())
     }
 
-    /// A network of the first tenant with ports on many hosts.
-    pub fn create_network(&mut self) -> Result<NetworkId> {
-        let body = json!({ "network": { "name": "new", "project_id": tenant_id(0).to_string() } });
+    /// A network of a tenant with ports on many hosts.
+    pub fn create_network(&mut self, tenant: u32) -> Result<NetworkId> {
+        let body = json!({ "network": { "name": "new", "project_id": tenant_id(tenant).to_string() } });
         let made = self.http.post("/v2.0/networks", &body)?.body;
         let network: NetworkId = made["network"]["id"].as_str().context("a network has an id")?.parse()?;
         let body = json!({ "subnet": {
