@@ -3,13 +3,15 @@
 //! ```text
 //!  hosts' ovsdb-server --TCP 6640--> host session (1 per host) --ReportHost--\
 //!                                        ^ Wish           \--OvsdbSeen--\     v
-//!  REST :9696 --write(intents)--------------------------------------> desk -> writer thread -> store
+//!  REST :9696 --write(intents)------------------------> desk -> planner thread -> writer thread -> store
 //!      ^ snapshot, board                                                |  (group commit, durable)
 //!      |                                                                v
 //!      +------------- board <--------- engine thread <---bell+feed-- publish(snapshot, touched)
-//!                                        |  ^ SwitchUp, Installed, Answered
-//!                                        v  |
-//!  hosts' br-int ------TCP 6653----> switch session (1 per host): Read, Send(parcels) --Notice--> notices task
+//!                                        |  |  ^ SwitchUp, Installed, Answered, Suspected
+//!                                        |  v  | orders: Read, Send(parcels)
+//!                            line (socket) | switch session (1 per host) --Notice--> notices task
+//!                                        v  v
+//!  hosts' br-int ------TCP 6653------- what the socket takes at once the engine writes itself
 //! ```
 //!
 //! Shutdown: the API stops taking requests, then sessions end, then the engine, then the writer. Switches keep
