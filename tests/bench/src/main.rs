@@ -38,7 +38,7 @@ struct Options {
     #[arg(long, value_enum, value_delimiter = ',', num_args = 1..)]
     only: Vec<Bench>,
     /// The systems of coldstart, restart, memory and change, instead of those of the size: PORTSxHOSTSxWIDE, where one
-    /// network more has a port on each of the first WIDE hosts. For example 1000000x10000x1000.
+    /// network more has a port on each of the first WIDE hosts. For example 1000000x9400x100.
     #[arg(long, value_delimiter = ',')]
     systems: Vec<System>,
     /// Where to leave the results as JSON.
