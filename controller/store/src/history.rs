@@ -4,6 +4,9 @@ use std::collections::VecDeque;
 
 use crate::record::Revision;
 
+/// Which part of the log's reach goes at once when it is exceeded: one in so many.
+const SLACK: usize = 64;
+
 /// How much of the change log is kept. Whichever bound is reached first counts; the newest entry always stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Reach {
@@ -58,15 +61,21 @@ impl History {
         self.newest = self.newest.next();
     }
 
-    /// The oldest entries that must go for an entry of `size` to come in within bounds.
-    pub(crate) fn surplus(&self, size: usize) -> Vec<Revision> {
+    /// The oldest entries, with their sizes, that must go for an entry of `size` to come in within bounds. Once any
+    /// must, some more go: removing one costs a leaf, and removing its neighbours too costs hardly more.
+    pub(crate) fn surplus(&self, size: usize) -> Vec<(Revision, usize)> {
         let (mut count, mut bytes) = (self.sizes.len() + 1, self.bytes + size);
         let mut surplus = Vec::new();
+        if count <= self.reach.batches && bytes <= self.reach.bytes {
+            return surplus;
+        }
+        let (batches_kept, bytes_kept) =
+            (self.reach.batches - self.reach.batches / SLACK, self.reach.bytes - self.reach.bytes / SLACK);
         for (revision, old) in (self.oldest().0 + 1..).zip(&self.sizes) {
-            if count <= self.reach.batches && bytes <= self.reach.bytes {
+            if count <= batches_kept && bytes <= bytes_kept {
                 break;
             }
-            surplus.push(Revision(revision));
+            surplus.push((Revision(revision), *old));
             count -= 1;
             bytes -= old;
         }
@@ -90,7 +99,7 @@ mod tests {
             let surplus = history.surplus(size);
             history.drop_oldest(surplus.len());
             history.push(size);
-            (surplus.iter().map(|r| r.0).collect::<Vec<_>>(), history.oldest().0, history.newest().0)
+            (surplus.iter().map(|(r, _)| r.0).collect::<Vec<_>>(), history.oldest().0, history.newest().0)
         };
         assert_eq!(add(10), (vec![], 7, 8));
         assert_eq!(add(10), (vec![], 7, 9));
@@ -98,5 +107,19 @@ mod tests {
         assert_eq!(add(10), (vec![8], 8, 11));
         assert_eq!(add(85), (vec![9, 10], 10, 12));
         assert_eq!(add(500), (vec![11, 12], 12, 13));
+    }
+
+    #[test]
+    fn a_long_history_is_trimmed_in_lots() {
+        let mut history = History::empty(Reach { batches: 640, bytes: 1 << 20 }, Revision(0));
+        let mut trims = Vec::new();
+        for _ in 0..700 {
+            let surplus = history.surplus(1);
+            history.drop_oldest(surplus.len());
+            history.push(1);
+            assert!(history.len() <= 640);
+            trims.extend((!surplus.is_empty()).then_some(surplus.len()));
+        }
+        assert_eq!(trims, [11; 6]);
     }
 }

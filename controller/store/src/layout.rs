@@ -3,8 +3,9 @@
 //! One key space for records, change log and headers means that the atomicity of a batch is that of a single tree.
 //!
 //! ```text
-//! h <name>                    headers: format, revision
-//! l <revision, 8 bytes BE>    the change log
+//! hformat                     the format number
+//! l <revision, 8 bytes BE>    the change log; `log` has what follows the revision
+//! mrevision                   the newest revision, in the leaf that the newest log entry is written to anyway
 //! r <table> 00 <key>          records; no table name contains a zero byte, so tables never interleave
 //! ```
 
@@ -17,12 +18,13 @@ use crate::{
     record::{Revision, Span, Table, after_prefix},
 };
 
-/// The format of keys and values described here; a store with another one is not opened.
-pub(crate) const FORMAT: u64 = 1;
+/// The format of keys and values described here; a store of format 1 is rewritten (`upgrade`), one of
+/// any other is not opened.
+pub(crate) const FORMAT: u64 = 2;
 /// Names the format number.
 pub(crate) const FORMAT_KEY: &[u8] = b"hformat";
 /// Names the newest revision.
-pub(crate) const REVISION_KEY: &[u8] = b"hrevision";
+pub(crate) const REVISION_KEY: &[u8] = b"mrevision";
 
 const LOG: u8 = b'l';
 const RECORD: u8 = b'r';
@@ -81,15 +83,33 @@ pub(crate) fn log_key(revision: Revision) -> Vec<u8> {
     key
 }
 
+/// The key of the `n`th further part of the log entry of a revision.
+pub(crate) fn log_part_key(revision: Revision, n: u32) -> Vec<u8> {
+    let mut key = log_key(revision);
+    key.extend_from_slice(&n.to_be_bytes());
+    key
+}
+
+/// The keys of all parts of the log entry of a revision.
+pub(crate) fn log_entry_stretch(revision: Revision) -> Stretch {
+    (Bound::Included(log_key(revision)), Bound::Included(log_part_key(revision, u32::MAX)))
+}
+
 /// The keys of all log entries.
 pub(crate) fn log_stretch() -> Stretch {
     (Bound::Included(vec![LOG]), Bound::Excluded(vec![LOG + 1]))
 }
 
-/// The revision inside the key of a log entry.
-pub(crate) fn split_log_key(full: &[u8]) -> Result<Revision, StoreError> {
-    let number = full.strip_prefix(&[LOG]).and_then(|rest| rest.try_into().ok());
-    number.map(|n| Revision(u64::from_be_bytes(n))).ok_or(StoreError::Damaged(Damage::UnknownKey))
+/// The revision and the number of the part inside the key of a log entry; the first part has the number 0.
+pub(crate) fn split_log_key(full: &[u8]) -> Result<(Revision, u32), StoreError> {
+    let unknown = || StoreError::Damaged(Damage::UnknownKey);
+    let (revision, part) =
+        full.strip_prefix(&[LOG]).and_then(<[u8]>::split_first_chunk).ok_or_else(unknown)?;
+    let part = match part {
+        [] => 0,
+        part => u32::from_be_bytes(part.try_into().map_err(|_| unknown())?),
+    };
+    Ok((Revision(u64::from_be_bytes(*revision)), part))
 }
 
 /// A number as a header's value.

@@ -8,6 +8,7 @@ mod error;
 mod frame;
 mod history;
 mod layout;
+mod log;
 mod medium;
 mod pieces;
 mod place;
@@ -17,6 +18,7 @@ mod redb_medium;
 mod sled_medium;
 mod sled_view;
 mod transfer;
+mod upgrade;
 mod watch;
 
 pub use batch::{Batch, Change, Condition, Op};

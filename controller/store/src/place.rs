@@ -61,9 +61,10 @@ impl FromStr for Engine {
 /// What can be set about a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
-    /// How many batches the change log keeps, at least 1: how far a watcher may fall behind.
+    /// How many batches the change log keeps at most, at least 1: how far a watcher may fall behind. Of more than 64,
+    /// one in 64 goes at once when it is full.
     pub log_batches_max: usize,
-    /// How many bytes the change log keeps; the newest batch stays even where it is larger.
+    /// How many bytes the change log keeps at most; the newest batch stays even where it is larger.
     pub log_bytes_max: usize,
     /// The engine's cache, in bytes.
     pub cache_bytes: usize,

@@ -13,11 +13,11 @@ use crate::{
     error::{Conflict, Damage, StoreError},
     frame,
     history::{History, Reach},
-    layout,
+    layout, log,
     medium::{Medium, Pair, View, Write},
     place::Lock,
     record::{Record, Revision, Span, Table},
-    transfer,
+    transfer, upgrade,
     watch::{LogWatch, Pulse},
 };
 
@@ -48,9 +48,15 @@ impl Records {
         }
         let view = medium.view()?;
         let format = view.get(layout::FORMAT_KEY)?.ok_or(StoreError::Damaged(Damage::Header))?;
-        if layout::parse_number(&format)? != layout::FORMAT {
-            return Err(StoreError::Damaged(Damage::Format));
-        }
+        let view = match layout::parse_number(&format)? {
+            layout::FORMAT => view,
+            upgrade::FORMAT => {
+                drop(view);
+                upgrade::from_1(medium.as_ref())?;
+                medium.view()?
+            }
+            _ => return Err(StoreError::Damaged(Damage::Format)),
+        };
         let history = read_history(view.as_ref(), reach)?;
         check_newest_change(view.as_ref(), &history)?;
         let pulse = Arc::new(Pulse::default());
@@ -88,7 +94,7 @@ impl Store for Records {
         let revision = writer.history.newest().next();
         // Should the engine panic in the middle, the store stays halted: nobody knows what is on disk.
         writer.halted = true;
-        self.medium.write(plan(batch, revision, entry, &surplus))?;
+        self.medium.write(plan(batch, revision, &entry, &surplus))?;
         writer.halted = false;
         writer.history.drop_oldest(surplus.len());
         writer.history.push(size);
@@ -153,7 +159,7 @@ impl Store for Records {
             return Err(StoreError::Damaged(Damage::LogGap));
         }
         check_newest_change(shot.view.as_ref(), &log)?;
-        for entry in shot.view.range(layout::log_stretch())? {
+        for entry in log::entries(shot.view.as_ref())? {
             frame::decode(entry?.1)?;
         }
         let (mut records, mut record_bytes) = (0, 0);
@@ -187,14 +193,14 @@ fn found(medium: &dyn Medium) -> Result<(), StoreError> {
 }
 
 /// Everything that changes on disk when a batch makes `revision`.
-fn plan(batch: &Batch, revision: Revision, entry: Bytes, surplus: &[Revision]) -> Vec<Write> {
+fn plan(batch: &Batch, revision: Revision, entry: &Bytes, surplus: &[(Revision, usize)]) -> Vec<Write> {
     let mut writes = Vec::with_capacity(batch.ops().len() + surplus.len() + 2);
     writes.extend(batch.ops().iter().map(|op| {
         let key = layout::record_key(op.table(), op.key());
         op.value().map_or_else(|| Write::Delete(key.clone()), |value| Write::Put(key.clone(), value.clone()))
     }));
-    writes.extend(surplus.iter().map(|&old| Write::Delete(layout::log_key(old))));
-    writes.push(Write::Put(layout::log_key(revision), entry));
+    writes.extend(surplus.iter().copied().flat_map(log::delete));
+    writes.extend(log::put(revision, entry));
     writes.push(Write::Put(layout::REVISION_KEY.to_vec(), layout::number(revision.0).into()));
     writes
 }
@@ -233,9 +239,8 @@ fn read_revision(view: &dyn View) -> Result<Revision, StoreError> {
 fn read_history(view: &dyn View, reach: Reach) -> Result<History, StoreError> {
     let newest = read_revision(view)?;
     let mut history: Option<History> = None;
-    for pair in view.range(layout::log_stretch())? {
-        let (key, entry) = pair?;
-        let revision = layout::split_log_key(&key)?;
+    for entry in log::entries(view)? {
+        let (revision, entry) = entry?;
         let before = Revision(revision.0.checked_sub(1).ok_or(StoreError::Damaged(Damage::LogGap))?);
         let history = history.get_or_insert_with(|| History::empty(reach, before));
         if history.newest() != before {
@@ -252,7 +257,7 @@ fn read_history(view: &dyn View, reach: Reach) -> Result<History, StoreError> {
 
 /// Makes sure that the newest change in the log is what the records show: no batch is half applied.
 fn check_newest_change(view: &dyn View, history: &History) -> Result<(), StoreError> {
-    let Some(entry) = view.get(&layout::log_key(history.newest()))? else {
+    let Some(entry) = log::get(view, history.newest())? else {
         return Ok(());
     };
     let last_ops: std::collections::BTreeMap<_, _> =

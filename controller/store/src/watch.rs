@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    batch::Change, contract::Watch, error::StoreError, frame, layout, medium::Medium, place::Lock,
+    batch::Change, contract::Watch, error::StoreError, frame, log, medium::Medium, place::Lock,
     record::Revision,
 };
 
@@ -52,7 +52,7 @@ impl Watch for LogWatch {
         }
         let revision = self.seen.next();
         let view = self.medium.view()?;
-        match view.get(&layout::log_key(revision))? {
+        match log::get(view.as_ref(), revision)? {
             Some(entry) => {
                 let ops = frame::decode(entry)?;
                 self.seen = revision;
@@ -60,11 +60,8 @@ impl Watch for LogWatch {
             }
             // The entry was there once, since the store is past it: it has been trimmed.
             None => {
-                let first = view.range(layout::log_stretch())?.next().transpose()?;
-                let oldest = match first {
-                    Some((key, _)) => Revision(layout::split_log_key(&key)?.0 - 1),
-                    None => self.pulse.newest(),
-                };
+                let first = log::oldest(view.as_ref())?;
+                let oldest = first.map_or_else(|| self.pulse.newest(), |first| Revision(first.0 - 1));
                 Err(StoreError::Compacted { oldest })
             }
         }
