@@ -116,3 +116,37 @@ fn part_count(size: usize) -> u32 {
 fn malformed() -> StoreError {
     StoreError::Damaged(Damage::LogEntry)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{medium::Medium, redb_medium::RedbMedium};
+
+    #[test]
+    fn entries_of_all_sizes_come_back_and_go_without_a_trace() {
+        let directory = tempfile::tempdir().unwrap();
+        let medium = RedbMedium::open(&directory.path().join("store.redb"), 1 << 20).unwrap();
+        let sizes =
+            [1, PART_BYTES - 1, PART_BYTES, PART_BYTES + 1, 2 * PART_BYTES, 2 * PART_BYTES + 1, 300_000];
+        let written: Vec<(Revision, Bytes)> = (1..)
+            .map(Revision)
+            .zip(sizes.map(|size| (0..size).map(|n| if n == 0 { 1 } else { n as u8 }).collect()))
+            .collect();
+        medium.write(written.iter().flat_map(|(revision, entry)| put(*revision, entry)).collect()).unwrap();
+        let view = medium.view().unwrap();
+        let read: Result<Vec<_>, StoreError> = entries(view.as_ref()).unwrap().collect();
+        assert_eq!(read.unwrap(), written);
+        assert_eq!(get(view.as_ref(), Revision(4)).unwrap().as_ref(), Some(&written[3].1));
+        assert_eq!(get(view.as_ref(), Revision(99)).unwrap(), None);
+        // Any part that is missing is noticed, also the last one.
+        for lost in [layout::log_key(Revision(7)), layout::log_part_key(Revision(7), 78)] {
+            medium.write(vec![Write::Delete(lost)]).unwrap();
+            let broken = get(medium.view().unwrap().as_ref(), Revision(7));
+            assert!(matches!(broken, Err(StoreError::Damaged(Damage::LogEntry))));
+            medium.write(put(Revision(7), &written[6].1)).unwrap();
+        }
+        let all = written.iter().flat_map(|(revision, entry)| delete((*revision, entry.len())));
+        medium.write(all.collect()).unwrap();
+        assert_eq!(oldest(medium.view().unwrap().as_ref()).unwrap(), None);
+    }
+}

@@ -197,7 +197,10 @@ fn plan(batch: &Batch, revision: Revision, entry: &Bytes, surplus: &[(Revision, 
     let mut writes = Vec::with_capacity(batch.ops().len() + surplus.len() + 2);
     writes.extend(batch.ops().iter().map(|op| {
         let key = layout::record_key(op.table(), op.key());
-        op.value().map_or_else(|| Write::Delete(key.clone()), |value| Write::Put(key.clone(), value.clone()))
+        match op.value() {
+            Some(value) => Write::Put(key, value.clone()),
+            None => Write::Delete(key),
+        }
     }));
     writes.extend(surplus.iter().copied().flat_map(log::delete));
     writes.extend(log::put(revision, entry));
