@@ -4,6 +4,8 @@
 //! waits: what it sends goes straight into sockets that do not block, and what they do not take is their sessions' to send
 //! on, from queues that are bounded.
 
+mod ailments;
+mod hush;
 mod links;
 mod scribe;
 
@@ -20,6 +22,8 @@ use weft_distributor::{
 };
 use weft_model::{HostId, HostIndex, Key, Revision, Snapshot};
 
+use self::ailments::{Ailments, Moment, Signs};
+use self::hush::{Hush, Kind};
 use self::links::Links;
 use self::scribe::Scribe;
 use crate::feed::{Commit, Feed};
@@ -63,6 +67,8 @@ pub enum Event {
         host: HostIndex,
         /// Which connection.
         session: SessionId,
+        /// Why it ended, unless the controller is stopping.
+        reason: Option<String>,
         /// What the switch did wrong, if that ended it.
         fault: Option<String>,
     },
@@ -154,7 +160,7 @@ pub async fn run(parts: Parts, stop: CancellationToken) {
     let mut engine = Engine::new(loaded, board, tuning, metrics);
     let mut batch = Vec::new();
     loop {
-        let due = engine.distributor.poll_timeout().map(tokio::time::Instant::from_std);
+        let due = engine.poll_timeout().map(tokio::time::Instant::from_std);
         let is_busy = engine.distributor.has_work();
         tokio::select! {
             biased;
@@ -186,6 +192,8 @@ struct Engine {
     switches: BTreeMap<HostIndex, (SessionId, Link)>,
     links: Links,
     scribe: Scribe,
+    ailments: Ailments,
+    hush: Hush,
     metrics: Metrics,
 }
 
@@ -194,7 +202,12 @@ impl Engine {
         let scribe = Scribe::new(board, &loaded);
         let links = Links::new(&loaded);
         let distributor = Distributor::new(loaded, tuning);
-        Engine { distributor, switches: BTreeMap::new(), links, scribe, metrics }
+        let (switches, ailments, hush) = Default::default();
+        Engine { distributor, switches, links, scribe, ailments, hush, metrics }
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.distributor.poll_timeout().into_iter().chain(self.ailments.poll_timeout()).min()
     }
 
     /// Takes a commit in.
@@ -207,22 +220,18 @@ impl Engine {
     fn handle(&mut self, event: Event) {
         let now = Instant::now();
         match event {
-            Event::SwitchUp { host, tag, session, link } => {
-                let known = self.distributor.snapshot().host_by_index(host);
-                if known.is_none_or(|record| HostTag::of(&record.id) != tag) {
-                    // Its OVSDB session will give it the right datapath id; letting go of the link ends this one.
-                    warn!(host = %host, "a bridge dialled in with the number of another host");
-                    return;
-                }
-                info!(host = %host, session = session.0, "switch connected");
-                self.switches.insert(host, (session, link));
-                self.distributor.handle_connected(host, session);
-            }
-            Event::SwitchDown { host, session, fault } => {
+            Event::SwitchUp { host, tag, session, link } => self.switch_up((host, tag), session, link, now),
+            Event::SwitchDown { host, session, reason, fault } => {
                 let is_current = self.switches.get(&host).is_some_and(|(current, _)| *current == session);
-                self.switch_down(host, session);
+                if let Some(reason) = reason.as_ref().filter(|_| is_current) {
+                    self.ailments.ended(host, reason);
+                }
+                self.switch_down(host, session, now);
                 let record = self.distributor.snapshot().host_by_index(host).filter(|_| is_current);
                 if let (Some(fault), Some(record)) = (fault, record) {
+                    if let Some(left_out) = self.hush.admit(host, Kind::Fault, now) {
+                        warn!(host = %host, fault, left_out, "OpenFlow session ended by the switch's fault");
+                    }
                     self.scribe.blame(host, &record.id, &fault);
                 }
             }
@@ -238,7 +247,9 @@ impl Engine {
             Event::Answered { host, session, answer } => {
                 if let Answer::Refused(xid, error) = &answer {
                     self.metrics.refused.inc();
-                    warn!(host = %host, xid = xid.0, error, "switch refused a message");
+                    if let Some(left_out) = self.hush.admit(host, Kind::Refused, now) {
+                        warn!(host = %host, xid = xid.0, error, left_out, "switch refused a message");
+                    }
                 }
                 self.distributor.handle_answer(host, session, answer, now);
             }
@@ -264,9 +275,27 @@ impl Engine {
         }
     }
 
-    fn switch_down(&mut self, host: HostIndex, session: SessionId) {
+    fn switch_up(&mut self, (host, tag): (HostIndex, HostTag), session: SessionId, link: Link, now: Instant) {
+        let known = self.distributor.snapshot().host_by_index(host);
+        if known.is_none_or(|record| HostTag::of(&record.id) != tag) {
+            // Its OVSDB session will give it the right datapath id; letting go of the link ends this one.
+            if let Some(left_out) = self.hush.admit(host, Kind::Stranger, now) {
+                warn!(host = %host, left_out, "a bridge dialled in with the number of another host");
+            }
+            return;
+        }
+        if let Some(left_out) = self.hush.admit(host, Kind::Connected, now) {
+            info!(host = %host, session = session.0, left_out, "switch connected");
+        }
+        self.switches.insert(host, (session, link));
+        self.distributor.handle_connected(host, session);
+    }
+
+    fn switch_down(&mut self, host: HostIndex, session: SessionId, now: Instant) {
         if self.switches.get(&host).is_some_and(|(current, _)| *current == session) {
-            info!(host = %host, session = session.0, "switch disconnected");
+            if let Some(left_out) = self.hush.admit(host, Kind::Disconnected, now) {
+                info!(host = %host, session = session.0, left_out, "switch disconnected");
+            }
             self.switches.remove(&host);
         }
         self.distributor.handle_disconnected(host, session);
@@ -275,6 +304,7 @@ impl Engine {
     /// Everything that follows from what was handled: bytes to sessions, news to the board.
     fn pass(&mut self) {
         self.work();
+        self.look_at_the_late(Instant::now());
         while let Some(drift) = self.distributor.poll_drift() {
             self.tell_drift(drift);
         }
@@ -322,21 +352,49 @@ impl Engine {
         };
         if link.order(order).is_err() {
             // The session's task is gone or stuck; its end closes the connection and the switch dials again.
-            self.switch_down(host, session);
+            self.ailments.ended(host, "the switch does not read what it is sent");
+            self.switch_down(host, session, Instant::now());
         }
     }
 
-    fn report(&mut self, index: HostIndex) {
+    /// Shows who has owed something for too long by now.
+    fn look_at_the_late(&mut self, now: Instant) {
+        if self.ailments.poll_timeout().is_some_and(|due| due <= now) {
+            for host in self.ailments.handle_timeout(Moment { instant: now, wall: scribe::wall_clock() }) {
+                self.show_ailments(host);
+            }
+        }
+    }
+
+    fn show_ailments(&mut self, index: HostIndex) {
         let Some(record) = self.distributor.snapshot().host_by_index(index) else { return };
-        let Some(report) = self.distributor.report(index) else { return };
-        let owed = report.owed.into_iter().chain(self.links.owed(&record.id)).min();
-        self.scribe.report(index, &record.id, report, owed);
+        self.scribe.show(&record.id, self.ailments.of(index));
+    }
+
+    fn report(&mut self, index: HostIndex) {
+        let Some(record) = self.distributor.snapshot().host_by_index(index) else {
+            return self.ailments.forget(index);
+        };
+        let report = self.distributor.report(index);
+        let (of_switch, of_links) = (report.as_ref().and_then(|r| r.owed), self.links.owed(&record.id));
+        let owed = of_switch.into_iter().chain(of_links).min();
+        let openflow = report.as_ref().is_some_and(|report| report.connected);
+        let signs = Signs { openflow, ovsdb: self.links.is_up(&record.id), owed };
+        let now = Moment { instant: Instant::now(), wall: scribe::wall_clock() };
+        if let Some(report) = report {
+            self.scribe.report(index, &record.id, report, owed);
+        }
+        if self.ailments.observe(index, signs, now) {
+            self.show_ailments(index);
+        }
     }
 
     /// Logs what an audit found different, and keeps it for whoever asks about the host.
     fn tell_drift(&mut self, drift: Drift) {
         let Drift { host, found, first } = drift;
-        warn!(%host, found, ?first, "a switch differed from what is wanted; it is being put right");
+        if let Some(left_out) = self.hush.admit(host, Kind::Drift, Instant::now()) {
+            warn!(%host, found, ?first, left_out, "a switch differed from what is wanted; it is being put right");
+        }
         self.update_audit(host, |audit| audit.last_difference = first.into());
     }
 
@@ -361,6 +419,9 @@ impl Engine {
             let snapshot = self.distributor.snapshot();
             match snapshot.host(id).map(|record| record.index) {
                 None => {
+                    if let Some(index) = self.scribe.index(id) {
+                        self.ailments.forget(index);
+                    }
                     self.links.forget(id);
                     self.scribe.forget(id);
                 }

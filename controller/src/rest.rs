@@ -7,7 +7,7 @@
 
 mod call;
 mod caller;
-mod clock;
+pub(crate) mod clock;
 mod discovery;
 mod document;
 mod failure;

@@ -30,8 +30,10 @@ pub struct HostStatus {
     pub flows: usize,
     /// Its tunnels as they stand in its OVSDB.
     pub tunnels: Tunnels,
-    /// What needs a person's attention.
+    /// What its sessions found that needs a person's attention.
     pub problems: Vec<String>,
+    /// What is wrong with it by its own state: it is connected only by half, or has owed something for long.
+    pub ailments: Arc<[String]>,
     /// Flows and groups that were put right because they differed from what is wanted.
     pub drift_repaired: u64,
     /// What the auditor knows.

@@ -185,6 +185,73 @@ async fn a_switch_that_does_not_read_is_bounded_and_then_let_go_of() {
     deaf.ended().await;
 }
 
+/// While the engine takes nothing, probes are answered all the same; what it was not told it is told later, in order, and
+/// a switch is not blamed for answers that were not heard.
+#[tokio::test]
+async fn probes_are_answered_while_the_engine_is_busy() {
+    let pace = Pace { quiet: Duration::from_millis(50), patience: Duration::from_millis(100) };
+    let mut controller = Controller::start(pace).await;
+    let mut switch = controller.switch().await;
+    // Far more answers than the engine's queue holds.
+    assert!(switch.order(parcel(10)));
+    for n in 0..500 {
+        switch.say(committed(), Xid(COMMIT.0 + 1 + n)).await;
+    }
+    switch.say(committed(), COMMIT).await;
+    let mut heard = bytes::BytesMut::new();
+    for n in 0..20 {
+        // Longer in all than it may owe anything.
+        let probe = Xid(0x9000 + n);
+        switch.say(Message::EchoRequest(Bytes::from_static(b"there?")), probe).await;
+        let mut is_answered = false;
+        while !is_answered {
+            let read = timeout(LIMIT, switch.socket.read_buf(&mut heard)).await.expect("an answer");
+            assert_ne!(read.unwrap(), 0, "the session ended");
+            while let Some(length) =
+                weft_openflow::message::frame_length(&heard).unwrap().filter(|length| heard.len() >= *length)
+            {
+                let frame = heard.split_to(length);
+                is_answered |= frame[1] == 3 && frame[4..8] == probe.0.to_be_bytes();
+            }
+        }
+        let ended = timeout(pace.patience / 4, &mut switch.session).await;
+        assert!(ended.is_err(), "the session ended");
+    }
+    for n in (0..500).map(|n| COMMIT.0 + 1 + n).chain([COMMIT.0]) {
+        let event = controller.event().await;
+        assert!(
+            matches!(&event, Event::Answered { answer: Answer::Committed(xid), .. } if xid.0 == n),
+            "{event:?}"
+        );
+    }
+}
+
+/// A switch that answers something now and then, never late, but does not get on, is let go of however well it echoes.
+#[tokio::test]
+async fn a_switch_that_trickles_is_let_go_of() {
+    let pace = Pace { quiet: Duration::from_millis(100), patience: Duration::from_millis(600) };
+    let mut controller = Controller::start(pace).await;
+    let mut switch = controller.switch().await;
+    for _ in 0..8 {
+        assert!(switch.order(parcel(10)));
+    }
+    let (mut reader, mut writer) = switch.socket.split();
+    let trickling = async {
+        let mut buffer = [0; 4096];
+        loop {
+            drop(writer.write_all(&committed().encode(COMMIT)).await);
+            let next = tokio::time::Instant::now() + pace.patience * 3 / 4;
+            while let Ok(Ok(1..)) = tokio::time::timeout_at(next, reader.read(&mut buffer)).await {
+                drop(writer.write_all(&Message::EchoRequest(Bytes::new()).encode(Xid(9))).await);
+            }
+        }
+    };
+    let fault = tokio::select! { () = trickling => None, fault = controller.fault() => fault };
+    assert!(fault.as_ref().is_some_and(|fault| fault.contains("hardly gives any")), "{fault:?}");
+    drop(switch.link.take());
+    switch.ended().await;
+}
+
 /// A flood of what nobody asked for is dropped and counted, the switch's answers and other switches are heard.
 #[tokio::test]
 async fn a_flood_is_dropped_and_counted() {

@@ -34,6 +34,11 @@ impl Links {
         self.owed.get(host).copied()
     }
 
+    /// Whether a host's OVSDB has a session.
+    pub(super) fn is_up(&self, host: &HostId) -> bool {
+        self.sessions.contains_key(host)
+    }
+
     /// The next host that owes something new.
     pub(super) fn poll_changed(&mut self) -> Option<HostIndex> {
         self.changed.pop_first()

@@ -124,6 +124,18 @@ impl Scribe {
         self.is_stale = true;
     }
 
+    /// Shows what is wrong with a host by its own state.
+    pub(super) fn show(&mut self, id: &HostId, ailments: Vec<String>) {
+        if self.fleet.hosts.get(id).is_none_or(|status| *status.ailments != *ailments) {
+            self.change(id, |status| status.ailments = ailments.into());
+        }
+    }
+
+    /// The number that a host was last reported on with.
+    pub(super) fn index(&self, id: &HostId) -> Option<HostIndex> {
+        self.fleet.pulses.get(id).map(|pulse| pulse.index)
+    }
+
     /// Changes what is written of a host's audits.
     pub(super) fn change_audit(&mut self, id: &HostId, change: impl FnOnce(&mut AuditStatus)) {
         self.change(id, |status| change(&mut status.audit));
@@ -182,6 +194,7 @@ impl Scribe {
     }
 }
 
-fn wall_clock() -> Timestamp {
+/// The time that people read.
+pub(super) fn wall_clock() -> Timestamp {
     Timestamp(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs()))
 }

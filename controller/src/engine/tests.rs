@@ -1,5 +1,7 @@
 //! The engine without its thread: what hosts' OVSDB sessions are told, and what a host counts as owing.
 
+mod sick;
+
 use futures::FutureExt;
 use weft_model::intent::{
     Actor, Context, HostReport, Intent, NewNetwork, NewPort, NewTenant, ReportedInterface, Settings, plan,

@@ -12,7 +12,7 @@ pub(super) fn now() -> Timestamp {
 }
 
 /// `2026-11-21T00:31:37Z`.
-pub(super) fn text(at: Timestamp) -> String {
+pub(crate) fn text(at: Timestamp) -> String {
     let seconds = i64::try_from(at.0).unwrap_or(i64::MAX);
     let moment = OffsetDateTime::from_unix_timestamp(seconds).ok();
     moment.and_then(|moment| moment.format(&Rfc3339).ok()).unwrap_or_else(|| "9999-12-31T23:59:59Z".into())

@@ -65,7 +65,7 @@ impl Kind for Hosts {
             ports: view.snapshot.claims_of_host(&host.id).filter(|claim| in_force(claim.port)).count(),
             tunnels: tunnels(view, host, &status),
             audit: audit(&status),
-            problems: status.problems,
+            problems: status.ailments.iter().cloned().chain(status.problems).collect(),
             drift_repaired: status.drift_repaired,
 
             flow_messages_sent: status.flow_messages_sent,
@@ -77,7 +77,7 @@ impl Kind for Hosts {
 fn condition(status: &HostStatus) -> &'static str {
     match (status.ovsdb_connected, status.openflow_connected) {
         (false, false) => "DOWN",
-        (true, true) if status.problems.is_empty() => "UP",
+        (true, true) if status.problems.is_empty() && status.ailments.is_empty() => "UP",
         _ => "DEGRADED",
     }
 }

@@ -24,6 +24,10 @@ use crate::engine::ToSwitch;
 const QUEUE: usize = 256;
 /// How many buffers one system call takes.
 const IOV: usize = 64;
+/// How many answered bundles show that a switch which owes old ones gets on with them,
+const STEADY_ANSWERS: usize = 4;
+/// or how many bytes of answered bundles, or of a reading. A bundle of a first sync is longer than that.
+const STEADY_BYTES: usize = 16 << 10;
 /// How much room of an emptied queue is kept.
 const KEPT: usize = 8;
 /// The first xid of a read-back: flows; the next one is groups.
@@ -81,12 +85,38 @@ pub struct Line {
     wake: Notify,
 }
 
+/// A bundle that is owed an answer.
+#[derive(Debug)]
+struct Sent {
+    commit: Xid,
+    bytes: usize,
+    at: Instant,
+}
+
+/// What a switch has answered since it last showed that it gets on.
+#[derive(Debug)]
+struct Progress {
+    since: Instant,
+    answers: usize,
+    bytes: usize,
+}
+
+impl Progress {
+    fn anew(now: Instant) -> Progress {
+        Progress { since: now, answers: 0, bytes: 0 }
+    }
+}
+
 #[derive(Debug)]
 struct Outgoing {
     queue: VecDeque<Bytes>,
-    /// Xids of commits that the switch has not answered yet.
-    commits: VecDeque<Xid>,
+    /// The first buffer of the queue is sent in part.
+    is_begun: bool,
+    /// Bundles whose commits the switch has not answered yet, the oldest first.
+    commits: VecDeque<Sent>,
     asked: Option<Asked>,
+    asked_at: Instant,
+    progress: Progress,
     next_read: u32,
     /// Since when an answer has been waited for: the last one, or the first order after a rest.
     since: Instant,
@@ -96,12 +126,16 @@ struct Outgoing {
 impl Line {
     /// A line over the writing half of a connection.
     pub fn new(socket: OwnedWriteHalf) -> Arc<Line> {
+        let now = Instant::now();
         let out = Outgoing {
             queue: VecDeque::new(),
+            is_begun: false,
             commits: VecDeque::new(),
             asked: None,
+            asked_at: now,
+            progress: Progress::anew(now),
             next_read: READS,
-            since: Instant::now(),
+            since: now,
             closed: false,
         };
         Arc::new(Line { socket, out: Mutex::new(out), wake: Notify::new() })
@@ -122,6 +156,24 @@ impl Line {
             return Err(Stuck);
         }
         drop(self.put(&mut out, [messages]));
+        Ok(())
+    }
+
+    /// Answers a probe: before everything that waits, because the switch lets go of us if it waits too long.
+    ///
+    /// # Errors
+    /// As [`Line::say`].
+    pub fn reply(&self, message: Bytes) -> Result<(), Stuck> {
+        let mut out = self.lock();
+        if out.queue.len() >= QUEUE {
+            return Err(Stuck);
+        }
+        if out.queue.is_empty() {
+            drop(self.put(&mut out, [message]));
+        } else {
+            let place = usize::from(out.is_begun);
+            out.queue.insert(place, message);
+        }
         Ok(())
     }
 
@@ -160,18 +212,18 @@ impl Line {
     /// The switch has answered a commit, or said that it failed. False when that is no commit that was waited for.
     pub fn settle(&self, commit: Xid, now: Instant) -> bool {
         let mut out = self.lock();
-        let Some(at) = out.commits.iter().position(|waiting| *waiting == commit) else { return false };
-        out.commits.remove(at);
-        out.since = now;
+        let Some(at) = out.commits.iter().position(|sent| sent.commit == commit) else { return false };
+        let bytes = out.commits.remove(at).map_or(0, |sent| sent.bytes);
+        out.credit(1, bytes, now);
         if out.commits.is_empty() && out.commits.capacity() > KEPT {
             out.commits = VecDeque::new();
         }
         true
     }
 
-    /// A part of a reading has come.
-    pub fn progressed(&self, now: Instant) {
-        self.lock().since = now;
+    /// A part of a reading has come, of so many bytes.
+    pub fn progressed(&self, bytes: usize, now: Instant) {
+        self.lock().credit(0, bytes, now);
     }
 
     /// The reading that was asked for last, if the xid is one of its questions'.
@@ -194,14 +246,24 @@ impl Line {
         owes.then(|| now.saturating_duration_since(out.since))
     }
 
+    /// How old the oldest thing is that the switch owes an answer for, if it owes one; counted from when it last showed
+    /// that it gets on, by a number of answered bundles or a good part of a reading. What it says besides does not count.
+    pub fn overdue(&self, now: Instant) -> Option<Duration> {
+        let out = self.lock();
+        let bundle = out.commits.front().map(|sent| sent.at);
+        let reading = out.asked.map(|_| out.asked_at);
+        let oldest = bundle.into_iter().chain(reading).min()?;
+        Some(now.saturating_duration_since(oldest.max(out.progress.since)))
+    }
+
     fn send(&self, parcels: Vec<Bytes>) -> Result<(), Stuck> {
         let mut out = self.lock();
         if out.closed || out.queue.len() + parcels.len() > QUEUE {
             return Err(Stuck);
         }
-        out.begins();
-        let commits = parcels.iter().filter_map(commit_of);
-        out.commits.extend(commits);
+        let at = out.begins();
+        let sent = |parcel: &Bytes| Some(Sent { commit: commit_of(parcel)?, bytes: parcel.len(), at });
+        out.commits.extend(parcels.iter().filter_map(sent));
         self.put(&mut out, parcels).map_err(|_| Stuck)
     }
 
@@ -211,7 +273,7 @@ impl Line {
         if out.closed || out.queue.len() >= QUEUE {
             return Err(Stuck);
         }
-        out.begins();
+        out.asked_at = out.begins();
         let (flows, groups) = (Xid(out.next_read), Xid(out.next_read + 1));
         out.next_read = if out.next_read + 2 >= READS_END { READS } else { out.next_read + 2 };
         out.asked = Some(Asked { read, depth, flows, groups });
@@ -277,9 +339,21 @@ impl Line {
 
 impl Outgoing {
     /// An answer is waited for from now on, unless one is already.
-    fn begins(&mut self) {
+    fn begins(&mut self) -> Instant {
+        let now = Instant::now();
         if self.commits.is_empty() && self.asked.is_none() {
-            self.since = Instant::now();
+            (self.since, self.progress) = (now, Progress::anew(now));
+        }
+        now
+    }
+
+    /// The switch has answered something.
+    fn credit(&mut self, answers: usize, bytes: usize, now: Instant) {
+        self.since = now;
+        self.progress.answers += answers;
+        self.progress.bytes += bytes;
+        if self.progress.answers >= STEADY_ANSWERS || self.progress.bytes >= STEADY_BYTES {
+            self.progress = Progress::anew(now);
         }
     }
 
@@ -288,7 +362,8 @@ impl Outgoing {
             let part = written.min(front.len());
             written -= part;
             front.advance(part);
-            if front.is_empty() {
+            self.is_begun = !front.is_empty();
+            if !self.is_begun {
                 self.queue.pop_front();
             }
         }

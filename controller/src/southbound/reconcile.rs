@@ -21,8 +21,12 @@ use crate::status::{TunnelNews, TunnelState};
 const PROTOCOLS: [&str; 3] = ["OpenFlow10", "OpenFlow13", "OpenFlow15"];
 /// How long a bridge waits at most before it dials the controller again, in milliseconds.
 const MAX_BACKOFF_MS: i64 = 1000;
-/// How long a bridge's connection may be quiet before it is probed, in milliseconds.
-const INACTIVITY_PROBE_MS: i64 = 5000;
+/// How long a bridge's connection may be quiet before it is probed, in milliseconds: in a small fleet, and in a large one.
+/// A fleet of a thousand that probes every 5 s costs the controller hundreds of answers a second, and while it is busy with
+/// something else those that get none in time dial all at once.
+const INACTIVITY_PROBE_MS: (i64, i64) = (5_000, 30_000);
+/// Up to how many hosts a fleet is small, and from how many on it is large.
+const FLEET: (i64, i64) = (100, 1_000);
 
 /// What there is to compare.
 #[derive(Debug, Clone, Copy)]
@@ -407,23 +411,36 @@ fn keep_controller(
     (bridge_id, bridge): (Id<Bridge>, View<'_, Bridge>),
     transaction: &mut Transaction,
 ) -> bool {
-    let target = sight.target;
+    let (target, probe) = (sight.target, inactivity_probe(sight.snapshot.host_count()));
     let Some((id, row)) = own_controller(sight.mirror, bridge) else {
         let controller = new_controller(target, transaction);
         transaction.mutate(bridge_id, Bridge::controller().insert([controller]));
         return true;
     };
     let same = row.text(Controller::target()) == target
-        && row.maybe_integer(Controller::inactivity_probe()) == Some(INACTIVITY_PROBE_MS)
+        && row.maybe_integer(Controller::inactivity_probe()).is_some_and(|found| is_near(found, probe))
         && row.maybe_integer(Controller::max_backoff()) == Some(MAX_BACKOFF_MS);
     if !same {
         let record = Controller::record()
             .set(Controller::target(), target)
             .set(Controller::max_backoff(), Some(MAX_BACKOFF_MS))
-            .set(Controller::inactivity_probe(), Some(INACTIVITY_PROBE_MS));
+            .set(Controller::inactivity_probe(), Some(probe));
         transaction.update(id, record);
     }
     false
+}
+
+/// After how many milliseconds of quiet a bridge probes, in a fleet of so many hosts.
+fn inactivity_probe(hosts: usize) -> i64 {
+    let ((shortest, longest), (small, large)) = (INACTIVITY_PROBE_MS, FLEET);
+    let beyond = i64::try_from(hosts).unwrap_or(large).clamp(small, large) - small;
+    shortest + (longest - shortest) * beyond / (large - small)
+}
+
+/// What a host was given at its first contact stays until the fleet is quite another: a host more or less must not be a
+/// transaction on every other.
+fn is_near(found: i64, wanted: i64) -> bool {
+    found <= wanted.saturating_mul(2) && wanted <= found.saturating_mul(2)
 }
 
 fn options(tunnel: &TunnelPort) -> Dictionary {

@@ -4,6 +4,7 @@
 //! itself ([`super::line`]). Whatever the switch says reaches somebody: answers and others' changes go to the engine, the
 //! rest is counted and logged, as far as it comes at a bearable rate.
 
+use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use bytes::Bytes;
 use thiserror::Error;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::Permit;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::CancellationToken;
@@ -42,6 +44,11 @@ const UNREADABLE: u32 = 100;
 const UNREADABLE_TOLD: u32 = 3;
 /// How many times a switch's socket is read before other tasks have their turn.
 const READS_IN_A_ROW: usize = 8;
+/// How many bytes of what a switch said may wait for the engine before no more is read. Probes do not wait: as long as
+/// there is room, they are answered however busy the engine is.
+const BACKLOG: usize = 256 << 10;
+/// How much room of an emptied backlog is kept.
+const KEPT: usize = 4;
 /// Our echo request's xid.
 const ECHO: Xid = Xid(3);
 
@@ -65,7 +72,8 @@ pub struct Context {
 pub struct Pace {
     /// After how much silence a switch is probed, and how long it then has.
     pub quiet: Duration,
-    /// How long a switch may owe an answer while it gives none of those that it owes; looked at once in `quiet`.
+    /// How long a switch may owe an answer while it gives none of those that it owes; looked at once in `quiet`. One that
+    /// gives hardly any may owe the oldest twice as long.
     pub patience: Duration,
 }
 
@@ -108,6 +116,9 @@ pub enum SessionError {
     /// It answers probes, but nothing that matters.
     #[error("the switch has owed answers for {} s and given none", .0.as_secs())]
     Unanswering(Duration),
+    /// It answers something now and then, but does not get on.
+    #[error("the switch has owed its oldest answer for {} s and hardly gives any", .0.as_secs())]
+    Overdue(Duration),
     /// It sends messages, but hardly any that can be read.
     #[error("the switch sends messages that cannot be read")]
     Unreadable,
@@ -128,6 +139,7 @@ impl SessionError {
         matches!(
             self,
             SessionError::Unanswering(_)
+                | SessionError::Overdue(_)
                 | SessionError::Unreadable
                 | SessionError::Deaf
                 | SessionError::ReadBack(_)
@@ -147,9 +159,8 @@ pub async fn serve(stream: TcpStream, session: SessionId, context: Context) {
     match outcome {
         Ok(()) | Err(SessionError::Stopping) => debug!("OpenFlow session closed"),
         Err(error @ SessionError::Stranger(_)) => warn!(%error, "connection refused"),
-        Err(error) if error.is_fault() => {
-            warn!(error = &error as &dyn std::error::Error, "OpenFlow session ended by the switch's fault");
-        }
+        // The engine tells of it, at a bearable rate.
+        Err(error) if error.is_fault() => debug!(%error, "OpenFlow session ended by the switch's fault"),
         Err(error) => info!(error = &error as &dyn std::error::Error, "OpenFlow session ended"),
     }
 }
@@ -179,10 +190,14 @@ async fn converse(
         is_suspect: false,
         allowance: Allowance { since: now, left: NOTICES },
         unreadable: 0,
+        backlog: VecDeque::new(),
+        backlog_bytes: 0,
     };
     let outcome = session.run(frames).await;
-    let fault = outcome.as_ref().err().filter(|error| error.is_fault()).map(ToString::to_string);
-    drop(context.engine.send(Event::SwitchDown { host, session: id, fault }).await);
+    let error = outcome.as_ref().err().filter(|error| !matches!(error, SessionError::Stopping));
+    let fault = error.filter(|error| error.is_fault()).map(ToString::to_string);
+    let reason = error.map(ToString::to_string);
+    drop(context.engine.send(Event::SwitchDown { host, session: id, reason, fault }).await);
     outcome
 }
 
@@ -203,6 +218,9 @@ struct Session<'a> {
     is_suspect: bool,
     allowance: Allowance,
     unreadable: u32,
+    /// What it said that the engine has had no room for.
+    backlog: VecDeque<Bytes>,
+    backlog_bytes: usize,
 }
 
 /// How many more messages that nobody asked for are looked at until a second is over.
@@ -214,15 +232,19 @@ struct Allowance {
 impl Session<'_> {
     async fn run(&mut self, frames: &mut Frames) -> Result<(), SessionError> {
         let mut timer = Box::pin(tokio::time::sleep_until(self.due()));
-        let line = self.line.clone();
+        let (line, engine) = (self.line.clone(), &self.context.engine);
         loop {
             tokio::select! {
-                ready = frames.readable() => {
+                ready = frames.readable(), if self.backlog_bytes < BACKLOG => {
                     ready?;
                     self.take_in(frames).await?;
                     if self.is_suspect {
                         self.hurry(&mut timer);
                     }
+                }
+                permit = engine.reserve(), if !self.backlog.is_empty() => {
+                    self.hear_next(permit.map_err(|_| SessionError::Stopping)?)?;
+                    self.hear_all()?;
                 }
                 ready = line.writable(), if line.is_waiting() => {
                     ready?;
@@ -231,7 +253,9 @@ impl Session<'_> {
                 // Something waits for the socket now, or the engine let go.
                 () = line.woken() => if line.is_closed() { return Ok(()) },
                 () = timer.as_mut() => {
-                    self.watch_the_clock().await?;
+                    // What has come already counts, however late we are with it.
+                    self.take_in(frames).await?;
+                    self.watch_the_clock()?;
                     timer.as_mut().reset(self.due());
                 }
             }
@@ -241,6 +265,9 @@ impl Session<'_> {
     /// Reads what has come and hears it. One that never stops talking has its turns like everybody else.
     async fn take_in(&mut self, frames: &mut Frames) -> Result<(), SessionError> {
         for _ in 0..READS_IN_A_ROW {
+            if self.backlog_bytes >= BACKLOG {
+                return Ok(());
+            }
             match frames.fill().await? {
                 Filled::Some => {}
                 Filled::Nothing => return Ok(()),
@@ -248,11 +275,49 @@ impl Session<'_> {
             }
             while let Some(frame) = frames.cut()? {
                 (self.heard, self.is_probed) = (Instant::now(), false);
-                self.hear(&frame).await?;
+                self.receive(frame)?;
             }
+            self.hear_all()?;
         }
         tokio::task::yield_now().await;
         Ok(())
+    }
+
+    /// Answers a probe at once, drops what is too much, and keeps the rest to be heard in order.
+    fn receive(&mut self, frame: Bytes) -> Result<(), SessionError> {
+        if is_notice(&frame) && !self.allowance.take(self.heard) {
+            self.context.metrics.notices_dropped.inc();
+            return Ok(());
+        }
+        if let (true, Ok((header, Message::EchoRequest(data)))) = (is_probe(&frame), Message::decode(&frame))
+        {
+            return Ok(self.line.reply(Message::EchoReply(data).encode(header.xid))?);
+        }
+        self.backlog_bytes += frame.len();
+        self.backlog.push_back(frame);
+        Ok(())
+    }
+
+    /// Hears what waits, as far as the engine has room.
+    fn hear_all(&mut self) -> Result<(), SessionError> {
+        let engine = &self.context.engine;
+        while !self.backlog.is_empty() {
+            match engine.try_reserve() {
+                Ok(permit) => self.hear_next(permit)?,
+                Err(TrySendError::Full(())) => return Ok(()),
+                Err(TrySendError::Closed(())) => return Err(SessionError::Stopping),
+            }
+        }
+        if self.backlog.capacity() > KEPT {
+            self.backlog = VecDeque::new();
+        }
+        Ok(())
+    }
+
+    fn hear_next(&mut self, engine: Permit<'_, Event>) -> Result<(), SessionError> {
+        let Some(frame) = self.backlog.pop_front() else { return Ok(()) };
+        self.backlog_bytes -= frame.len();
+        self.hear(&frame, engine)
     }
 
     /// When the clock must be looked at next.
@@ -272,14 +337,26 @@ impl Session<'_> {
         }
     }
 
-    async fn watch_the_clock(&mut self) -> Result<(), SessionError> {
+    fn watch_the_clock(&mut self) -> Result<(), SessionError> {
         let now = Instant::now();
         if self.is_suspect {
-            self.tell_suspicion(now).await?;
+            self.told = Some(now);
+            match self.context.engine.try_reserve() {
+                Ok(engine) => self.tell_suspicion(now, engine),
+                Err(TrySendError::Full(())) => {}
+                Err(TrySendError::Closed(())) => return Err(SessionError::Stopping),
+            }
+        }
+        if !self.backlog.is_empty() {
+            // Its answers may be among what we have not heard.
+            return Ok(());
         }
         let Pace { quiet, patience } = self.context.pace;
         if let Some(owing) = self.line.owing(now.into_std()).filter(|since| *since > patience) {
             return Err(SessionError::Unanswering(owing));
+        }
+        if let Some(age) = self.line.overdue(now.into_std()).filter(|age| *age > 2 * patience) {
+            return Err(SessionError::Overdue(age));
         }
         if now < self.heard + quiet {
             return Ok(());
@@ -291,11 +368,8 @@ impl Session<'_> {
         Ok(self.line.say(Message::EchoRequest(Bytes::new()).encode(ECHO))?)
     }
 
-    async fn hear(&mut self, frame: &Bytes) -> Result<(), SessionError> {
-        if is_notice(frame) && !self.allowance.take(self.heard) {
-            self.context.metrics.notices_dropped.inc();
-            return Ok(());
-        }
+    /// Each message makes one event at the most.
+    fn hear(&mut self, frame: &Bytes, engine: Permit<'_, Event>) -> Result<(), SessionError> {
         let (header, message) = match Message::decode(frame) {
             Ok(decoded) => decoded,
             // It will not be said again, so waiting for it would never end: the next connection starts afresh.
@@ -304,20 +378,24 @@ impl Session<'_> {
         };
         trace!(xid = %header.xid, kind = ?message.kind(), "from the switch");
         match message {
-            Message::EchoRequest(data) => Ok(self.line.say(Message::EchoReply(data).encode(header.xid))?),
             Message::EchoReply(_) | Message::BarrierReply => Ok(()),
             Message::BundleControl(control) => match control.command {
-                BundleCommand::CommitReply => self.answered(Answer::Committed(header.xid)).await,
+                BundleCommand::CommitReply => {
+                    self.answered(Answer::Committed(header.xid), engine);
+                    Ok(())
+                }
                 _ => Ok(()),
             },
-            Message::Error(error) => self.refused(header.xid, &error).await,
+            Message::Error(error) => self.refused(header.xid, &error, engine),
             Message::MultipartReply(part) if part.kind == MultipartKind::FlowMonitor => {
-                self.flows_changed(header.xid, &part).await
+                self.flows_changed(header.xid, &part, engine);
+                Ok(())
             }
-            Message::MultipartReply(part) => self.part(header.xid, &part).await,
+            Message::MultipartReply(part) => self.part((header.xid, frame.len()), &part, engine),
             Message::RequestForward(forwarded) => {
                 debug!(host = %self.host, kind = ?forwarded.request.kind(), "somebody else changed groups or meters");
-                self.suspect().await
+                self.suspect(engine);
+                Ok(())
             }
             message => self.notice(message),
         }
@@ -345,7 +423,12 @@ impl Session<'_> {
         }
     }
 
-    async fn refused(&mut self, xid: Xid, error: &ErrorMessage) -> Result<(), SessionError> {
+    fn refused(
+        &mut self,
+        xid: Xid,
+        error: &ErrorMessage,
+        engine: Permit<'_, Event>,
+    ) -> Result<(), SessionError> {
         if self.line.asked(xid).is_some() {
             return Err(SessionError::ReadBack(error.code.to_string()));
         }
@@ -353,19 +436,25 @@ impl Session<'_> {
             info!(host = %self.host, code = %error.code, "the switch does not tell of others' changes: audits find them");
             return Ok(());
         }
-        self.answered(Answer::Refused(xid, error.code.to_string())).await
+        self.answered(Answer::Refused(xid, error.code.to_string()), engine);
+        Ok(())
     }
 
-    async fn answered(&self, answer: Answer) -> Result<(), SessionError> {
+    fn answered(&self, answer: Answer, engine: Permit<'_, Event>) {
         let (Answer::Committed(xid) | Answer::Refused(xid, _)) = &answer;
         self.line.settle(*xid, self.heard.into_std());
-        let event = Event::Answered { host: self.host, session: self.id, answer };
-        self.tell(event).await
+        engine.send(Event::Answered { host: self.host, session: self.id, answer });
     }
 
-    async fn part(&mut self, xid: Xid, part: &MultipartReply) -> Result<(), SessionError> {
+    /// A part of a reading, with the xid and the length of its message.
+    fn part(
+        &mut self,
+        (xid, length): (Xid, usize),
+        part: &MultipartReply,
+        engine: Permit<'_, Event>,
+    ) -> Result<(), SessionError> {
         let Some(asked) = self.line.asked(xid) else { return Ok(()) };
-        self.line.progressed(self.heard.into_std());
+        self.line.progressed(length, self.heard.into_std());
         if self.reading.as_ref().is_none_or(|reading| !reading.is_about(xid)) {
             self.reading = Some(Reading::new((asked.read, asked.depth), asked.flows, asked.groups));
         }
@@ -376,42 +465,37 @@ impl Session<'_> {
             (ReadFrom { host: self.host, session: self.id, read: reading.id() }, reading.cost());
         self.reading = None;
         self.line.answered(from.read);
-        let event = Event::Installed { from, installed: Box::new(installed), cost };
-        self.tell(event).await
+        engine.send(Event::Installed { from, installed: Box::new(installed), cost });
+        Ok(())
     }
 
     /// The answer to the request for a monitor, or what it tells. That the tables were changed by us is no news; neither
     /// is a pause once it is over, but it hid what happened meanwhile.
-    async fn flows_changed(&mut self, xid: Xid, part: &MultipartReply) -> Result<(), SessionError> {
+    fn flows_changed(&mut self, xid: Xid, part: &MultipartReply, engine: Permit<'_, Event>) {
         if xid == MONITOR {
-            return self.tell(Event::Watching { host: self.host, session: self.id }).await;
+            return engine.send(Event::Watching { host: self.host, session: self.id });
         }
         let Ok(Reply::FlowMonitor(updates)) = part.decode() else {
             // Whatever it is, it says that something happened.
-            return self.suspect().await;
+            return self.suspect(engine);
         };
-        let by_others =
-            updates.iter().any(|update| !matches!(update, FlowUpdate::Own(_) | FlowUpdate::Resumed));
-        if by_others { self.suspect().await } else { Ok(()) }
-    }
-
-    async fn suspect(&mut self) -> Result<(), SessionError> {
-        self.is_suspect = true;
-        let now = self.heard;
-        match self.told {
-            Some(told) if now < told + SUSPICIONS => Ok(()),
-            _ => self.tell_suspicion(now).await,
+        if updates.iter().any(|update| !matches!(update, FlowUpdate::Own(_) | FlowUpdate::Resumed)) {
+            self.suspect(engine);
         }
     }
 
-    async fn tell_suspicion(&mut self, now: Instant) -> Result<(), SessionError> {
-        (self.is_suspect, self.told) = (false, Some(now));
-        self.context.metrics.suspicions.inc();
-        self.tell(Event::Suspected { host: self.host, session: self.id }).await
+    fn suspect(&mut self, engine: Permit<'_, Event>) {
+        self.is_suspect = true;
+        let now = self.heard;
+        if self.told.is_none_or(|told| now >= told + SUSPICIONS) {
+            self.tell_suspicion(now, engine);
+        }
     }
 
-    async fn tell(&self, event: Event) -> Result<(), SessionError> {
-        self.context.engine.send(event).await.map_err(|_| SessionError::Stopping)
+    fn tell_suspicion(&mut self, now: Instant, engine: Permit<'_, Event>) {
+        (self.is_suspect, self.told) = (false, Some(now));
+        self.context.metrics.suspicions.inc();
+        engine.send(Event::Suspected { host: self.host, session: self.id });
     }
 }
 
@@ -431,6 +515,11 @@ fn is_notice(frame: &[u8]) -> bool {
     let kinds =
         [MessageKind::PacketIn, MessageKind::FlowRemoved, MessageKind::PortStatus, MessageKind::Experimenter];
     frame.get(1).is_some_and(|kind| kinds.contains(&MessageKind::from_wire(*kind)))
+}
+
+/// True for the question whether we are still there.
+fn is_probe(frame: &[u8]) -> bool {
+    frame.get(1).is_some_and(|kind| MessageKind::from_wire(*kind) == MessageKind::EchoRequest)
 }
 
 /// True for a message with the xid of a reading's request or of a parcel's message.

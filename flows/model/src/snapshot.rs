@@ -142,6 +142,11 @@ impl Snapshot {
         self.hosts.values()
     }
 
+    /// How many hosts there are.
+    pub fn host_count(&self) -> usize {
+        self.hosts.len()
+    }
+
     /// How many ports there are.
     pub fn port_count(&self) -> usize {
         self.ports.len()

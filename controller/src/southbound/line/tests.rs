@@ -98,6 +98,81 @@ async fn what_is_owed_is_known_until_it_is_answered() {
 }
 
 #[tokio::test]
+async fn what_trickles_is_overdue_and_what_gets_on_is_not() {
+    let (line, _reader, _switch) = pair().await;
+    let link = line.link();
+    let begin = Instant::now();
+    let at = |seconds| begin + Duration::from_secs(seconds);
+    let age = |seconds| line.overdue(at(seconds)).map_or(0, |age| age.as_secs());
+    // Small bundles, one answered every 25 s: never without an answer for long, and yet it does not get on.
+    let order = |commits: std::ops::Range<u32>, filling| {
+        link.order(ToSwitch::Send(commits.map(|commit| parcel(commit, filling)).collect())).unwrap();
+    };
+    order(100..108, 100);
+    assert!(line.settle(Xid(100), at(25)) && line.settle(Xid(101), at(50)));
+    assert!(line.owing(at(70)).unwrap() < Duration::from_secs(21));
+    assert!(age(70) >= 69, "{}", age(70));
+    // Four answers in a minute are getting on, and so is one bundle of a first sync.
+    assert!(line.settle(Xid(102), at(51)) && line.settle(Xid(103), at(52)));
+    assert!(age(70) <= 18, "{}", age(70));
+    order(200..203, 20_000);
+    for commit in 104..108 {
+        line.settle(Xid(commit), at(60));
+    }
+    for (commit, seconds) in [(200, 110), (201, 160)] {
+        assert!(age(seconds) <= 50, "{}", age(seconds));
+        line.settle(Xid(commit), at(seconds));
+    }
+    line.settle(Xid(202), at(161));
+    assert_eq!(line.overdue(at(1000)), None);
+    // A reading in crumbs.
+    link.order(ToSwitch::Read(ReadId(1), Depth::Tallies)).unwrap();
+    for second in 0..70 {
+        line.progressed(100, at(second));
+    }
+    assert!(age(70) >= 69, "{}", age(70));
+    line.progressed(60_000, at(70));
+    assert!(age(71) <= 1, "{}", age(71));
+}
+
+#[tokio::test]
+async fn a_probe_is_answered_before_what_waits() {
+    let (line, _reader, mut switch) = pair().await;
+    let link = line.link();
+    let mut commit = 1;
+    while !line.is_waiting() {
+        link.order(ToSwitch::Send(vec![parcel(commit, 50_000)])).unwrap();
+        commit += 1;
+    }
+    for _ in 0..5 {
+        link.order(ToSwitch::Send(vec![parcel(commit, 50_000)])).unwrap();
+        commit += 1;
+    }
+    let echo = Message::EchoReply(Bytes::from_static(b"here I am")).encode(Xid(77));
+    line.reply(echo.clone()).unwrap();
+    let last = parcel(commit - 1, 50_000);
+    let reading = tokio::spawn(async move {
+        let mut received = Vec::new();
+        while !received.ends_with(&last) {
+            assert_ne!(switch.read_buf(&mut received).await.unwrap(), 0);
+        }
+        received
+    });
+    while line.is_waiting() {
+        line.writable().await.unwrap();
+        line.flush().unwrap();
+    }
+    let received = reading.await.unwrap();
+    // Whole parcels before it and behind it, and nothing inside one.
+    let size = parcel(1, 50_000).len();
+    let place = received.windows(echo.len()).position(|window| *window == echo[..]).expect("an answer");
+    assert_eq!(place % size, 0, "between two parcels");
+    let behind = (received.len() - place - echo.len()) / size;
+    assert_eq!((received.len() - echo.len()) % size, 0);
+    assert!(behind >= 5, "{behind} behind it");
+}
+
+#[tokio::test]
 async fn letting_go_of_the_link_wakes_the_session() {
     let (line, _reader, _switch) = pair().await;
     let link = line.link();

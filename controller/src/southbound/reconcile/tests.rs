@@ -78,7 +78,7 @@ fn controller() -> weft_ovsdb::Record<Controller> {
     Controller::record()
         .set(Controller::target(), TARGET)
         .set(Controller::max_backoff(), Some(MAX_BACKOFF_MS))
-        .set(Controller::inactivity_probe(), Some(INACTIVITY_PROBE_MS))
+        .set(Controller::inactivity_probe(), Some(INACTIVITY_PROBE_MS.0))
         .set(Controller::external_ids(), marks())
 }
 
@@ -345,4 +345,29 @@ fn a_missing_bridge_is_made_unless_its_name_is_taken() {
     rows.move_to(50, BR_OTHER);
     let (look, _) = first_look(&rows);
     assert!(matches!(look.verdict, Verdict::Foreign(_)), "{look:?}");
+}
+
+#[test]
+fn a_large_fleet_probes_less_and_no_row_flaps() {
+    let given = [(0, 5_000), (100, 5_000), (500, 16_111), (1_000, 30_000), (50_000, 30_000)];
+    for (hosts, probe) in given {
+        assert_eq!(inactivity_probe(hosts), probe, "{hosts} hosts");
+    }
+    // Twice as many hosts or half as many change nothing on the others once the fleet is large, and growing from nothing
+    // to any size rewrites each row a few times at the most.
+    let (mut row, mut written) = (inactivity_probe(0), 0);
+    for hosts in (0..2_000).chain((0..2_000).rev()).chain((400..600).cycle().take(10_000)) {
+        let wanted = inactivity_probe(hosts);
+        if !is_near(row, wanted) {
+            (row, written) = (wanted, written + 1);
+        }
+    }
+    assert_eq!(written, 5);
+    // Of a small fleet's rows, one within a factor of 2 stays as it is; others are put right.
+    for (found, is_kept) in [(2_500, true), (10_000, true), (2_499, false), (10_001, false), (0, false)] {
+        let mut rows = settled();
+        rows.controller(CONTROLLER, Some(controller().set(Controller::inactivity_probe(), Some(found))));
+        let verdict = first_look(&rows).0.verdict;
+        assert_eq!(matches!(verdict, Verdict::Settled), is_kept, "{found}: {verdict:?}");
+    }
 }
