@@ -217,6 +217,7 @@ impl Population {
             next_vni: self.size.networks + 2,
             next_port_key: self.ports() + 1,
             next_host_index: self.size.hosts + 1,
+            ..Counters::default()
         })
     }
 

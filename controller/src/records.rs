@@ -3,6 +3,8 @@
 //! The model's types are not serialisable on purpose; these shapes are the parse step. Fields are only ever added, with
 //! a default, so that an older file always loads.
 
+mod routers;
+
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -18,6 +20,8 @@ use weft_model::{
     SubnetId, Tenant, TenantId, Timestamp, Token, TokenRole, Vni,
 };
 
+use routers::StoredRouter;
+
 /// A stored value that is not what this version writes.
 #[derive(Debug, Error)]
 #[error("record {table}/{key}: {reason}")]
@@ -31,8 +35,8 @@ pub struct Damaged {
 }
 
 /// The names of the tables, in the order in which they are loaded.
-pub const TABLES: [&str; 8] =
-    ["counters", "tenants", "tokens", "hosts", "networks", "subnets", "ports", "bindings"];
+pub const TABLES: [&str; 9] =
+    ["counters", "tenants", "tokens", "hosts", "networks", "subnets", "ports", "bindings", "routers"];
 
 /// Where a record stands: its table and its key there.
 pub fn place(key: &Key) -> (&'static str, String) {
@@ -44,6 +48,7 @@ pub fn place(key: &Key) -> (&'static str, String) {
         Key::Network(id) => ("networks", id.to_string()),
         Key::Subnet(id) => ("subnets", id.to_string()),
         Key::Port(id) => ("ports", id.to_string()),
+        Key::Router(id) => ("routers", id.to_string()),
         Key::Binding(port, host) => ("bindings", format!("{port}/{host}")),
     }
 }
@@ -58,6 +63,7 @@ pub fn encode(record: &Record) -> Vec<u8> {
         Record::Network(r) => serde_json::to_vec(&StoredNetwork::from(&**r)),
         Record::Subnet(r) => serde_json::to_vec(&StoredSubnet::from(&**r)),
         Record::Port(r) => serde_json::to_vec(&StoredPort::from(&**r)),
+        Record::Router(r) => serde_json::to_vec(&StoredRouter::from(&**r)),
         Record::Binding(r) => serde_json::to_vec(&StoredBinding::from(&**r)),
     };
     written.expect("plain structs with string keys always serialise")
@@ -111,6 +117,7 @@ impl Decoder {
             "networks" => Record::Network(Arc::new(json::<StoredNetwork>(value)?.parse(names)?)),
             "subnets" => Record::Subnet(Arc::new(json::<StoredSubnet>(value)?.parse(names)?)),
             "ports" => Record::Port(Arc::new(json::<StoredPort>(value)?.parse(names)?)),
+            "routers" => Record::Router(Arc::new(json::<StoredRouter>(value)?.parse(names)?)),
             "bindings" => Record::Binding(Arc::new(json::<StoredBinding>(value)?.parse(names)?)),
             _ => return Err("no such table".into()),
         })
@@ -202,6 +209,13 @@ struct StoredCounters {
     next_vni: u32,
     next_port_key: u32,
     next_host_index: u32,
+    #[serde(default = "first")]
+    next_router_key: u32,
+}
+
+/// Where counters begin that older states do not have.
+fn first() -> u32 {
+    1
 }
 
 impl From<Counters> for StoredCounters {
@@ -210,13 +224,19 @@ impl From<Counters> for StoredCounters {
             next_vni: c.next_vni,
             next_port_key: c.next_port_key,
             next_host_index: c.next_host_index,
+            next_router_key: c.next_router_key,
         }
     }
 }
 
 impl From<StoredCounters> for Counters {
     fn from(c: StoredCounters) -> Self {
-        Counters { next_vni: c.next_vni, next_port_key: c.next_port_key, next_host_index: c.next_host_index }
+        Counters {
+            next_vni: c.next_vni,
+            next_port_key: c.next_port_key,
+            next_host_index: c.next_host_index,
+            next_router_key: c.next_router_key,
+        }
     }
 }
 

@@ -141,6 +141,7 @@ impl From<Rejected> for Failure {
             Rejected::TenantNotFound(id) => Failure::not_found("Tenant", id.as_str()),
             Rejected::NetworkNotFound(id) => Failure::not_found("Network", &id.to_string()),
             Rejected::SubnetNotFound(id) => Failure::not_found("Subnet", &id.to_string()),
+            Rejected::RouterNotFound(id) => Failure::not_found("Router", &id.to_string()),
             Rejected::PortNotFound(id) => Failure::not_found("Port", &id.to_string()),
             Rejected::HostNotFound(id) => Failure::not_found("Host", id.as_str()),
             Rejected::TokenNotFound(id) => Failure::not_found("Token", &id.to_string()),
@@ -159,10 +160,21 @@ impl From<Rejected> for Failure {
             exhausted @ (Rejected::VnisExhausted
             | Rejected::HostsExhausted
             | Rejected::PortKeysExhausted
+            | Rejected::RouterKeysExhausted
             | Rejected::MacAddressesExhausted { .. }) => {
                 let message = format!("Unable to complete operation: {exhausted}.");
                 Failure::new(StatusCode::SERVICE_UNAVAILABLE, "ResourceExhausted", message)
             }
+            router @ (Rejected::BadInterface(_)
+            | Rejected::RouterInUse { .. }
+            | Rejected::PortInUse { .. }
+            | Rejected::NoSuchInterface { .. }
+            | Rejected::NoInterfaceOnSubnet { .. }
+            | Rejected::SubnetMismatch { .. }
+            | Rejected::InterfaceInUseByRoute { .. }
+            | Rejected::InvalidRoute { .. }
+            | Rejected::PortOfRouter(_)
+            | Rejected::GatewayInUse { .. }) => of_router(router),
             conflict => in_conflict(conflict),
         }
     }
@@ -191,6 +203,72 @@ fn wrong_address(rejected: Rejected) -> Failure {
         other => ("InvalidInput", format!("Invalid input for operation: {other}.")),
     };
     Failure::new(StatusCode::BAD_REQUEST, kind, message)
+}
+
+/// What routers refuse, in the words of the field.
+fn of_router(rejected: Rejected) -> Failure {
+    let (status, kind, message) = match rejected {
+        Rejected::BadInterface(reason) => {
+            (StatusCode::BAD_REQUEST, "BadRequest", format!("Bad router request: {reason}."))
+        }
+        Rejected::InvalidRoute { destination, reason } => (
+            StatusCode::BAD_REQUEST,
+            "InvalidRoutes",
+            format!("Invalid format for routes: {destination}, {reason}"),
+        ),
+        Rejected::NoSuchInterface { router, port } => (
+            StatusCode::NOT_FOUND,
+            "RouterInterfaceNotFound",
+            format!("Router {router} does not have an interface with id {port}"),
+        ),
+        Rejected::NoInterfaceOnSubnet { router, subnet } => (
+            StatusCode::NOT_FOUND,
+            "RouterInterfaceNotFoundForSubnet",
+            format!("Router {router} has no interface on subnet {subnet}"),
+        ),
+        Rejected::RouterInUse { router, ports } => {
+            let ports = ports.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+            let message = format!("Router {router} has ports still attached: {ports}");
+            (StatusCode::CONFLICT, "RouterInUse", message)
+        }
+        Rejected::PortInUse { port, device } => (
+            StatusCode::CONFLICT,
+            "PortInUse",
+            format!(
+                "Unable to complete operation on port {port}. Port already has an attached device {device}."
+            ),
+        ),
+        Rejected::SubnetMismatch { port, subnet } => (
+            StatusCode::CONFLICT,
+            "SubnetMismatchForPort",
+            format!("Subnet on port {port} does not match the requested subnet {subnet}"),
+        ),
+        Rejected::InterfaceInUseByRoute { router, subnet } => (
+            StatusCode::CONFLICT,
+            "RouterInterfaceInUseByRoute",
+            format!(
+                "Router interface for subnet {subnet} on router {router} cannot be deleted, as it is required by one \
+                 or more routes."
+            ),
+        ),
+        Rejected::PortOfRouter(port) => (
+            StatusCode::CONFLICT,
+            "ServicePortInUse",
+            format!(
+                "Port {port} cannot be deleted or changed directly via the port API: has device owner \
+                 network:router_interface."
+            ),
+        ),
+        Rejected::GatewayInUse { subnet, address, port } => (
+            StatusCode::CONFLICT,
+            "GatewayIpInUse",
+            format!(
+                "Current gateway ip {address} already in use by port {port}. Unable to update subnet {subnet}."
+            ),
+        ),
+        other => (StatusCode::CONFLICT, "Conflict", format!("{other}.")),
+    };
+    Failure::new(status, kind, message)
 }
 
 /// Requests that were fine in themselves but do not go with what there is.
@@ -230,7 +308,7 @@ fn in_conflict(rejected: Rejected) -> Failure {
             format!("Unable to complete operation on port {port}, port is already bound on host {host}."),
         ),
         Rejected::TenantInUse(id) => {
-            ("TenantInUse", format!("Tenant {id} still owns networks, subnets or ports."))
+            ("TenantInUse", format!("Tenant {id} still owns networks, subnets, ports or routers."))
         }
         Rejected::AlreadyExists { what, id } => ("AlreadyExists", format!("{what} {id} already exists.")),
         other => ("Conflict", format!("{other}.")),

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::{
-    Binding, Host, HostId, Network, NetworkId, Port, PortId, Subnet, SubnetId, Tenant, TenantId, Token,
-    TokenId,
+    Binding, Host, HostId, Network, NetworkId, Port, PortId, Router, RouterId, Subnet, SubnetId, Tenant,
+    TenantId, Token, TokenId,
 };
 
 /// The next numbers to hand out. They only grow (and wrap), so that a number is not reused while a switch that was
@@ -17,11 +17,13 @@ pub struct Counters {
     pub next_port_key: u32,
     /// Where the search for a free host index starts.
     pub next_host_index: u32,
+    /// Where the search for a free router key starts.
+    pub next_router_key: u32,
 }
 
 impl Default for Counters {
     fn default() -> Self {
-        Counters { next_vni: 1, next_port_key: 1, next_host_index: 1 }
+        Counters { next_vni: 1, next_port_key: 1, next_host_index: 1, next_router_key: 1 }
     }
 }
 
@@ -38,6 +40,8 @@ pub enum Record {
     Subnet(Arc<Subnet>),
     /// A port.
     Port(Arc<Port>),
+    /// A router.
+    Router(Arc<Router>),
     /// A host.
     Host(Arc<Host>),
     /// A host's claim to a port.
@@ -59,6 +63,8 @@ pub enum Key {
     Subnet(SubnetId),
     /// A port.
     Port(PortId),
+    /// A router.
+    Router(RouterId),
     /// A host.
     Host(HostId),
     /// A host's claim to a port.
@@ -76,6 +82,7 @@ impl Record {
             Record::Network(r) => Key::Network(r.id),
             Record::Subnet(r) => Key::Subnet(r.id),
             Record::Port(r) => Key::Port(r.id),
+            Record::Router(r) => Key::Router(r.id),
             Record::Host(r) => Key::Host(r.id.clone()),
             Record::Binding(r) => Key::Binding(r.port, r.host.clone()),
             Record::Counters(_) => Key::Counters,

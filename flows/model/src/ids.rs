@@ -60,6 +60,11 @@ uuid_id!(
     "port id"
 );
 uuid_id!(
+    /// A tenant's router.
+    RouterId,
+    "router id"
+);
+uuid_id!(
     /// An API token's public handle (the secret itself is never stored).
     TokenId,
     "token id"
@@ -193,6 +198,31 @@ impl PortKey {
 }
 
 impl fmt::Display for PortKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A router's 28-bit number in registers and cookies, 1..=0x0fff_ffff; allocated once, unique over all tenants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RouterKey(u32);
+
+impl RouterKey {
+    /// The largest router key: what fits the cookie's 28-bit id field.
+    pub const MAX: RouterKey = RouterKey(0x0fff_ffff);
+
+    /// A key, if `value` is within 1..=0x0fffffff.
+    pub fn new(value: u32) -> Option<RouterKey> {
+        (1..=Self::MAX.0).contains(&value).then_some(RouterKey(value))
+    }
+
+    /// The number that goes into the router register.
+    pub fn get(self) -> u32 {
+        self.0
+    }
+}
+
+impl fmt::Display for RouterKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }

@@ -11,17 +11,19 @@ mod networks;
 mod ports;
 mod rejected;
 mod request;
+mod routers;
 mod subnets;
 mod tenants;
 
 pub use rejected::{Fault, Rejected};
 pub use request::{
-    AskedIp, HostReport, Labels, LabelsPatch, NetworkPatch, NewNetwork, NewPort, NewSubnet, NewTenant,
-    NewToken, PortPatch, ReportedInterface, SubnetPatch, TenantPatch,
+    AskedIp, HostReport, Labels, LabelsPatch, NetworkPatch, NewInterface, NewNetwork, NewPort, NewRouter,
+    NewSubnet, NewTenant, NewToken, OldInterface, PortPatch, ReportedInterface, RouterPatch, RoutesPatch,
+    SubnetPatch, TenantPatch,
 };
 
 use crate::{
-    Change, Encap, HostId, Key, NetworkId, PortId, Snapshot, SubnetId, TenantId, Timestamp, TokenId,
+    Change, Encap, HostId, Key, NetworkId, PortId, RouterId, Snapshot, SubnetId, TenantId, Timestamp, TokenId,
 };
 use draft::Draft;
 
@@ -70,7 +72,7 @@ pub enum Intent {
     CreateTenant(NewTenant),
     /// Change a tenant (admin only).
     UpdateTenant(TenantId, TenantPatch),
-    /// Remove a tenant that owns no networks, subnets or ports, and its tokens (admin only).
+    /// Remove a tenant that owns no networks, subnets, ports or routers, and its tokens (admin only).
     DeleteTenant(TenantId, Option<u64>),
     /// Make an API token (admin only).
     CreateToken(NewToken),
@@ -94,6 +96,16 @@ pub enum Intent {
     UpdatePort(PortId, PortPatch),
     /// Remove a port; claims to it stay until their hosts take them back.
     DeletePort(PortId, Option<u64>),
+    /// Make a router.
+    CreateRouter(NewRouter),
+    /// Change a router.
+    UpdateRouter(RouterId, RouterPatch),
+    /// Remove a router without interfaces.
+    DeleteRouter(RouterId, Option<u64>),
+    /// Give a router an interface; what is touched is the interface's port.
+    AddInterface(RouterId, NewInterface),
+    /// Take an interface from a router and delete its port, which is what is touched.
+    RemoveInterface(RouterId, OldInterface),
     /// Take in what a host's OVSDB shows (admin only).
     ReportHost(HostReport),
     /// Take in what changed on a host since it was reported: the same as reporting it with these interfaces added or
@@ -181,6 +193,11 @@ impl Draft<'_> {
             Intent::CreatePort(new) => self.create_port(new),
             Intent::UpdatePort(id, patch) => self.update_port(*id, patch),
             Intent::DeletePort(id, number) => self.delete_port(*id, *number),
+            Intent::CreateRouter(new) => self.create_router(new),
+            Intent::UpdateRouter(id, patch) => self.update_router(*id, patch),
+            Intent::DeleteRouter(id, number) => self.delete_router(*id, *number),
+            Intent::AddInterface(id, new) => self.add_interface(*id, new),
+            Intent::RemoveInterface(id, old) => self.remove_interface(*id, old),
             Intent::ReportHost(report) => self.report_host(report),
             Intent::ReportInterfaces { host, plugged, unplugged } => {
                 self.report_interfaces(host, plugged, unplugged)

@@ -13,6 +13,7 @@ pub mod mac;
 pub mod network;
 mod ordered;
 pub mod port;
+pub mod router;
 pub mod snapshot;
 pub mod stamp;
 pub mod subnet;
@@ -22,12 +23,13 @@ pub use binding::Binding;
 pub use change::{Change, Counters, Key, Record};
 pub use host::{EncapIps, Host};
 pub use ids::{
-    HostId, HostIndex, NetworkId, OfPort, PolicyKey, PortId, PortKey, Revision, SubnetId, TenantId, TokenId,
-    Vni,
+    HostId, HostIndex, NetworkId, OfPort, PolicyKey, PortId, PortKey, Revision, RouterId, RouterKey,
+    SubnetId, TenantId, TokenId, Vni,
 };
 pub use mac::MacAddr;
 pub use network::{Encap, Mtu, Network};
 pub use port::{FixedIp, Port, PortSecurity};
+pub use router::{NextHop, ROUTER_INTERFACE, Route, Router};
 pub use snapshot::Snapshot;
 pub use stamp::{Stamp, Timestamp};
 pub use subnet::{AddressRange, HostRoute, Subnet};

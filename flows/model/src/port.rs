@@ -2,8 +2,9 @@
 
 use std::net::IpAddr;
 
-use crate::ids::{NetworkId, PortId, PortKey, SubnetId, TenantId};
+use crate::ids::{NetworkId, PortId, PortKey, RouterId, SubnetId, TenantId};
 use crate::mac::MacAddr;
+use crate::router::ROUTER_INTERFACE;
 use crate::stamp::Stamp;
 
 /// One address of a port.
@@ -53,4 +54,15 @@ pub struct Port {
     pub requested_host: Option<String>,
     /// Its host name for DNS; may be empty.
     pub dns_name: String,
+}
+
+impl Port {
+    /// The router whose interface the port is, if it is one. Such a port is on every host that the router serves, and
+    /// bound nowhere.
+    pub fn router(&self) -> Option<RouterId> {
+        if self.device_owner != ROUTER_INTERFACE {
+            return None;
+        }
+        self.device_id.parse().ok()
+    }
 }

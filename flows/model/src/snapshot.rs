@@ -5,6 +5,7 @@
 
 mod bulk;
 mod commit;
+mod routers;
 mod used;
 
 use std::net::IpAddr;
@@ -19,6 +20,7 @@ use crate::{
     SubnetId, Tenant, TenantId, Token, TokenId, Vni,
 };
 
+use routers::Routing;
 pub(crate) use used::UsedAddresses;
 
 type Map<K, V> = OrderedMap<K, V>;
@@ -58,6 +60,8 @@ pub struct Snapshot {
     bound_by_network: Map<(NetworkId, HostIndex, PortId), ()>,
     /// The same, seen from the host.
     bound_by_host: Map<(HostIndex, NetworkId, PortId), ()>,
+    /// Routers, and what they join.
+    routing: Routing,
 }
 
 /// Records by key.
@@ -266,7 +270,8 @@ impl Snapshot {
     pub fn binding(&self, port: PortId) -> Option<&Arc<Binding>> {
         // There is one claim nearly always, so to choose costs less than to keep what was chosen.
         let in_force = self.claims_of_port(port).max_by(|a, b| commit::precedence(a, b))?;
-        self.ports.get(&port).map(|_| in_force)
+        // What is no workload's is on no host, whatever an interface says.
+        self.ports.get(&port).filter(|port| port.router().is_none()).map(|_| in_force)
     }
 
     /// The host on which a port is bound.

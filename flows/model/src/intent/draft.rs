@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::{Actor, Context, Labels, LabelsPatch, Rejected};
 use crate::{
-    Change, Counters, Key, Network, NetworkId, Port, PortId, Record, Revision, Snapshot, Stamp, Subnet,
-    SubnetId, TenantId,
+    Change, Counters, Key, Network, NetworkId, Port, PortId, Record, Revision, Router, RouterId, Snapshot,
+    Stamp, Subnet, SubnetId, TenantId,
 };
 
 /// The state as the intents so far leave it.
@@ -132,6 +132,12 @@ impl Draft<'_> {
     pub(super) fn port(&self, id: PortId) -> Result<Arc<Port>, Rejected> {
         let found = self.state.port(&id).filter(|port| self.sees(&port.tenant));
         found.cloned().ok_or(Rejected::PortNotFound(id))
+    }
+
+    /// A router that the actor sees.
+    pub(super) fn router(&self, id: RouterId) -> Result<Arc<Router>, Rejected> {
+        let found = self.state.router(&id).filter(|router| self.sees(&router.tenant));
+        found.cloned().ok_or(Rejected::RouterNotFound(id))
     }
 }
 

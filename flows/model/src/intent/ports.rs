@@ -5,7 +5,9 @@ use std::sync::Arc;
 use super::draft::{Draft, expect_number, relabel, set};
 use super::limits::Faults;
 use super::{NewPort, PortPatch, Rejected};
-use crate::{Key, MacAddr, Network, NetworkId, Port, PortId, PortKey, PortSecurity, Record};
+use crate::{
+    Key, MacAddr, Network, NetworkId, Port, PortId, PortKey, PortSecurity, ROUTER_INTERFACE, Record,
+};
 
 /// The first half of generated MACs: locally administered, unicast, and easy to tell in a capture.
 const MAC_PREFIX: [u8; 3] = [0x02, 0x57, 0x46];
@@ -14,6 +16,12 @@ const MAC_COUNT: u32 = 1 << 24;
 
 impl Draft<'_> {
     pub(super) fn create_port(&mut self, new: &NewPort) -> Result<Key, Rejected> {
+        refuse_interface(&new.device_owner)?;
+        self.make_port(new)
+    }
+
+    /// A port for whomever it is.
+    pub(super) fn make_port(&mut self, new: &NewPort) -> Result<Key, Rejected> {
         if self.state.port(&new.id).is_some() {
             return Err(Rejected::AlreadyExists { what: "port", id: new.id.to_string() });
         }
@@ -61,6 +69,10 @@ impl Draft<'_> {
         set(&mut after.device_owner, patch.device_owner.clone());
         set(&mut after.requested_host, patch.requested_host.clone());
         set(&mut after.dns_name, patch.dns_name.clone());
+        let is_interface = before.router().is_some();
+        if !is_interface {
+            refuse_interface(&after.device_owner)?;
+        }
         let mut faults = checked(&after);
         self.check_asked(&mut faults, &after, patch.fixed_ips.as_deref().unwrap_or_default())?;
         faults.settle()?;
@@ -74,12 +86,20 @@ impl Draft<'_> {
         if after == *before {
             return Ok(Key::Port(id));
         }
+        let use_of = |port: &Port| (port.fixed_ips.clone(), port.router(), port.security);
+        if is_interface && use_of(&after) != use_of(&before) {
+            return Err(Rejected::PortOfRouter(id));
+        }
         self.restamp(&mut after.stamp);
         Ok(self.put(Record::Port(Arc::new(after))))
     }
 
     pub(super) fn delete_port(&mut self, id: PortId, number: Option<u64>) -> Result<Key, Rejected> {
-        expect_number(&self.port(id)?.stamp, number)?;
+        let port = self.port(id)?;
+        expect_number(&port.stamp, number)?;
+        if port.router().is_some() {
+            return Err(Rejected::PortOfRouter(id));
+        }
         Ok(self.delete(Key::Port(id)))
     }
 
@@ -120,6 +140,15 @@ impl Draft<'_> {
             _ => Ok(()),
         }
     }
+}
+
+/// Only routers make their interfaces.
+fn refuse_interface(device_owner: &str) -> Result<(), Rejected> {
+    let mut faults = Faults::default();
+    if device_owner == ROUTER_INTERFACE {
+        faults.add("device_owner", "is a router's to give: add the port to it by add_router_interface");
+    }
+    faults.settle()
 }
 
 fn default_security(network: &Network) -> PortSecurity {

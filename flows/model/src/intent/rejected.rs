@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use thiserror::Error;
 
-use crate::{HostId, MacAddr, NetworkId, PortId, SubnetId, TenantId, TokenId, Vni};
+use crate::{HostId, MacAddr, NetworkId, PortId, RouterId, SubnetId, TenantId, TokenId, Vni};
 
 /// What is wrong with one field of a request.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,6 +31,9 @@ pub enum Rejected {
     /// No such port, or another tenant's.
     #[error("there is no port {0}")]
     PortNotFound(PortId),
+    /// No such router, or another tenant's.
+    #[error("there is no router {0}")]
+    RouterNotFound(RouterId),
     /// No such host.
     #[error("there is no host {0}")]
     HostNotFound(HostId),
@@ -38,7 +41,7 @@ pub enum Rejected {
     #[error("there is no token {0}")]
     TokenNotFound(TokenId),
     /// The tenant still owns objects.
-    #[error("tenant {0} still owns networks, subnets or ports")]
+    #[error("tenant {0} still owns networks, subnets, ports or routers")]
     TenantInUse(TenantId),
     /// The network still has ports.
     #[error("network {network} still has ports: {}", join(ports))]
@@ -125,6 +128,81 @@ pub enum Rejected {
         port: PortId,
         /// Where it is bound.
         host: HostId,
+    },
+    /// All router keys are in use.
+    #[error("every router key is in use")]
+    RouterKeysExhausted,
+    /// The router still has interfaces.
+    #[error("router {router} still has interfaces: {}", join(ports))]
+    RouterInUse {
+        /// Which router.
+        router: RouterId,
+        /// Its interfaces, at most the first 100 by id.
+        ports: Vec<PortId>,
+    },
+    /// A router cannot have that interface.
+    #[error("{0}")]
+    BadInterface(String),
+    /// The port to become an interface is used by something.
+    #[error("port {port} is used by {device}")]
+    PortInUse {
+        /// Which port.
+        port: PortId,
+        /// Its device id.
+        device: String,
+    },
+    /// The router has no such interface.
+    #[error("router {router} has no interface with port {port}")]
+    NoSuchInterface {
+        /// Which router.
+        router: RouterId,
+        /// The port asked for.
+        port: PortId,
+    },
+    /// The router has no interface in the subnet.
+    #[error("router {router} has no interface on subnet {subnet}")]
+    NoInterfaceOnSubnet {
+        /// Which router.
+        router: RouterId,
+        /// The subnet asked for.
+        subnet: SubnetId,
+    },
+    /// The interface has no address of the subnet that is named beside it.
+    #[error("port {port} has no address of subnet {subnet}")]
+    SubnetMismatch {
+        /// Which port.
+        port: PortId,
+        /// The subnet asked for.
+        subnet: SubnetId,
+    },
+    /// Static routes lead through the interface.
+    #[error("router {router} has static routes through subnet {subnet}")]
+    InterfaceInUseByRoute {
+        /// Which router.
+        router: RouterId,
+        /// The interface's subnet.
+        subnet: SubnetId,
+    },
+    /// A static route is not one that the router can have.
+    #[error("route to {destination}: {reason}")]
+    InvalidRoute {
+        /// Where the route leads.
+        destination: IpNet,
+        /// The rule that it breaks.
+        reason: String,
+    },
+    /// The port is a router's interface, so it is the router that changes or deletes it.
+    #[error("port {0} is the interface of a router")]
+    PortOfRouter(PortId),
+    /// The gateway address is that of a router's interface.
+    #[error("gateway {address} of subnet {subnet} is the address of port {port}")]
+    GatewayInUse {
+        /// Which subnet.
+        subnet: SubnetId,
+        /// Its gateway.
+        address: IpAddr,
+        /// The interface that has it.
+        port: PortId,
     },
     /// Fields break rules: all of them.
     #[error("{}", list(.0))]

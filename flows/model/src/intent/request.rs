@@ -9,7 +9,7 @@ use ipnet::IpNet;
 
 use crate::{
     AddressRange, Encap, EncapIps, HostId, HostRoute, MacAddr, NetworkId, OfPort, PortId, PortSecurity,
-    SubnetId, TenantId, Timestamp, TokenId, TokenRole, Vni,
+    Route, RouterId, SubnetId, TenantId, Timestamp, TokenId, TokenRole, Vni,
 };
 
 /// The descriptive part of a new object.
@@ -280,6 +280,75 @@ pub struct PortPatch {
     pub requested_host: Option<Option<String>>,
     /// See [`NewPort::dns_name`].
     pub dns_name: Option<String>,
+}
+
+/// A router to create.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewRouter {
+    /// Its id.
+    pub id: RouterId,
+    /// Whose it is to be. A tenant may leave it out or name itself; an admin must name one.
+    pub tenant: Option<TenantId>,
+    /// Name, description, tags.
+    pub labels: Labels,
+    /// When false, it forwards nothing.
+    pub admin_up: bool,
+}
+
+impl NewRouter {
+    /// A router with every other field at its default.
+    pub fn new(id: RouterId) -> NewRouter {
+        NewRouter { id, tenant: None, labels: Labels::default(), admin_up: true }
+    }
+}
+
+/// Changes to a router.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RouterPatch {
+    /// The number that the object must still have, if any.
+    pub if_number: Option<u64>,
+    /// Name, description, tags.
+    pub labels: LabelsPatch,
+    /// See [`NewRouter::admin_up`].
+    pub admin_up: Option<bool>,
+    /// What happens to the static routes.
+    pub routes: Option<RoutesPatch>,
+}
+
+/// Changes to a router's static routes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RoutesPatch {
+    /// Exactly these, at most 100.
+    Set(Vec<Route>),
+    /// These as well; those that are there already stay.
+    Add(Vec<Route>),
+    /// Without these; those that are not there are not missed.
+    Remove(Vec<Route>),
+}
+
+/// An interface to give to a router.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NewInterface {
+    /// A new port with the gateway's address of a subnet.
+    OfSubnet {
+        /// Which subnet.
+        subnet: SubnetId,
+        /// The id of the port to make.
+        port: PortId,
+        /// Where the search for a free generated MAC starts; random.
+        mac_seed: u32,
+    },
+    /// A port that is there and that nobody uses.
+    Port(PortId),
+}
+
+/// An interface to take from a router; its port is deleted. One of the two must be given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OldInterface {
+    /// The one with an address of this subnet.
+    pub subnet: Option<SubnetId>,
+    /// This one.
+    pub port: Option<PortId>,
 }
 
 /// What a host's OVSDB shows, complete: what is not in it is not there any more.

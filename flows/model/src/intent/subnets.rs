@@ -66,6 +66,7 @@ impl Draft<'_> {
         set(&mut after.dns_servers, patch.dns_servers.clone());
         set(&mut after.host_routes, patch.host_routes.clone());
         let mut after = checked(Faults::default(), after)?;
+        self.check_gateway_may_change(&before, &after)?;
         if after == *before {
             return Ok(Key::Subnet(id));
         }

@@ -37,7 +37,8 @@ impl Draft<'_> {
         let owns_network = self.state.networks_of_tenant(id).next().is_some();
         let owns_subnet = self.state.subnets_of_tenant(id).next().is_some();
         let owns_port = self.state.ports_of_tenant(id).next().is_some();
-        if owns_network || owns_subnet || owns_port {
+        let owns_router = self.state.routers_of_tenant(id).next().is_some();
+        if owns_network || owns_subnet || owns_port || owns_router {
             return Err(Rejected::TenantInUse(id.clone()));
         }
         // A token must not outlive its tenant: the id might be given to somebody else.

@@ -4,6 +4,7 @@ mod history;
 mod hosts;
 mod networks;
 mod ports;
+mod routers;
 mod subnets;
 mod tenants;
 
@@ -89,6 +90,12 @@ fn show(change: &Change) -> String {
             let (id, label, ips) = (r.id, label(&r.stamp), ips.join(" "));
             format!("port {id} {label} of {} key {} {} [{ips}]", r.tenant, r.key, r.mac)
         }
+        Change::Put(Record::Router(r)) => {
+            let routes: Vec<_> =
+                r.routes.iter().map(|route| format!("{} {:?}", route.destination, route.next_hop)).collect();
+            let (id, label, routes) = (r.id, label(&r.stamp), routes.join(", "));
+            format!("router {id} {label} of {} key {} [{routes}]", r.tenant, r.key)
+        }
         Change::Put(Record::Host(r)) => format!("host {} index {} {}", r.id, r.index, r.hostname),
         Change::Put(Record::Binding(r)) => {
             format!("binding {} on {} as {} {} since {}", r.port, r.host, r.interface, r.ofport, r.since)
@@ -127,6 +134,10 @@ pub(super) fn subnet(n: u128) -> SubnetId {
 
 pub(super) fn port(n: u128) -> PortId {
     PortId(Uuid::from_u128(n))
+}
+
+pub(super) fn router(n: u128) -> RouterId {
+    RouterId(Uuid::from_u128(n))
 }
 
 pub(super) fn net(text: &str) -> ipnet::IpNet {

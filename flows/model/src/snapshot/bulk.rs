@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Map, Snapshot, UsedAddresses, commit};
+use super::{Map, Routing, Snapshot, UsedAddresses, commit};
 use crate::change::{Counters, Record};
 use crate::{
-    Binding, Host, HostId, HostIndex, Network, NetworkId, Port, PortId, Revision, Subnet, SubnetId, Tenant,
-    TenantId, Token, TokenId,
+    Binding, Host, HostId, HostIndex, Network, NetworkId, Port, PortId, Revision, Router, RouterId, Subnet,
+    SubnetId, Tenant, TenantId, Token, TokenId,
 };
 
 impl Snapshot {
@@ -32,6 +32,7 @@ struct Pile {
     networks: Vec<(NetworkId, Arc<Network>)>,
     subnets: Vec<(SubnetId, Arc<Subnet>)>,
     ports: Vec<(PortId, Arc<Port>)>,
+    routers: Vec<(RouterId, Arc<Router>)>,
     hosts: Vec<(HostId, Arc<Host>)>,
     bindings: Vec<((PortId, HostId), Arc<Binding>)>,
 }
@@ -45,6 +46,7 @@ impl Pile {
             Record::Network(r) => self.networks.push((r.id, r)),
             Record::Subnet(r) => self.subnets.push((r.id, r)),
             Record::Port(r) => self.ports.push((r.id, r)),
+            Record::Router(r) => self.routers.push((r.id, r)),
             Record::Host(r) => self.hosts.push((r.id.clone(), r)),
             Record::Binding(r) => self.bindings.push(((r.port, r.host.clone()), r)),
         }
@@ -67,6 +69,8 @@ impl Pile {
         };
         snapshot.revision = revision;
         snapshot.counters = self.counters;
+        let each_port = self.ports.iter().map(|(_, port)| port.as_ref());
+        snapshot.routing = Routing::of(primary(self.routers), each_port);
         snapshot.ports = Map::from_sorted(self.ports.into_iter());
         snapshot.bindings = with_claims.bindings;
         snapshot.claims_by_host = with_claims.claims_by_host;
@@ -145,6 +149,7 @@ fn claims(
             claimant.ports.push(id);
             if let (Some((_, port)), Some(index)) = (port, claimant.index)
                 && in_force.is_some_and(|in_force| Arc::ptr_eq(in_force, claim))
+                && port.router().is_none()
             {
                 by_network.push((port.network, index, id));
             }
@@ -187,7 +192,7 @@ fn put_in_order<K: Ord, V>(entries: &mut Vec<(K, V)>) {
     });
 }
 
-fn primary<K: Ord + Clone, V>(mut entries: Vec<(K, V)>) -> Map<K, V> {
+pub(super) fn primary<K: Ord + Clone, V>(mut entries: Vec<(K, V)>) -> Map<K, V> {
     put_in_order(&mut entries);
     Map::from_sorted(entries.into_iter())
 }
@@ -222,16 +227,21 @@ mod tests {
 
     use super::*;
     use crate::{
-        EncapIps, FixedIp, MacAddr, OfPort, PortKey, PortSecurity, Stamp, SubnetId, Timestamp, change::Change,
+        EncapIps, FixedIp, MacAddr, OfPort, PortKey, PortSecurity, ROUTER_INTERFACE, RouterKey, Stamp,
+        SubnetId, Timestamp, change::Change,
     };
 
-    /// A port, host or claim of a small world in which everything meets: claims to ports that are not there, of hosts
+    fn router(n: u8) -> RouterId {
+        RouterId(Uuid::from_u128((n % 3).into()))
+    }
+
+    /// A port, host, router or claim of a small world in which everything meets: claims to ports that are not there, of hosts
     /// that are not there, several to one port, and records that come twice and differ.
     fn record((kind, n, m): (u8, u8, u8)) -> Record {
         let name = |prefix: &str, number: u8| format!("{prefix}{number}");
         let host: HostId = name("h", m % 5).parse().expect("a host id");
         let id = PortId(Uuid::from_u128((n % 7).into()));
-        match kind % 4 {
+        match kind % 5 {
             0 => Record::Host(Arc::new(Host {
                 index: HostIndex::new(u32::from(m % 5) + 1).expect("an index"),
                 id: host,
@@ -254,10 +264,22 @@ mod tests {
                 }],
                 admin_up: true,
                 security: PortSecurity::Enforced,
-                device_id: if m % 2 == 0 { String::new() } else { name("d", m % 3) },
-                device_owner: String::new(),
+                device_id: match m % 4 {
+                    0 => String::new(),
+                    1 => router(n).to_string(),
+                    _ => name("d", m % 3),
+                },
+                device_owner: if m % 4 == 1 { ROUTER_INTERFACE.to_owned() } else { String::new() },
                 requested_host: None,
                 dns_name: String::new(),
+            })),
+            2 => Record::Router(Arc::new(Router {
+                id: router(n),
+                tenant: name("t", n % 2).parse().expect("a tenant id"),
+                key: RouterKey::new(u32::from(n % 3) + 1).expect("a key"),
+                stamp: Stamp::default(),
+                admin_up: m % 2 == 0,
+                routes: Vec::new(),
             })),
             _ => Record::Binding(Arc::new(Binding {
                 port: id,

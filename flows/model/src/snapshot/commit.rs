@@ -17,6 +17,7 @@ impl Snapshot {
             .chain(self.networks.values().cloned().map(Record::Network))
             .chain(self.subnets.values().cloned().map(Record::Subnet))
             .chain(self.ports.values().cloned().map(Record::Port))
+            .chain(self.routers().cloned().map(Record::Router))
             .chain(self.hosts.values().cloned().map(Record::Host))
             .chain(self.bindings.values().cloned().map(Record::Binding))
     }
@@ -51,6 +52,7 @@ impl Snapshot {
             Key::Network(id) => Record::Network(self.networks.get(id)?.clone()),
             Key::Subnet(id) => Record::Subnet(self.subnets.get(id)?.clone()),
             Key::Port(id) => Record::Port(self.ports.get(id)?.clone()),
+            Key::Router(id) => Record::Router(self.router(id)?.clone()),
             Key::Host(id) => Record::Host(self.hosts.get(id)?.clone()),
             Key::Binding(port, host) => Record::Binding(self.bindings.get(&(*port, host.clone()))?.clone()),
             Key::Counters => Record::Counters(self.counters),
@@ -75,6 +77,7 @@ impl Snapshot {
                 self.subnets.insert(r.id, r.clone());
             }
             Record::Port(r) => self.put_port(r),
+            Record::Router(r) => self.routing.put(r),
             Record::Host(r) => {
                 let is_new = self.host(&r.id).is_none();
                 self.hosts_by_index.insert(r.index, r.id.clone());
@@ -106,6 +109,9 @@ impl Snapshot {
             self.ports_by_address.insert((ip.subnet, ip.address), port.id);
             self.used.insert(ip.subnet, ip.address);
         }
+        if let Some(router) = port.router() {
+            self.routing.join(port, router);
+        }
         self.ports.insert(port.id, port.clone());
         if let Some(host) = self.host_in_force(port.id) {
             self.bind(port, &host);
@@ -132,6 +138,7 @@ impl Snapshot {
                 self.subnets.remove(&r.id);
             }
             Some(Record::Port(r)) => self.remove_port(&r),
+            Some(Record::Router(r)) => self.routing.remove(&r),
             Some(Record::Host(r)) => {
                 for port in self.ports_in_force_on(&r.id) {
                     self.bound_by_network.remove(&(port.network, r.index, port.id));
@@ -161,6 +168,9 @@ impl Snapshot {
         for ip in &port.fixed_ips {
             self.ports_by_address.remove(&(ip.subnet, ip.address));
             self.used.remove(ip.subnet, ip.address);
+        }
+        if let Some(router) = port.router() {
+            self.routing.part(port, router);
         }
         self.ports.remove(&port.id);
     }

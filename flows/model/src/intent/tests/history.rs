@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::address::successor;
-use crate::{Key, MacAddr, Port};
+use crate::{Key, MacAddr, NextHop, Port, Route};
 
 const CIDRS: [&str; 4] = ["10.0.0.0/29", "10.0.0.8/29", "fd00::/125", "10.0.0.0/28"];
 
@@ -19,7 +19,7 @@ fn intent((kind, x, y, z): Step) -> Intent {
     let (n, m) = (u128::from(x % 4), u128::from(y % 8));
     let owner = tenant(["a", "b"][usize::from(x % 2)]);
     let if_number = (z == 0).then_some(1);
-    match kind % 16 {
+    match kind % 24 {
         0 => Intent::CreateNetwork(NewNetwork { tenant: Some(owner), ..NewNetwork::new(network(n)) }),
         1 => {
             let labels = named(["", "x"][usize::from(z % 2)]);
@@ -64,6 +64,30 @@ fn intent((kind, x, y, z): Step) -> Intent {
             let name = ["h1", "h2", "h3"][usize::from(x % 3)];
             Intent::ReportHost(super::hosts::report(name, &claims[..usize::from(kind) % 3]))
         }
+        16 => Intent::CreateRouter(NewRouter { tenant: Some(owner), ..NewRouter::new(router(m % 3)) }),
+        17 | 18 => {
+            let (subnet, port) = (subnet(u128::from(z % 8)), port(u128::from(x % 16)));
+            Intent::AddInterface(router(m % 3), NewInterface::OfSubnet { subnet, port, mac_seed: z.into() })
+        }
+        19 => Intent::AddInterface(router(m % 3), NewInterface::Port(port(u128::from(x % 16)))),
+        20 => {
+            let port = (z % 2 == 0).then_some(port(u128::from(x % 16)));
+            let subnet = (z % 3 != 0).then_some(subnet(u128::from(z % 8)));
+            Intent::RemoveInterface(router(m % 3), OldInterface { subnet, port })
+        }
+        21 => {
+            let via = Route {
+                destination: net("192.0.2.0/24"),
+                next_hop: NextHop::Via(IpAddr::from([10, 0, 0, z % 16])),
+            };
+            let routes = Some(match z % 3 {
+                0 => RoutesPatch::Set(vec![via]),
+                1 => RoutesPatch::Add(vec![via]),
+                _ => RoutesPatch::Remove(vec![via]),
+            });
+            Intent::UpdateRouter(router(m % 3), RouterPatch { if_number, routes, ..RouterPatch::default() })
+        }
+        22 => Intent::DeleteRouter(router(m % 3), if_number),
         _ => Intent::DeleteHost(host(["h1", "h2", "h3"][usize::from(x % 3)])),
     }
 }
@@ -109,6 +133,7 @@ fn check_references(snapshot: &Snapshot) {
     for port in snapshot.ports() {
         assert!(snapshot.network(&port.network).is_some() && snapshot.tenant(&port.tenant).is_some());
         let newest = snapshot.claims_of_port(port.id).map(|claim| claim.since).max();
+        let newest = newest.filter(|_| port.router().is_none());
         assert_eq!(
             snapshot.binding(port.id).map(|claim| claim.since),
             newest,
@@ -156,6 +181,54 @@ fn check_lists(snapshot: &Snapshot) {
         assert!(snapshot.subnets_of_tenant(owner).eq(snapshot.subnets().filter(|r| r.tenant == *owner)));
         assert!(snapshot.ports_of_tenant(owner).eq(snapshot.ports().filter(|r| r.tenant == *owner)));
     }
+}
+
+/// Routers have what their ports say, and realms are what a walk from every network finds.
+fn check_routers(snapshot: &Snapshot) {
+    for router in snapshot.routers() {
+        assert_eq!(snapshot.router_by_key(router.key), Some(router));
+        let own = snapshot.ports().filter(|port| port.router() == Some(router.id));
+        assert!(snapshot.interfaces_of(router.id).eq(own));
+        let addresses = || snapshot.interfaces_of(router.id).flat_map(|port| &port.fixed_ips);
+        let subnets: Vec<_> = addresses().filter_map(|ip| snapshot.subnet(&ip.subnet)).collect();
+        for (at, subnet) in subnets.iter().enumerate() {
+            let others = &subnets[at + 1..];
+            assert!(!others.iter().any(|o| o.cidr.contains(&subnet.cidr) || subnet.cidr.contains(&o.cidr)));
+            assert_eq!(subnet.tenant, router.tenant, "a router joins its own tenant's networks only");
+        }
+        for route in &router.routes {
+            let NextHop::Via(via) = route.next_hop else { continue };
+            assert!(subnets.iter().any(|subnet| subnet.cidr.contains(&via)), "{via} is connected");
+        }
+    }
+    for owner in snapshot.tenants().map(|tenant| &tenant.id) {
+        assert!(snapshot.routers_of_tenant(owner).eq(snapshot.routers().filter(|r| r.tenant == *owner)));
+    }
+    let interfaces = || snapshot.ports().filter_map(|port| Some((port.network, port.router()?)));
+    assert!(interfaces().all(|(_, router)| snapshot.router(&router).is_some()));
+    for network in snapshot.networks().map(|network| network.id) {
+        let (mut realm, mut routers) = (BTreeSet::from([network]), BTreeSet::new());
+        loop {
+            let size = realm.len() + routers.len();
+            for (joined, router) in interfaces() {
+                if realm.contains(&joined) {
+                    routers.insert(router);
+                }
+                if routers.contains(&router) {
+                    realm.insert(joined);
+                }
+            }
+            if size == realm.len() + routers.len() {
+                break;
+            }
+        }
+        assert!(snapshot.realm(network).map(|network| network.id).eq(realm));
+        assert_eq!(snapshot.realm_routers(network), routers);
+        assert_eq!(snapshot.is_routed(network), interfaces().any(|(joined, _)| joined == network));
+    }
+    assert!(interfaces().count() == 0 || snapshot.routers().count() > 0);
+    let is_bound = |port: &std::sync::Arc<Port>| snapshot.bound_host(port.id).is_some();
+    assert!(!snapshot.ports().any(|port| port.router().is_some() && is_bound(port)));
 }
 
 /// The rule for automatic addresses, said the slow way: per family, the lowest free pool address of the oldest subnet
@@ -221,6 +294,7 @@ proptest! {
             check_unique(&snapshot);
             check_references(&snapshot);
             check_lists(&snapshot);
+            check_routers(&snapshot);
         }
     }
 
