@@ -11,7 +11,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("weft-cli", &["weft-api", "weft-client"]),
     ("weft-model", &[]),
     ("weft-openflow", &[]),
-    ("weft-compiler", &["weft-model", "weft-openflow"]),
+    ("weft-answers", &[]),
+    ("weft-compiler", &["weft-model", "weft-openflow", "weft-answers"]),
     ("weft-distributor", &["weft-model", "weft-openflow", "weft-compiler"]),
     ("weft-store", &[]),
     ("weft-ovsdb", &[]),
@@ -21,6 +22,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "weft-api",
             "weft-model",
             "weft-openflow",
+            "weft-answers",
             "weft-compiler",
             "weft-distributor",
             "weft-store",
@@ -38,7 +40,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 const TESTS: &[&str] = &["weft-scenarios", "weft-bench", "weft-demo"];
 
 /// The pure world: no runtime, no sockets, no clock, no randomness.
-const PURE: &[&str] = &["weft-model", "weft-openflow", "weft-compiler", "weft-distributor"];
+const PURE: &[&str] = &["weft-model", "weft-openflow", "weft-answers", "weft-compiler", "weft-distributor"];
 
 #[test]
 fn only_the_allowed_edges_exist() {

@@ -1,0 +1,151 @@
+//! Random userdata and packets, from nonsense to nearly right: nothing panics, nothing grows, what is answered is whole.
+
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use weft_answers::{
+    Advertisement, Dhcp4, Dhcp6, DomainName, IcmpError, Mac, Managed, Options4, Options6, Prefix, Service,
+    Trouble, fuzz,
+};
+
+fn mac() -> impl Strategy<Value = Mac> {
+    any::<[u8; 6]>().prop_map(Mac)
+}
+
+fn v6() -> impl Strategy<Value = Ipv6Addr> {
+    any::<u128>().prop_map(Ipv6Addr::from)
+}
+
+fn service() -> impl Strategy<Value = Service> {
+    let list = || vec(v6(), 0..4);
+    let options = || vec((any::<u8>(), vec(any::<u8>(), 0..300)), 0..6);
+    let dhcp4 =
+        (mac(), any::<[u8; 4]>(), any::<[u8; 4]>(), options()).prop_map(|(mac, server, address, list)| {
+            let mut options = Options4::new();
+            list.iter().for_each(|(code, value)| options.put(*code, value));
+            let (server, address) = (Ipv4Addr::from(server), Ipv4Addr::from(address));
+            Service::Dhcp4(Dhcp4 { server_mac: mac, server, address, options })
+        });
+    let dhcp6 = (mac(), list(), options()).prop_map(|(server_mac, addresses, list)| {
+        let mut options = Options6::new();
+        list.iter().for_each(|(code, value)| options.put(u16::from(*code), value));
+        Service::Dhcp6(Dhcp6 { server_mac, addresses, options })
+    });
+    let managed = prop_oneof![Just(Managed::Nothing), Just(Managed::Other), Just(Managed::Addresses)];
+    let prefixes = vec(
+        (v6(), 0..=128_u8, any::<bool>()).prop_map(|(address, length, autonomous)| Prefix {
+            address,
+            length,
+            autonomous,
+        }),
+        0..4,
+    );
+    let domain = proptest::option::of("[a-z]{1,63}(\\.[a-z]{1,10}){0,3}");
+    let numbers = (any::<u16>(), any::<u16>());
+    let advertisement = (mac(), managed, numbers, prefixes, list(), domain).prop_map(
+        |(router_mac, managed, (lifetime, mtu), prefixes, dns, domain)| {
+            let domain = domain.and_then(|text| DomainName::parse(&text));
+            Service::Advertisement(Advertisement {
+                router_mac,
+                managed,
+                lifetime,
+                mtu,
+                prefixes,
+                dns,
+                domain,
+            })
+        },
+    );
+    let trouble = prop_oneof![
+        Just(Trouble::TimeExceeded),
+        Just(Trouble::NetUnreachable),
+        Just(Trouble::Prohibited),
+        any::<u16>().prop_map(Trouble::TooBig)
+    ];
+    let error = (any::<IpAddr>(), trouble)
+        .prop_map(|(router, trouble)| Service::IcmpError(IcmpError { router, trouble }));
+    prop_oneof![dhcp4, dhcp6, advertisement, error]
+}
+
+/// Frames whose headers say what a service looks for, with anything behind.
+fn packet() -> impl Strategy<Value = Vec<u8>> {
+    use etherparse::PacketBuilder;
+    let options = vec((0..70_u8, vec(any::<u8>(), 0..20)), 0..8).prop_map(|list| {
+        list.into_iter()
+            .flat_map(|(code, value)| [vec![code, value.len() as u8], value].concat())
+            .collect::<Vec<u8>>()
+    });
+    let dhcp4 = (any::<[u8; 28]>(), options).prop_map(|(fixed, options)| {
+        let mut message = [fixed.to_vec(), vec![2, 0, 0, 0, 0, 7]].concat();
+        message[..3].copy_from_slice(&[1, 1, 6]);
+        message[24..28].fill(0);
+        message.resize(236, 0);
+        message.extend([99, 130, 83, 99, 53, 1, 1 + fixed[0] % 8]);
+        message.extend(options);
+        let mut out = Vec::new();
+        let builder = PacketBuilder::ethernet2([2, 0, 0, 0, 0, 7], [0xff; 6]);
+        builder.ipv4([0; 4], [255; 4], 64).udp(68, 67).write(&mut out, &message).unwrap();
+        out
+    });
+    let options = vec((0..30_u16, vec(any::<u8>(), 0..60)), 0..8).prop_map(|list| {
+        let one = |(code, value): (u16, Vec<u8>)| {
+            [&code.to_be_bytes()[..], &(value.len() as u16).to_be_bytes(), &value].concat()
+        };
+        list.into_iter().flat_map(one).collect::<Vec<u8>>()
+    });
+    let dhcp6 = (0..14_u8, options).prop_map(|(kind, options)| {
+        let message = [vec![kind, 1, 2, 3, 0, 1, 0, 4, 0, 3, 0, 1], options].concat();
+        let mut out = Vec::new();
+        let builder = PacketBuilder::ethernet2([2, 0, 0, 0, 0, 7], [0x33; 6]);
+        builder.ipv6([0xfe; 16], [0xff; 16], 64).udp(546, 547).write(&mut out, &message).unwrap();
+        out
+    });
+    let icmp = (any::<u8>(), vec(any::<u8>(), 0..2000)).prop_map(|(kind, payload)| {
+        let mut out = Vec::new();
+        let builder = PacketBuilder::ethernet2([2, 0, 0, 0, 0, 7], [2, 0, 0, 0, 0, 1]);
+        builder
+            .ipv6([0xfe; 16], [0xfd; 16], 255)
+            .icmpv6_raw(kind, 0, [0; 4])
+            .write(&mut out, &payload)
+            .unwrap();
+        out
+    });
+    (prop_oneof![dhcp4, dhcp6, icmp, vec(any::<u8>(), 0..400)], any::<Option<(u16, u8)>>()).prop_map(
+        |(mut packet, flip)| {
+            if let (Some((at, with)), false) = (flip, packet.is_empty()) {
+                let at = usize::from(at) % packet.len();
+                packet[at] ^= with;
+            }
+            packet
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn what_is_written_reads_as_the_same(service in service()) {
+        let bytes = service.encode();
+        prop_assert_eq!(Service::decode(&bytes), Some(service));
+        fuzz::userdata(&bytes);
+        // With a byte more or less, it is nothing or something else, and never a panic.
+        fuzz::userdata(&bytes[..bytes.len() - 1]);
+        fuzz::userdata(&[bytes, vec![0]].concat());
+    }
+
+    #[test]
+    fn any_packet_may_come_to_any_service(service in service(), packet in packet()) {
+        fuzz::packet(&service.encode(), &packet);
+    }
+
+    #[test]
+    fn nonsense_is_borne(userdata in vec(any::<u8>(), 0..200), packet in vec(any::<u8>(), 0..400)) {
+        fuzz::userdata(&userdata);
+        fuzz::userdata(&[&[1, 1 + userdata.len() as u8 % 4], &userdata[..]].concat());
+        fuzz::packet(&[&[1, 1 + userdata.len() as u8 % 4], &userdata[..]].concat(), &packet);
+    }
+}
