@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
+use weft_fleet::Answers;
 use weft_openflow::message::{BundleCommand, BundleWriter, FlowMod};
 use weft_openflow::{Action, BundleId, Instruction, Match, PortNo, TableId, Writer, Xid, oxm};
 
@@ -15,6 +16,9 @@ use crate::size::{Size, System};
 use crate::stage::{Stage, Validity};
 use crate::world::PORTS_PER_NETWORK;
 
+/// How the simulated hosts share a core, for readers of a table.
+pub const ANSWERS: &str = "The simulated hosts look at what they have read, and answer, when nothing is left to read on any connection, as if each had a processor of its own; `confirmed` is therefore the simulator's time more than the controller's.";
+
 /// How many flows the network-wide part of one port has.
 const FLOWS: u32 = 3;
 
@@ -25,12 +29,14 @@ pub fn run(size: Size) -> Result<Report> {
         "A port of a network that spans N simulated hosts is set up over REST; each host gets one bundle.",
     );
     report.note("Rates are (N - 1) messages over the time from the first reader's to the last reader's, medians over all rounds. The raw writer's bytes are read by a plain reader, and in another series by the simulator, which parses and keeps them as it does with the controller's.");
+    report.note(ANSWERS);
     for subscribers in size.subscribers() {
         let system =
             System { ports: subscribers * PORTS_PER_NETWORK, hosts: *subscribers, wide: *subscribers };
         let (stage, _) = Stage::open(system)?;
         let raw = RawFanout::open(*subscribers as usize)?.rounds(&bundle(), size.changes())?;
         let same = RawIntoFleet::open(*subscribers)?.rounds(&bundle(), size.changes())?;
+        stage.fleet.set_answers(Answers::WhenAllIsRead);
         stage.fleet.reset_lag();
         let samples = Measured::wide(&stage)?.toggles(size.changes())?;
         let (_, samples) = samples.into_iter().find(|(kind, _)| *kind == Kind::Up).context("ports go up")?;

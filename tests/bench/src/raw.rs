@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use mio::{Events, Interest, Poll, Token};
-use weft_fleet::{Condition, Fleet, FleetSpec, Hosts, OpenFlowSource, Sign};
+use weft_fleet::{Answers, Condition, Fleet, FleetSpec, Hosts, OpenFlowSource, Sign};
 use weft_openflow::Xid;
 use weft_openflow::message::{Hello, Message};
 
@@ -130,6 +130,7 @@ impl RawIntoFleet {
             datapath_id: |host| u64::from(host) + 1,
         };
         let fleet = Fleet::start(FleetSpec { hosts: count, openflow, ..FleetSpec::default() })?;
+        fleet.set_answers(Answers::WhenAllIsRead);
         let hello = Message::Hello(Hello::ours()).encode(Xid(1));
         let mut writers = Vec::new();
         for _ in 0..count {

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use weft_fleet::Answers;
 
 use crate::change::{Kind, Measured, Sample, Samples};
 use crate::controller::{Controller, Ports};
-use crate::fanout::bundle;
+use crate::fanout::{ANSWERS, bundle};
 use crate::numbers::{Spread, median, milliseconds};
 use crate::raw::RawFanout;
 use crate::report::{Report, Row};
@@ -75,6 +76,7 @@ fn changes(stage: &Stage, size: Size, report: &mut Report) -> Result<()> {
         let raw = RawFanout::open(subscribers)?.rounds(&bundle(), count)?;
         let raw = median(raw.rounds.iter().map(|round| milliseconds(round.total)).collect());
         let raw = raw.unwrap_or(f64::NAN);
+        stage.fleet.set_answers(Answers::WhenAllIsRead);
         stage.fleet.reset_lag();
         let mut samples: Samples = network.toggles(count)?;
         samples.extend(network.lives(count)?);
@@ -82,6 +84,7 @@ fn changes(stage: &Stage, size: Size, report: &mut Report) -> Result<()> {
             samples.extend(network.networks(count)?);
         }
         let validity = stage.validity();
+        stage.fleet.set_answers(Answers::AtOnce);
         for (kind, samples) in &samples {
             report.push(change_row(stage.system, (*kind, subscribers), samples, (raw, validity)));
         }
@@ -192,6 +195,7 @@ fn reports() -> Reports {
     let mut change = Report::new("change", "one change, from the request to all switches concerned");
     change.note("`last byte` is when the last simulated switch had read it; `confirmed` when `GET /v1/applied` answered; both from just before the request, or the plugging.");
     change.note("`raw` is a plain writer that hands one bundle of 3 flows to as many sockets, read by a plain reader, in the same run.");
+    change.note(ANSWERS);
     change.note("CPU is the controller's processor time per change.");
     Reports { cold_start, restart, memory, change }
 }

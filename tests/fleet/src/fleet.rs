@@ -13,7 +13,7 @@ use crate::limits;
 use crate::openflow::counters::Counters;
 use crate::openflow::digest::Digest;
 use crate::ovsdb::LocalChange;
-use crate::spec::{FleetSpec, HOSTS_MAX};
+use crate::spec::{Answers, FleetSpec, HOSTS_MAX};
 use crate::worker::control::{Command, Dump, Fault, Status};
 use crate::worker::{WAKER, Worker};
 
@@ -107,6 +107,11 @@ impl Fleet {
             sum.resident += part.resident;
         }
         sum
+    }
+
+    /// From now on, switches answer so; [`Answers::AtOnce`] until this is called.
+    pub fn set_answers(&self, answers: Answers) {
+        self.workers.iter().for_each(|worker| worker.tell(Command::Answers(answers)));
     }
 
     /// Starts lag and busy times anew, for a measurement.

@@ -15,6 +15,6 @@ pub use openflow::counters::Counters;
 pub use openflow::digest::{Digest, wanted};
 pub use openflow::faults::{Echo, Refuse};
 pub use openflow::watch::Sign;
-pub use spec::{FleetSpec, OpenFlowSource, Reconnect};
+pub use spec::{Answers, FleetSpec, OpenFlowSource, Reconnect};
 pub use worker::control::{Dump, Fault, Status};
 pub use worker::host::Side;

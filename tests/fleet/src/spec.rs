@@ -75,6 +75,16 @@ pub enum Reconnect {
     AtOnce,
 }
 
+/// When switches answer what they are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answers {
+    /// Each as soon as its bytes are read. What is sent to the next one waits meanwhile, because one core works for all.
+    AtOnce,
+    /// When nothing is left to read on any connection: as it would be if each host had a processor of its own, the bytes
+    /// of all of them are taken as fast as they come, and looked at afterwards.
+    WhenAllIsRead,
+}
+
 /// The first back-off of Open vSwitch.
 pub const FIRST_BACKOFF: Duration = Duration::from_secs(1);
 /// The longest back-off unless the database says something else.

@@ -6,6 +6,7 @@ pub mod host;
 pub mod link;
 mod timers;
 
+use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
@@ -16,7 +17,7 @@ use crate::openflow::ECHO_REQUEST;
 use crate::openflow::depot::Depot;
 use crate::openflow::wire::message;
 use crate::ovsdb::Database;
-use crate::spec::{FleetSpec, OpenFlowSource, Reconnect, source_address};
+use crate::spec::{Answers, FleetSpec, OpenFlowSource, Reconnect, source_address};
 
 use control::Command;
 use expected::Expected;
@@ -34,6 +35,10 @@ const CHUNK: usize = 256 * 1024;
 const BUFFER: usize = CHUNK + 64 * 1024;
 /// How many reads of one connection before others get their turn.
 const ROUNDS: usize = 8;
+/// How long what was read may wait for the others' bytes to be read ([`Answers::WhenAllIsRead`]).
+const HELD_MAX: Duration = Duration::from_millis(100);
+/// How many switches answer between two looks at what there is to read, likewise.
+const ANSWERED_AT_ONCE: usize = 32;
 
 /// The loop and everything it owns.
 #[derive(Debug)]
@@ -51,6 +56,9 @@ pub struct Worker {
     out: Vec<u8>,
     /// Connections that still had something to read when their turn was over.
     again: Vec<(usize, Side)>,
+    answers: Answers,
+    /// Switches whose bytes were read and are not looked at yet, with the time at which they were read.
+    held: BTreeMap<usize, Instant>,
     lag: Histogram,
     busy: Duration,
     began: Instant,
@@ -84,6 +92,8 @@ impl Worker {
             buffer: vec![0; BUFFER],
             out: Vec::new(),
             again: Vec::new(),
+            answers: Answers::AtOnce,
+            held: BTreeMap::new(),
             lag: Histogram::default(),
             busy: Duration::ZERO,
             began: now,
@@ -97,7 +107,8 @@ impl Worker {
         while !self.stopping {
             let now = Instant::now();
             let next = self.timers.next().map(|at| at.saturating_duration_since(now));
-            let wait = if self.again.is_empty() { next } else { Some(Duration::ZERO) };
+            let is_idle = self.again.is_empty() && self.held.is_empty();
+            let wait = if is_idle { next } else { Some(Duration::ZERO) };
             if let Err(error) = self.poll.poll(&mut events, wait) {
                 assert!(error.kind() == std::io::ErrorKind::Interrupted, "epoll: {error}");
                 continue;
@@ -114,6 +125,7 @@ impl Worker {
             for (at, side) in std::mem::take(&mut self.again) {
                 self.serve(at, side);
             }
+            self.answer_held(count, woke);
             self.take_commands();
             self.fire(woke);
             self.expected.deliver();
@@ -153,7 +165,44 @@ impl Worker {
         if self.hosts[at].link(side).flush().is_err() {
             return self.lost(at, side);
         }
-        self.serve(at, side);
+        if side == Side::OpenFlow && self.answers == Answers::WhenAllIsRead {
+            self.hold(at);
+        } else {
+            self.serve(at, side);
+        }
+    }
+
+    /// Reads what is there, to be looked at when there is nothing more to read anywhere.
+    fn hold(&mut self, at: usize) {
+        let link = &mut self.hosts[at].controller;
+        if link.reading != Reading::Normal {
+            return self.serve(at, Side::OpenFlow);
+        }
+        match link.read(&mut self.buffer) {
+            Taken::Bytes(count) => {
+                link.keep(&self.buffer[..count]);
+                self.held.insert(at, Instant::now());
+            }
+            Taken::Nothing => {}
+            Taken::Closed => self.lost(at, Side::OpenFlow),
+        }
+    }
+
+    /// Some of those whose bytes were read answer, if nothing came in this turn or they have waited for long.
+    fn answer_held(&mut self, came: u64, now: Instant) {
+        let has_waited = |at: &Instant| now.saturating_duration_since(*at) > HELD_MAX;
+        if came > 0 && !self.held.values().any(has_waited) {
+            return;
+        }
+        for _ in 0..ANSWERED_AT_ONCE {
+            let Some((at, read_at)) = self.held.pop_first() else { return };
+            let bytes = std::mem::take(&mut self.hosts[at].controller.partial);
+            let todo = self.take((at, Side::OpenFlow), &bytes, read_at);
+            if self.carry_out(at, Side::OpenFlow, todo) {
+                // An end of the stream that came with the bytes is told only once.
+                self.serve(at, Side::OpenFlow);
+            }
+        }
     }
 
     /// The connection has just come up.
@@ -176,19 +225,14 @@ impl Worker {
             let mut buffer = std::mem::take(&mut self.buffer);
             let taken = self.hosts[at].link(side).read(&mut buffer);
             let todo = match taken {
-                Taken::Bytes(count) => Some(self.take(at, side, &buffer[..count])),
+                Taken::Bytes(count) => Some(self.take((at, side), &buffer[..count], Instant::now())),
                 Taken::Nothing => None,
                 Taken::Closed => Some(Todo { broken: true, ..Todo::default() }),
             };
             self.buffer = buffer;
             let Some(todo) = todo else { return };
-            if todo.broken {
-                return self.lost(at, side);
-            }
-            let hang_up = todo.hang_up;
-            self.act(at, todo);
-            if hang_up {
-                return self.lost(at, side);
+            if !self.carry_out(at, side, todo) {
+                return;
             }
             if let Reading::Trickle(each) = self.hosts[at].link(side).reading {
                 let epoch = self.hosts[at].link(side).epoch;
@@ -198,8 +242,19 @@ impl Worker {
         self.again.push((at, side));
     }
 
-    fn take(&mut self, at: usize, side: Side, bytes: &[u8]) -> Todo {
-        let read_at = Instant::now();
+    /// Does what follows from bytes that were taken; false when the connection is over.
+    fn carry_out(&mut self, at: usize, side: Side, todo: Todo) -> bool {
+        let is_over = todo.broken || todo.hang_up;
+        if !todo.broken {
+            self.act(at, todo);
+        }
+        if is_over {
+            self.lost(at, side);
+        }
+        !is_over
+    }
+
+    fn take(&mut self, (at, side): (usize, Side), bytes: &[u8], read_at: Instant) -> Todo {
         let host = &mut self.hosts[at];
         self.out.clear();
         host.link(side).settled(read_at);

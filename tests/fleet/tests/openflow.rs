@@ -44,7 +44,14 @@ fn start(hosts: u32, threads: usize) -> (Controller, Fleet) {
 
 #[test]
 fn what_is_told_to_all_is_held_and_stamped_by_all() {
+    for answers in [Answers::AtOnce, Answers::WhenAllIsRead] {
+        what_is_told_is_held(answers);
+    }
+}
+
+fn what_is_told_is_held(answers: Answers) {
     let (mut controller, fleet) = start(40, 2);
+    fleet.set_answers(answers);
     let flows: Vec<FlowMod> = (0..50).map(flow).collect();
     let seen = fleet.expect(Hosts::All, Condition::Sees(Sign::Cookie { value: 49, mask: u64::MAX }));
     let committed = fleet.expect(Hosts::All, Condition::Sees(Sign::Committed));

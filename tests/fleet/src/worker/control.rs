@@ -13,6 +13,7 @@ use crate::openflow::groups::Group;
 use crate::openflow::multipart::{describe_flow, describe_group};
 use crate::openflow::switch::Switch;
 use crate::ovsdb::LocalChange;
+use crate::spec::Answers;
 
 use super::host::Side;
 use super::link::Reading;
@@ -101,6 +102,8 @@ pub enum Command {
     Fault(Hosts, Fault, Sender<()>),
     /// Local changes of databases; the sender says that they are made.
     Local(Vec<(u32, LocalChange)>, Sender<()>),
+    /// From now on, answer so.
+    Answers(Answers),
     /// Start lag and times anew.
     Reset,
     /// End.
@@ -147,6 +150,7 @@ impl Worker {
                 }
                 let _ = done.send(());
             }
+            Command::Answers(answers) => self.answers = answers,
             Command::Reset => {
                 self.lag = Histogram::default();
                 (self.busy, self.began) = (Duration::ZERO, Instant::now());
