@@ -14,6 +14,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("weft-answers", &[]),
     ("weft-compiler", &["weft-model", "weft-openflow", "weft-answers"]),
     ("weft-distributor", &["weft-model", "weft-openflow", "weft-compiler"]),
+    ("weft-trace", &["weft-model", "weft-openflow", "weft-compiler"]),
     ("weft-store", &[]),
     ("weft-ovsdb", &[]),
     (
@@ -25,6 +26,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "weft-answers",
             "weft-compiler",
             "weft-distributor",
+            "weft-trace",
             "weft-store",
             "weft-ovsdb",
         ],
@@ -40,7 +42,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
 const TESTS: &[&str] = &["weft-scenarios", "weft-bench", "weft-demo"];
 
 /// The pure world: no runtime, no sockets, no clock, no randomness.
-const PURE: &[&str] = &["weft-model", "weft-openflow", "weft-answers", "weft-compiler", "weft-distributor"];
+const PURE: &[&str] =
+    &["weft-model", "weft-openflow", "weft-answers", "weft-compiler", "weft-distributor", "weft-trace"];
 
 #[test]
 fn only_the_allowed_edges_exist() {

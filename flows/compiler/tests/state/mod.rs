@@ -153,3 +153,9 @@ fn binding(line: &Line<'_>, since: Revision) -> Result<Binding> {
     let port = PortId(id("port", line.name));
     Ok(Binding { port, host, interface: format!("tap-{}", line.name), ofport, since })
 }
+
+/// The id of the port that is called so.
+#[allow(dead_code, reason = "not all tests that share this file ask")]
+pub fn port_id(name: &str) -> PortId {
+    PortId(id("port", name))
+}

@@ -1,0 +1,157 @@
+//! Running one packet through one switch: lookups, actions, groups, the connection tracker.
+//!
+//! The semantics are those of Open vSwitch 3.1's `ofproto-dpif-xlate.c`, and what they leave open is a fault, never a guess.
+
+mod act;
+
+use weft_openflow::{Action, Instruction};
+
+use crate::fault::Fault;
+use crate::packet::Packet;
+use crate::steps::{Deed, Step};
+use crate::switch::Switch;
+use crate::tracker::Tracker;
+
+/// How many lookups a packet may take on one switch (`MAX_RESUBMITS`).
+const MOST_LOOKUPS: u32 = 4096;
+/// How deep lookups may be nested (`MAX_DEPTH`).
+const MOST_DEPTH: u32 = 64;
+
+/// What is done with select groups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Choice {
+    /// The first live bucket stands for whichever the switch would take.
+    #[default]
+    First,
+    /// Every bucket that the switch might take is followed.
+    Every,
+}
+
+/// One packet's run through one switch.
+pub(crate) struct Run<'a> {
+    pub switch: &'a Switch,
+    pub tracker: &'a mut Tracker,
+    pub choice: Choice,
+    pub lookups: u32,
+}
+
+/// Whether work on a packet goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Flow {
+    /// With the next action.
+    On,
+    /// Not in this list of actions.
+    Stop,
+    /// Nowhere.
+    Exit,
+}
+
+/// Runs a packet through a switch from its first table on.
+///
+/// # Errors
+/// What the interpreter does not know, and what a switch would not do.
+pub fn run(
+    switch: &Switch,
+    tracker: &mut Tracker,
+    choice: Choice,
+    packet: Packet,
+) -> Result<Vec<Step>, Fault> {
+    let mut run = Run { switch, tracker, choice, lookups: 0 };
+    let mut packet = packet;
+    let mut steps = Vec::new();
+    run.tables(0, 0, &mut packet, &mut steps)?;
+    Ok(steps)
+}
+
+impl Run<'_> {
+    /// Looks a packet up in a table and in those that this leads to.
+    fn tables(
+        &mut self,
+        first: u8,
+        depth: u32,
+        packet: &mut Packet,
+        steps: &mut Vec<Step>,
+    ) -> Result<Flow, Fault> {
+        if depth > MOST_DEPTH {
+            return Err(Fault::TooDeep(MOST_DEPTH));
+        }
+        let mut table = first;
+        loop {
+            self.lookups += 1;
+            if self.lookups > MOST_LOOKUPS {
+                return Err(Fault::Endless(MOST_LOOKUPS));
+            }
+            let found = self.switch.lookup(table, packet)?;
+            let Some(entry) = found else {
+                steps.push(Step { table, flow: None, deeds: Vec::new() });
+                return Ok(Flow::On);
+            };
+            let mut deeds = Vec::new();
+            let ended = self.instructions(&entry.instructions, table, depth, packet, &mut deeds);
+            steps.push(Step { table, flow: Some(entry), deeds });
+            match ended? {
+                Next::Table(next) if next > table => table = next,
+                Next::Table(next) => return Err(Fault::Backwards(table, next)),
+                Next::End(flow) => return Ok(flow),
+            }
+        }
+    }
+
+    fn instructions(
+        &mut self,
+        instructions: &[Instruction],
+        table: u8,
+        depth: u32,
+        packet: &mut Packet,
+        deeds: &mut Vec<Deed>,
+    ) -> Result<Next, Fault> {
+        let mut next = None;
+        for instruction in instructions {
+            match instruction {
+                Instruction::ApplyActions(actions) => {
+                    match self.actions(actions, Here { table, depth }, packet, deeds)? {
+                        Flow::On => {}
+                        // What stops a list of actions stops the way to the next table too.
+                        Flow::Stop => return Ok(Next::End(Flow::On)),
+                        Flow::Exit => return Ok(Next::End(Flow::Exit)),
+                    }
+                }
+                Instruction::WriteMetadata { metadata, mask } => packet.set_metadata(*metadata, *mask),
+                Instruction::GotoTable(table) => next = Some(table.0),
+                // A meter lets pass what is within its rate, and one packet is.
+                Instruction::Meter(_) => {}
+                other => return Err(Fault::UnknownInstruction(format!("{other:?}"))),
+            }
+        }
+        Ok(next.map_or(Next::End(Flow::On), Next::Table))
+    }
+
+    fn actions(
+        &mut self,
+        actions: &[Action],
+        here: Here,
+        packet: &mut Packet,
+        deeds: &mut Vec<Deed>,
+    ) -> Result<Flow, Fault> {
+        for action in actions {
+            match self.act(action, here, packet, deeds)? {
+                Flow::On => {}
+                ended => return Ok(ended),
+            }
+        }
+        Ok(Flow::On)
+    }
+}
+
+/// Where an action stands.
+#[derive(Debug, Clone, Copy)]
+struct Here {
+    table: u8,
+    depth: u32,
+}
+
+/// What comes after a flow.
+enum Next {
+    Table(u8),
+    End(Flow),
+}

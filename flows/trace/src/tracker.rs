@@ -1,0 +1,310 @@
+//! The connection tracker of one switch: which connections it knows by zone, and what it says of a packet.
+//!
+//! As Open vSwitch's userspace tracker (`conntrack.c`), without time: connections do not expire, and a TCP connection is
+//! established as soon as there was a packet of the other direction.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
+
+use weft_openflow::action::{CtFlags, Nat, NatFlags};
+use weft_openflow::oxm;
+use weft_openflow::oxm::ct_state_bit::{DNAT, EST, INV, NEW, RPL, SNAT, TRK};
+
+use crate::packet::Packet;
+
+/// The most connections that a zone holds; beyond that packets pass without being remembered, as on a switch.
+const ZONE_LIMIT: usize = 10_000;
+
+/// All connections that one switch knows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tracker {
+    zones: BTreeMap<u16, Vec<Connection>>,
+    assumed: Option<VecDeque<u32>>,
+}
+
+/// One end to another: what a connection is told apart by within its zone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Tuple {
+    /// The protocol number.
+    pub protocol: u8,
+    /// Where it comes from.
+    pub source: (IpAddr, u16),
+    /// Where it goes.
+    pub destination: (IpAddr, u16),
+}
+
+/// One connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Connection {
+    /// What its first packet was, before any translation.
+    pub forward: Tuple,
+    /// What answers look like when they arrive.
+    pub reply: Tuple,
+    /// Its mark.
+    pub mark: u32,
+    /// Its label.
+    pub label: u128,
+    /// Whether an answer has been seen.
+    pub answered: bool,
+}
+
+/// What a packet asks of the tracker (`ct(...)`).
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Request<'a> {
+    pub zone: u16,
+    pub flags: CtFlags,
+    pub nat: Option<&'a Nat>,
+    /// What `exec` set, with the bits that it set.
+    pub mark: (u32, u32),
+    pub label: (u128, u128),
+}
+
+/// Which way a packet goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Direction {
+    Forward,
+    Reply,
+}
+
+impl Tuple {
+    /// The tuple of a packet; `None` for one that connections are not made of.
+    pub fn of(packet: &Packet) -> Option<Tuple> {
+        let (source, destination) = packet.addresses()?;
+        let protocol = packet.protocol();
+        let (from, to) = match protocol {
+            // An echo's answer is told by its type; both have the same identifier.
+            1 | 58 => echo(packet)?,
+            6 | 17 | 132 => packet.ports(),
+            _ => (0, 0),
+        };
+        Some(Tuple { protocol, source: (source, from), destination: (destination, to) })
+    }
+
+    /// The tuple of an answer.
+    #[must_use]
+    pub fn reversed(self) -> Tuple {
+        Tuple { source: self.destination, destination: self.source, ..self }
+    }
+}
+
+/// The identifier of an echo, twice.
+fn echo(packet: &Packet) -> Option<(u16, u16)> {
+    let kind = packet.ports().0;
+    let known = if packet.protocol() == 1 { [8, 0] } else { [128, 129] };
+    known.contains(&kind).then_some((packet.echo, packet.echo))
+}
+
+impl Connection {
+    /// A connection that began with this packet, without translation, and was answered.
+    pub fn established(first: Tuple) -> Connection {
+        Connection { forward: first, reply: first.reversed(), mark: 0, label: 0, answered: true }
+    }
+}
+
+impl Tracker {
+    /// A tracker that says these states (`ct_state`) of the packets that come, whatever they are, and then `+trk+new`: as
+    /// `ofproto/trace` does with `--ct-next`.
+    pub fn assuming(states: impl IntoIterator<Item = u32>) -> Tracker {
+        Tracker { zones: BTreeMap::new(), assumed: Some(states.into_iter().collect()) }
+    }
+
+    /// Remembers a connection.
+    pub fn remember(&mut self, zone: u16, connection: Connection) {
+        let connections = self.zones.entry(zone).or_default();
+        if connections.len() < ZONE_LIMIT {
+            connections.push(connection);
+        }
+    }
+
+    /// The connections of a zone.
+    pub fn connections(&self, zone: u16) -> &[Connection] {
+        self.zones.get(&zone).map_or(&[], Vec::as_slice)
+    }
+
+    /// All connections with their zones.
+    pub fn all(&self) -> impl Iterator<Item = (u16, &Connection)> {
+        self.zones.iter().flat_map(|(zone, connections)| connections.iter().map(move |c| (*zone, c)))
+    }
+
+    /// Sends a packet through: sets its `ct_*` fields, translates its addresses, remembers the connection if asked to.
+    pub(crate) fn track(&mut self, packet: &mut Packet, request: &Request<'_>) {
+        packet.untrack();
+        if let Some(assumed) = &mut self.assumed {
+            let state = assumed.pop_front().unwrap_or(TRK | NEW);
+            set(packet, [oxm::ct_state(state), oxm::ct_zone(request.zone)]);
+            return;
+        }
+        let Some(tuple) = Tuple::of(packet) else {
+            set(packet, [oxm::ct_state(TRK | INV), oxm::ct_zone(request.zone)]);
+            return;
+        };
+        let connections = self.zones.entry(request.zone).or_default();
+        let mut found = find(connections, tuple);
+        if let Some((at, Direction::Reply)) = found
+            && request.flags.contains(CtFlags::FORCE)
+        {
+            connections.remove(at);
+            found = None;
+        }
+        match found {
+            Some((at, direction)) => known(&mut connections[at], direction, packet, request),
+            None => unknown(connections, tuple, packet, request),
+        }
+    }
+}
+
+fn find(connections: &[Connection], tuple: Tuple) -> Option<(usize, Direction)> {
+    connections.iter().enumerate().find_map(|(at, connection)| {
+        if connection.forward == tuple {
+            Some((at, Direction::Forward))
+        } else {
+            (connection.reply == tuple).then_some((at, Direction::Reply))
+        }
+    })
+}
+
+/// A packet of a connection that is known.
+fn known(connection: &mut Connection, direction: Direction, packet: &mut Packet, request: &Request<'_>) {
+    let mut state = TRK;
+    match direction {
+        Direction::Reply => {
+            connection.answered = true;
+            state |= EST | RPL;
+        }
+        Direction::Forward if connection.answered => state |= EST,
+        Direction::Forward => state |= NEW,
+    }
+    if request.flags.contains(CtFlags::COMMIT) {
+        mark(connection, request);
+    }
+    describe(packet, connection.forward, request.zone);
+    set(packet, [oxm::ct_mark(connection.mark), oxm::ct_label(connection.label)]);
+    if request.nat.is_some() {
+        state |= translate(packet, connection, direction);
+    }
+    set(packet, [oxm::ct_state(state)]);
+}
+
+/// A packet of none.
+fn unknown(connections: &mut Vec<Connection>, tuple: Tuple, packet: &mut Packet, request: &Request<'_>) {
+    describe(packet, tuple, request.zone);
+    if !may_begin(packet) {
+        set(packet, [oxm::ct_state(TRK | INV)]);
+        return;
+    }
+    let mut state = TRK | NEW;
+    if request.flags.contains(CtFlags::COMMIT) && connections.len() < ZONE_LIMIT {
+        let mut connection =
+            Connection { forward: tuple, reply: tuple.reversed(), mark: 0, label: 0, answered: false };
+        if let Some(nat) = request.nat {
+            connection.reply = translated(nat, tuple, connections).reversed();
+        }
+        mark(&mut connection, request);
+        set(packet, [oxm::ct_mark(connection.mark), oxm::ct_label(connection.label)]);
+        if request.nat.is_some() {
+            state |= translate(packet, &connection, Direction::Forward);
+        }
+        connections.push(connection);
+    }
+    set(packet, [oxm::ct_state(state)]);
+}
+
+/// Whether a connection can begin with this packet (`tcp_valid_new`, `icmp4_valid_new`, `icmp6_valid_new`).
+fn may_begin(packet: &Packet) -> bool {
+    const SYN_ACK: u128 = 0x12;
+    let flags = packet.get(weft_openflow::FieldId::basic(42)).unwrap_or(0);
+    match packet.protocol() {
+        1 => packet.ports().0 == 8,
+        58 => packet.ports().0 == 128,
+        6 => flags & SYN_ACK != SYN_ACK,
+        _ => true,
+    }
+}
+
+fn mark(connection: &mut Connection, request: &Request<'_>) {
+    let ((mark, mark_bits), (label, label_bits)) = (request.mark, request.label);
+    connection.mark = connection.mark & !mark_bits | mark & mark_bits;
+    connection.label = connection.label & !label_bits | label & label_bits;
+}
+
+/// The connection's first packet, as fields of this one.
+fn describe(packet: &mut Packet, first: Tuple, zone: u16) {
+    use weft_openflow::{FieldId, OxmField};
+    let ((source, from), (destination, to)) = (first.source, first.destination);
+    let number = |ip: IpAddr| match ip {
+        IpAddr::V4(ip) => u128::from(u32::from(ip)),
+        IpAddr::V6(ip) => u128::from(ip),
+    };
+    let (first_field, width) = if source.is_ipv4() { (120, 4) } else { (122, 16) };
+    set(
+        packet,
+        [
+            oxm::ct_zone(zone),
+            OxmField::exact(FieldId::nxm1(119), 1, u128::from(first.protocol)),
+            OxmField::exact(FieldId::nxm1(first_field), width, number(source)),
+            OxmField::exact(FieldId::nxm1(first_field + 1), width, number(destination)),
+            OxmField::exact(FieldId::nxm1(124), 2, u128::from(from)),
+            OxmField::exact(FieldId::nxm1(125), 2, u128::from(to)),
+        ],
+    );
+}
+
+/// What the first packet becomes: the lowest address of the range, and a port that no other connection answers to.
+fn translated(nat: &Nat, tuple: Tuple, connections: &[Connection]) -> Tuple {
+    let address = nat.ipv4_min.map(IpAddr::V4).or(nat.ipv6_min.map(IpAddr::V6));
+    let mut out = tuple;
+    let is_source = nat.flags.contains(NatFlags::SRC);
+    if !is_source && !nat.flags.contains(NatFlags::DST) {
+        return out;
+    }
+    let end = if is_source { &mut out.source } else { &mut out.destination };
+    end.0 = address.unwrap_or(end.0);
+    let has_ports = matches!(tuple.protocol, 6 | 17 | 132);
+    let range = match (nat.port_min, nat.port_max) {
+        (Some(low), high) => (low, high.unwrap_or(low)),
+        // Without a range a source keeps its port where it can (RFC 4787 section 4.2.1), a destination always.
+        (None, _) if is_source => (1024, u16::MAX),
+        (None, _) => (end.1, end.1),
+    };
+    if !has_ports {
+        return out;
+    }
+    let own = end.1;
+    let keeps = nat.port_min.is_none() || (range.0..=range.1).contains(&own);
+    let free = |port: u16| {
+        let mut tried = out;
+        if is_source {
+            tried.source.1 = port
+        } else {
+            tried.destination.1 = port
+        }
+        connections.iter().all(|connection| connection.reply != tried.reversed())
+    };
+    let chosen =
+        keeps.then_some(own).filter(|port| free(*port)).or((range.0..=range.1).find(|port| free(*port)));
+    let end = if is_source { &mut out.source } else { &mut out.destination };
+    end.1 = chosen.unwrap_or(own);
+    out
+}
+
+/// Rewrites a packet of a connection that is translated, and says which of `+snat` and `+dnat` holds.
+fn translate(packet: &mut Packet, connection: &Connection, direction: Direction) -> u32 {
+    let before = Tuple::of(packet).expect("it was tracked");
+    let after = match direction {
+        Direction::Forward => connection.reply.reversed(),
+        Direction::Reply => connection.forward.reversed(),
+    };
+    packet.set_addresses(after.source.0, after.destination.0);
+    if matches!(before.protocol, 6 | 17 | 132) {
+        packet.set_ports(after.source.1, after.destination.1);
+    }
+    let bit = |changed: bool, bit: u32| if changed { bit } else { 0 };
+    bit(before.source != after.source, SNAT) | bit(before.destination != after.destination, DNAT)
+}
+
+fn set<const N: usize>(packet: &mut Packet, fields: [weft_openflow::OxmField; N]) {
+    fields.iter().for_each(|field| packet.put(field).expect("a known field"));
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,96 @@
+//! Isolation, by the interpreter: in random models every pair that may talk can, and no packet whatever reaches a port that
+//! it must not reach. Who may is said by a predicate (`may.rs`) that knows nothing of the compiler.
+
+mod may;
+mod model;
+mod packets;
+mod random;
+#[path = "../../../compiler/tests/state/mod.rs"]
+#[allow(dead_code, unreachable_pub, reason = "the language of the compiler's tests")]
+mod state;
+
+use std::collections::BTreeSet;
+
+use weft_model::PortId;
+use weft_trace::{Choice, Fate, Trace, World};
+
+use model::Model;
+use random::Random;
+
+/// How many models are tried; `ISOLATION_CASES` says otherwise.
+const CASES: u64 = 300;
+
+/// The ports of a trace's outcomes that got something of it, the sender's own answers left out.
+fn reached(trace: &Trace) -> BTreeSet<PortId> {
+    for outcome in &trace.outcomes {
+        let is_fault = matches!(outcome.fate, Fate::Astray(..) | Fate::Unfollowed(_) | Fate::Dropped(None));
+        assert!(!is_fault, "{:?} by {:?}", outcome.fate, outcome.by.as_ref().map(|entry| entry.text()));
+    }
+    trace.delivered().map(|(port, _)| port).collect()
+}
+
+fn cases() -> impl Iterator<Item = u64> {
+    let number = |name| std::env::var(name).ok().and_then(|text| text.parse().ok());
+    let first = number("ISOLATION_SEED").unwrap_or(1);
+    first..first + number("ISOLATION_CASES").unwrap_or(CASES)
+}
+
+/// Runs a check on random models; a failure tells the seed and the model.
+fn on_random_models(check: impl Fn(&Model, &mut World, &mut Random) + std::panic::RefUnwindSafe) {
+    for seed in cases() {
+        let mut random = Random::new(seed);
+        let model = Model::random(&mut random);
+        let snapshot = state::parse(&model.text()).expect("a model is well formed");
+        let outcome = std::panic::catch_unwind(|| {
+            let mut world = World::new(snapshot.clone());
+            world.choice = Choice::Every;
+            check(&model, &mut world, &mut random.clone());
+        });
+        assert!(outcome.is_ok(), "ISOLATION_SEED={seed}\n{}", model.text());
+    }
+}
+
+#[test]
+fn pairs_that_may_talk_can_and_others_can_not() {
+    on_random_models(|model, world, random| {
+        for _ in 0..60 {
+            let (from, to) = (random.pick(&model.ports), random.pick(&model.ports));
+            let Some(sender) = world.snapshot().port(&from.id()).cloned() else { continue };
+            let Some(packet) = packets::to(from, to, random) else { continue };
+            let Ok(trace) = world.send(&sender, &packet) else {
+                assert!(model.place(from).is_none(), "{} is bound", from.name);
+                continue;
+            };
+            let expected = may::reach(model, from, to);
+            assert_eq!(reached(&trace), expected, "{} to {}: {packet}", from.name, to.name);
+        }
+    });
+}
+
+#[test]
+fn broadcasts_reach_all_of_the_network_and_nobody_else() {
+    on_random_models(|model, world, random| {
+        for _ in 0..20 {
+            let from = random.pick(&model.ports);
+            let Some(sender) = world.snapshot().port(&from.id()).cloned() else { continue };
+            let packet = packets::broadcast(from, random);
+            let Ok(trace) = world.send(&sender, &packet) else { continue };
+            assert_eq!(reached(&trace), may::broadcast(model, from), "{}: {packet}", from.name);
+        }
+    });
+}
+
+#[test]
+fn no_packet_whatever_reaches_another_network() {
+    on_random_models(|model, world, random| {
+        for _ in 0..60 {
+            let from = random.pick(&model.ports);
+            let Some(sender) = world.snapshot().port(&from.id()).cloned() else { continue };
+            let packet = packets::anything(model, from, random);
+            let Ok(trace) = world.send(&sender, &packet) else { continue };
+            let foreign: Vec<_> =
+                reached(&trace).into_iter().filter(|port| !may::ever_reach(model, from, *port)).collect();
+            assert!(foreign.is_empty(), "{}: {packet} reached {foreign:?}", from.name);
+        }
+    });
+}

@@ -1,0 +1,163 @@
+//! A random deployment: hosts, networks with overlapping addresses and MACs, ports, bindings.
+
+use std::fmt::Write;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use weft_model::PortId;
+
+use crate::random::Random;
+
+#[derive(Debug, Clone)]
+pub struct Host {
+    pub name: String,
+    pub index: u16,
+    pub v4: bool,
+    pub v6: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct Network {
+    pub name: String,
+    pub vni: u32,
+    pub encap: &'static str,
+    pub up: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct Port {
+    pub name: String,
+    pub key: u32,
+    /// Which network.
+    pub network: usize,
+    /// The last byte of its MAC and of its addresses.
+    pub number: u8,
+    pub up: bool,
+    pub secured: bool,
+    pub v6: bool,
+    /// The hosts that claim it, oldest claim first.
+    pub claims: Vec<usize>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Model {
+    pub hosts: Vec<Host>,
+    pub networks: Vec<Network>,
+    pub ports: Vec<Port>,
+}
+
+impl Port {
+    pub fn id(&self) -> PortId {
+        crate::state::port_id(&self.name)
+    }
+
+    pub fn mac(&self) -> [u8; 6] {
+        [2, 0, 0, 0, 0, self.number]
+    }
+
+    pub fn ipv4(&self) -> Ipv4Addr {
+        Ipv4Addr::new(10, 0, 0, self.number)
+    }
+
+    pub fn ipv6(&self) -> Ipv6Addr {
+        Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, u16::from(self.number))
+    }
+}
+
+impl Model {
+    pub fn random(random: &mut Random) -> Model {
+        let hosts = 1 + random.below(5);
+        let hosts = (0..hosts).map(|n| host(n, random)).collect::<Vec<_>>();
+        let networks = 1 + random.below(5);
+        let networks = (0..networks).map(|n| network(n, random)).collect::<Vec<_>>();
+        let mut ports: Vec<Port> = Vec::new();
+        for n in 0..2 + random.below(28) {
+            let port = port(n, &hosts, &networks, random);
+            // A MAC is a port's own within its network, and only there.
+            if !ports.iter().any(|other| other.network == port.network && other.number == port.number) {
+                ports.push(port);
+            }
+        }
+        Model { hosts, networks, ports }
+    }
+
+    /// The host on which a port is in force.
+    pub fn place(&self, port: &Port) -> Option<&Host> {
+        port.claims.last().map(|host| &self.hosts[*host])
+    }
+
+    pub fn port(&self, id: PortId) -> Option<&Port> {
+        self.ports.iter().find(|port| port.id() == id)
+    }
+
+    /// The model in the words of `state`.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        for Host { name, index, v4, v6 } in &self.hosts {
+            let v4 = v4.then(|| format!("192.0.{}.{}", index >> 8, index & 255));
+            let v6 = v6.then(|| format!("2001:db8::{index}"));
+            let ips: Vec<String> = v4.into_iter().chain(v6).collect();
+            writeln!(text, "host {name} index={index} ip={}", ips.join(",")).expect("text");
+        }
+        for Network { name, vni, encap, up } in &self.networks {
+            writeln!(text, "network {name} vni={vni} encap={encap}{}", word(!up, "down")).expect("text");
+        }
+        for port in &self.ports {
+            let Port { name, key, number, .. } = port;
+            let network = &self.networks[port.network].name;
+            let v6 = if port.v6 { format!(",{}", port.ipv6()) } else { String::new() };
+            let words = word(!port.up, "down") + &word(!port.secured, "unsecured");
+            let mac = format!("02:00:00:00:00:{number:02x}");
+            let ip = port.ipv4();
+            writeln!(text, "port {name} network={network} key={key} mac={mac} ip={ip}{v6}{words}")
+                .expect("text");
+        }
+        for port in &self.ports {
+            for host in &port.claims {
+                let host = &self.hosts[*host].name;
+                writeln!(text, "bind {} {host} of={}", port.name, port.key).expect("text");
+            }
+        }
+        text
+    }
+}
+
+fn word(holds: bool, word: &str) -> String {
+    if holds { format!(" {word}") } else { String::new() }
+}
+
+fn host(n: u64, random: &mut Random) -> Host {
+    let index = u16::try_from(1 + n + if random.once_in(4) { 300 } else { 0 }).expect("small");
+    // Some speak one family only, so that not everybody can reach everybody.
+    let (v4, v6) = match random.below(6) {
+        0 => (false, true),
+        1 => (true, true),
+        _ => (true, false),
+    };
+    Host { name: format!("h{n}"), index, v4, v6 }
+}
+
+fn network(n: u64, random: &mut Random) -> Network {
+    let encap = *random.pick(&["vxlan", "vxlan", "geneve", "gre"]);
+    let vni = u32::try_from(5000 + n).expect("small");
+    Network { name: format!("n{n}"), vni, encap, up: !random.once_in(8) }
+}
+
+fn port(n: u64, hosts: &[Host], networks: &[Network], random: &mut Random) -> Port {
+    let at = |random: &mut Random| usize::try_from(random.below(hosts.len() as u64)).expect("an index");
+    let mut claims: Vec<usize> = if random.once_in(8) { vec![] } else { vec![at(random)] };
+    if random.once_in(8) {
+        let newer = at(random);
+        claims.retain(|host| *host != newer);
+        claims.push(newer);
+    }
+    Port {
+        name: format!("p{n}"),
+        key: u32::try_from(n + 1).expect("small"),
+        network: usize::try_from(random.below(networks.len() as u64)).expect("an index"),
+        number: u8::try_from(1 + random.below(12)).expect("small"),
+        up: !random.once_in(8),
+        secured: !random.once_in(4),
+        v6: random.once_in(2),
+        claims,
+    }
+}
