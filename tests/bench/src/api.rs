@@ -7,11 +7,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use weft_scenarios::simulated::{self, Controller, Http, Listen};
 
-use crate::controller::{Controller, Ports};
-use crate::http::Http;
 use crate::numbers::{Spread, milliseconds};
-
 use crate::report::{Report, Row};
 use crate::size::{Size, System};
 use crate::world;
@@ -50,13 +48,11 @@ pub fn run(size: Size) -> Result<Report> {
     for ports in size.api_ports() {
         let folder = tempfile::tempdir()?;
         if *ports > 0 {
-            world::write(
-                &world::population(System { ports: *ports, hosts: 10_000, wide: 0 }),
-                folder.path(),
-            )?;
+            let population = world::population(System { ports: *ports, hosts: 10_000, wide: 0 });
+            simulated::fill(&population, folder.path())?;
         }
         let floor = fdatasync(folder.path())?;
-        let controller = Controller::start(folder.path(), Ports::free()?, &["--audit-interval", "3600"])?;
+        let controller = Controller::start(folder.path(), Listen::free()?, &["--audit-interval", "3600"])?;
         controller.http()?.post("/v1/tenants", r#"{"tenant":{"id":"bench","name":"bench"}}"#)?;
         for kind in [Kind::Network, Kind::Subnet, Kind::Port] {
             for clients in [1, 8, 32] {

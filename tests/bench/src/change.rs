@@ -7,8 +7,8 @@ use weft_compiler::Subject;
 use weft_controller::populate::{network_id, port_id, tenant_id};
 use weft_fleet::{Condition, Hosts, Sign};
 use weft_model::PortKey;
+use weft_scenarios::simulated::Http;
 
-use crate::http::Http;
 use crate::stage::Stage;
 
 /// How long a change may take until it counts as lost.
@@ -112,7 +112,7 @@ impl<'a> Measured<'a> {
         for round in 0..count + WARM {
             let set = |to: bool| {
                 let (path, body) = (path.clone(), format!(r#"{{"port":{{"admin_state_up":{to}}}}}"#));
-                move |http: &mut Http| Ok(Some(http.call("PUT", &path, &body)?.revision))
+                move |http: &mut Http| Ok(Some(http.put(&path, &body)?.revision))
             };
             let gone = self.observe(Happens::Goes(key), set(false))?;
             let came = self.observe(Happens::Comes(key), set(true))?;
@@ -145,7 +145,7 @@ impl<'a> Measured<'a> {
             self.http.applied_newest()?;
             let path = format!("/v2.0/ports/{port}");
             let deleted =
-                self.observe(Happens::Goes(key), |http| Ok(Some(http.call("DELETE", &path, "")?.revision)))?;
+                self.observe(Happens::Goes(key), |http| Ok(Some(http.delete(&path)?.revision)))?;
             fleet.unplug(there, &name);
             self.http.applied_newest()?;
             if round >= WARM {
@@ -172,7 +172,7 @@ impl<'a> Measured<'a> {
             creates.push(created);
             let path = format!("/v2.0/networks/{id}");
             deletes.push(
-                self.observe(Happens::Nowhere, |http| Ok(Some(http.call("DELETE", &path, "")?.revision)))?,
+                self.observe(Happens::Nowhere, |http| Ok(Some(http.delete(&path)?.revision)))?,
             );
         }
         Ok(vec![(Kind::NetworkCreate, creates), (Kind::NetworkDelete, deletes)])

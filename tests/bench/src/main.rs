@@ -2,9 +2,7 @@
 
 mod api;
 mod change;
-mod controller;
 mod fanout;
-mod http;
 mod numbers;
 mod raw;
 mod report;
@@ -12,7 +10,6 @@ mod size;
 mod stage;
 mod switches;
 mod systems;
-mod wanted;
 mod world;
 
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! Percentiles of measured times, and what the system knows of a process.
+//! Percentiles of measured times, and what the thread that measures has used itself.
 
 use std::time::Duration;
 
@@ -30,22 +30,15 @@ pub fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1000.0
 }
 
+/// KiB in MiB.
+pub fn mib(kib: u64) -> f64 {
+    kib as f64 / 1024.0
+}
+
 /// The middle one of the samples; `None` when there are none.
 pub fn median(mut samples: Vec<f64>) -> Option<f64> {
     samples.sort_by(f64::total_cmp);
     samples.get(samples.len() / 2).copied()
-}
-
-/// Processor time that a process has used so far, all threads. From `schedstat` (nanoseconds) of the threads that live,
-/// because the ticks of `/proc/PID/stat` are 10 ms; what threads used that have ended is not in it.
-pub fn cpu(pid: i32) -> Result<Duration> {
-    let mut nanoseconds = 0;
-    for thread in std::fs::read_dir(format!("/proc/{pid}/task")).context("the process does not run")? {
-        // A thread may end between being listed and being read.
-        let Ok(text) = std::fs::read_to_string(thread?.path().join("schedstat")) else { continue };
-        nanoseconds += text.split(' ').next().and_then(|word| word.parse().ok()).unwrap_or(0);
-    }
-    Ok(Duration::from_nanos(nanoseconds))
 }
 
 /// Processor time of the thread that asks.
@@ -53,22 +46,6 @@ pub fn own_cpu() -> Result<Duration> {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat")?;
     let nanoseconds = text.split(' ').next().and_then(|word| word.parse().ok());
     Ok(Duration::from_nanos(nanoseconds.context("schedstat has no number")?))
-}
-
-/// Resident memory of a process in KiB.
-pub fn resident_kib(pid: i32) -> Result<u64> {
-    status_kib(pid, "VmRSS:")
-}
-
-/// The most resident memory that a process ever had, in KiB.
-pub fn peak_kib(pid: i32) -> Result<u64> {
-    status_kib(pid, "VmHWM:")
-}
-
-fn status_kib(pid: i32, field: &str) -> Result<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix(field)).context("no such field in status")?;
-    Ok(line.trim().trim_end_matches("kB").trim().parse()?)
 }
 
 #[cfg(test)]
@@ -81,12 +58,5 @@ mod tests {
         assert_eq!((spread.p50_ms, spread.p99_ms, spread.max_ms), (100.0, 198.0, 200.0));
         assert!(Spread::of(Vec::new()).is_none());
         assert_eq!(median(vec![3.0, 1.0, 2.0]), Some(2.0));
-    }
-
-    #[test]
-    fn a_process_has_used_something() {
-        let pid = std::process::id().cast_signed();
-        assert!(cpu(pid).unwrap() > Duration::ZERO);
-        assert!(resident_kib(pid).unwrap() > 0 && peak_kib(pid).unwrap() > 0);
     }
 }

@@ -7,16 +7,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use tempfile::TempDir;
-use weft_controller::populate::{Population, host_id, interface, port_id, vtep};
-use weft_fleet::ovsdb::LocalChange;
-use weft_fleet::spec::Past;
-use weft_fleet::{Condition, Digest, Fleet, FleetSpec, Hosts};
+use weft_controller::populate::Population;
+use weft_fleet::{Condition, Digest, Fleet, Hosts};
 use weft_rig::wait_until;
+use weft_scenarios::simulated::{self, Controller, Listen, wanted};
 
-use crate::controller::{Controller, Ports};
-use crate::numbers::milliseconds;
+use crate::numbers::{mib, milliseconds};
 use crate::size::System;
-use crate::{wanted, world};
+use crate::world;
 
 /// How long a cold start may take before it counts as failed.
 const LIMIT: Duration = Duration::from_secs(300);
@@ -100,11 +98,11 @@ impl Stage {
     pub fn open(system: System) -> Result<(Stage, ColdStart)> {
         let population = Arc::new(world::population(system));
         let folder = tempfile::tempdir()?;
-        world::write(&population, folder.path())?;
+        simulated::fill(&population, folder.path())?;
         let wanted = wanted::digests(&population.snapshot())?;
         let flows = wanted.values().map(Digest::flows).sum();
-        let controller = Controller::start(folder.path(), Ports::free()?, OPTIONS)?;
-        let fleet = Fleet::start(spec(&population, controller.ports()))?;
+        let controller = Controller::start(folder.path(), Listen::free()?, OPTIONS)?;
+        let fleet = Fleet::start(simulated::fleet_spec(&population, controller.listen().ovsdb))?;
         let (controller, next_key) = (Some(controller), Cell::new(population.ports() + 1));
         let stage = Stage { system, population, fleet, controller, folder, next_key };
         let cold = stage.cold_start(wanted, flows)?;
@@ -174,12 +172,12 @@ impl Stage {
         };
         let before = messages(&self.fleet);
         let old = self.controller.take().context("the controller runs")?;
-        let ports = old.ports();
+        let listen = old.listen();
         old.kill()?;
         wait_until("the fleet to notice", LIMIT, || Ok(self.fleet.status().controllers == 0))?;
         let back = self.fleet.expect(Hosts::All, Condition::Connected);
         let begin = Instant::now();
-        let controller = self.controller.insert(Controller::start(self.folder.path(), ports, OPTIONS)?);
+        let controller = self.controller.insert(Controller::start(self.folder.path(), listen, OPTIONS)?);
         let met = back.wait(LIMIT);
         ensure!(met.is_complete(), "{} hosts have not come back in {LIMIT:?}", met.missing);
         controller.http()?.applied_newest()?;
@@ -190,7 +188,7 @@ impl Stage {
             confirmed,
             cpu: controller.cpu()?,
             flow_messages: messages(&self.fleet) - before,
-            peak_mib: controller.memory_mib()?.1,
+            peak_mib: mib(controller.memory_kib()?.1),
         })
     }
 
@@ -199,33 +197,5 @@ impl Stage {
         let status = self.fleet.status();
         let busy = status.busy.0.as_secs_f64() / status.busy.1.as_secs_f64().max(1e-9);
         Validity { lag: status.lag.quantile(0.99), busy }
-    }
-}
-
-/// Hosts that have their bridge and their workloads when they dial for the first time.
-fn spec(population: &Arc<Population>, ports: Ports) -> FleetSpec {
-    let population = population.clone();
-    let hosts = population.size().hosts;
-    // Ids are the name and five digits.
-    let name = host_id(0).to_string().trim_end_matches('0').to_owned();
-    let past = Past::new(move |host| {
-        let plug = |port: &u32| LocalChange::PlugInterface {
-            name: interface(*port),
-            iface_id: port_id(*port).to_string(),
-        };
-        let bridge = LocalChange::AddBridge {
-            bridge: "br-int".into(),
-            datapath_type: "netdev".into(),
-            external_ids: vec![("weft-owner".into(), "weft".into())],
-        };
-        population.ports_of_host(host).iter().map(plug).chain([bridge]).collect()
-    });
-    FleetSpec {
-        hosts,
-        ovsdb: Some(([127, 0, 0, 1], ports.ovsdb).into()),
-        name,
-        first_encap_ip: vtep(0),
-        past: Some(past),
-        ..FleetSpec::default()
     }
 }

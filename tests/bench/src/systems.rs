@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use weft_fleet::Answers;
+use weft_scenarios::simulated::{Controller, Listen};
 
 use crate::change::{Kind, Measured, Sample, Samples};
-use crate::controller::{Controller, Ports};
 use crate::fanout::{ANSWERS, bundle};
-use crate::numbers::{Spread, median, milliseconds};
+use crate::numbers::{Spread, median, mib, milliseconds};
 use crate::raw::RawFanout;
 use crate::report::{Report, Row};
 use crate::size::{Size, System};
@@ -157,7 +157,8 @@ fn restart_row(system: System, restart: &Restart) -> Row {
 }
 
 fn memory_row(stage: &Stage, cold: &ColdStart, empty_mib: f64) -> Result<Row> {
-    let (now, peak) = stage.controller()?.memory_mib()?;
+    let (now, peak) = stage.controller()?.memory_kib()?;
+    let (now, peak) = (mib(now), mib(peak));
     let System { hosts, wide, .. } = stage.system;
     let ports = stage.population.ports();
     let used = (now - empty_mib) * 1024.0;
@@ -178,8 +179,8 @@ fn memory_row(stage: &Stage, cold: &ColdStart, empty_mib: f64) -> Result<Row> {
 /// Resident memory of a controller that knows nothing.
 fn memory_of_nothing() -> Result<f64> {
     let folder = tempfile::tempdir()?;
-    let controller = Controller::start(folder.path(), Ports::free()?, &[])?;
-    Ok(controller.memory_mib()?.0)
+    let controller = Controller::start(folder.path(), Listen::free()?, &[])?;
+    Ok(mib(controller.memory_kib()?.0))
 }
 
 fn reports() -> Reports {

@@ -2,100 +2,71 @@
 //! equal tables, repaired drift, silence when nothing changed.
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
-use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use weft_fleet::*;
-use weft_rig::{Cmd, Process};
+use weft_scenarios::simulated::{Controller, Http, Listen};
 
 const WITHIN: Duration = Duration::from_secs(30);
 const HOSTS: u32 = 12;
 
-/// A controller process on loopback.
-struct Controller {
-    data: PathBuf,
-    api: SocketAddr,
-    ovsdb: SocketAddr,
-    openflow: SocketAddr,
-    process: Process,
+/// A controller on loopback, and how a test asks it.
+struct Asked {
+    /// None only while it is being restarted.
+    controller: Option<Controller>,
+    listen: Listen,
+    data: TempDir,
 }
 
-impl Controller {
-    fn start(data: &Path) -> Controller {
-        let taken = [(); 3].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
-        let [api, ovsdb, openflow] = taken.map(|listener| listener.local_addr().unwrap());
-        let data = data.to_owned();
-        let process = run(&data, [api, ovsdb, openflow]);
-        let mut controller = Controller { data, api, ovsdb, openflow, process };
-        controller.ready();
-        controller
+impl Asked {
+    fn start() -> Asked {
+        let data = tempfile::Builder::new().prefix("weft-fleet-").tempdir().unwrap();
+        let mut asked = Asked { controller: None, listen: Listen::free().unwrap(), data };
+        asked.restart();
+        asked
     }
 
     fn restart(&mut self) {
-        self.process.kill9().unwrap();
-        self.process = run(&self.data, [self.api, self.ovsdb, self.openflow]);
-        self.ready();
+        if let Some(controller) = self.controller.take() {
+            controller.kill().unwrap();
+        }
+        let options = ["--audit-interval", "1"];
+        self.controller = Some(Controller::start(self.data.path(), self.listen, &options).unwrap());
     }
 
-    fn ready(&mut self) {
-        let api = self.api;
-        self.process.wait_for("the controller", WITHIN, |_| Ok(TcpStream::connect(api).is_ok())).unwrap();
+    fn http(&self) -> Http {
+        self.controller.as_ref().unwrap().http().unwrap()
     }
 
-    fn ask(&self, method: &str, path: &str, body: &Value) -> Value {
-        let body = if body.is_null() { String::new() } else { body.to_string() };
-        let mut stream = TcpStream::connect(self.api).unwrap();
-        stream.set_read_timeout(Some(WITHIN)).unwrap();
-        let length = body.len();
-        let head = format!("{method} {path} HTTP/1.0\r\nHost: weft\r\nConnection: close\r\n");
-        let kind = "Content-Type: application/json\r\n";
-        write!(stream, "{head}{kind}Content-Length: {length}\r\n\r\n{body}").unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        let status = head.split(' ').nth(1).unwrap();
-        assert!(status.starts_with('2'), "{method} {path}: {answer}");
-        serde_json::from_str(body).unwrap()
+    fn get(&self, path: &str) -> Value {
+        self.http().get(path).unwrap().json().unwrap()
+    }
+
+    fn post(&self, path: &str, body: &Value) -> Value {
+        self.http().post(path, &body.to_string()).unwrap().json().unwrap()
     }
 
     /// What a failed test has to show.
     fn tell(&self) {
+        let Some(controller) = &self.controller else { return };
         eprintln!("{:#}", self.hosts()[0]);
-        eprintln!("{:#}", self.ask("GET", "/v2.0/ports?limit=1", &Value::Null));
-        eprintln!("{}", self.process.log().unwrap_or_default());
+        eprintln!("{:#}", self.get("/v2.0/ports?limit=1"));
+        eprintln!("{}", controller.log());
     }
 
     fn hosts(&self) -> Vec<Value> {
-        self.ask("GET", "/v1/hosts", &Value::Null)["hosts"].as_array().unwrap().clone()
+        self.get("/v1/hosts")["hosts"].as_array().unwrap().clone()
     }
 }
 
-impl Drop for Controller {
+impl Drop for Asked {
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.tell();
         }
     }
-}
-
-fn run(data: &Path, [api, ovsdb, openflow]: [SocketAddr; 3]) -> Process {
-    let test = std::env::current_exe().unwrap();
-    let mut folders = test.ancestors().skip(1).take(3).map(|folder| folder.join("weft-controller"));
-    let program = folders.find(|path| path.is_file()).expect("`cargo build --workspace --bins` comes first");
-    let text = |value: SocketAddr| value.to_string();
-    let args = [
-        ("--data-dir", data.display().to_string()),
-        ("--api-listen", text(api)),
-        ("--ovsdb-listen", text(ovsdb)),
-        ("--openflow-listen", text(openflow)),
-        ("--audit-interval", "1".into()),
-    ];
-    let args = args.into_iter().flat_map(|(name, value)| [name.to_owned(), value]);
-    let cmd = Cmd::new(program).args(args.chain(["--no-auth".to_owned()]));
-    Process::start_logged(&cmd, &data.join("controller.log")).unwrap()
 }
 
 fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
@@ -107,28 +78,28 @@ fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
 }
 
 /// A network with a port on every host.
-fn populate(controller: &Controller, fleet: &Fleet) {
-    let tenant = controller.ask("POST", "/v1/tenants", &json!({"tenant": {"name": "t"}}));
+fn populate(controller: &Asked, fleet: &Fleet) {
+    let tenant = controller.post("/v1/tenants", &json!({"tenant": {"name": "t"}}));
     let tenant = &tenant["tenant"]["id"];
     let network = json!({"network": {"name": "n", "project_id": tenant}});
-    let network = controller.ask("POST", "/v2.0/networks", &network);
+    let network = controller.post("/v2.0/networks", &network);
     let id = network["network"]["id"].as_str().unwrap().to_owned();
     let subnet =
         json!({"subnet": {"network_id": id, "project_id": tenant, "ip_version": 4, "cidr": "10.0.0.0/24"}});
-    controller.ask("POST", "/v2.0/subnets", &subnet);
+    controller.post("/v2.0/subnets", &subnet);
     for host in 0..HOSTS {
         let port =
-            controller.ask("POST", "/v2.0/ports", &json!({"port": {"network_id": id, "project_id": tenant}}));
+            controller.post("/v2.0/ports", &json!({"port": {"network_id": id, "project_id": tenant}}));
         fleet.plug(host, "tap0", port["port"]["id"].as_str().unwrap());
     }
     wait_for("every port in force", || {
-        let ports = controller.ask("GET", "/v2.0/ports", &Value::Null);
+        let ports = controller.get("/v2.0/ports");
         let ports = ports["ports"].as_array().unwrap();
         ports.len() == HOSTS as usize && ports.iter().all(|port| port["status"] == "ACTIVE")
     });
 }
 
-fn settle(controller: &Controller, fleet: &Fleet) -> Vec<(u32, Digest)> {
+fn settle(controller: &Asked, fleet: &Fleet) -> Vec<(u32, Digest)> {
     // In force for every port's own host is not yet in force everywhere: wait until nobody owes anything.
     let newest = || controller.hosts().iter().filter_map(|h| h["confirmed_revision"].as_u64()).max();
     wait_for("every host to confirm", || {
@@ -143,11 +114,10 @@ fn settle(controller: &Controller, fleet: &Fleet) -> Vec<(u32, Digest)> {
 
 #[test]
 fn the_controller_serves_a_fleet() {
-    let data = tempfile::Builder::new().prefix("weft-fleet-").tempdir().unwrap();
-    let mut controller = Controller::start(data.path());
+    let mut controller = Asked::start();
     let spec = FleetSpec {
         hosts: HOSTS,
-        ovsdb: Some(controller.ovsdb),
+        ovsdb: Some(controller.listen.ovsdb),
         reconnect: Reconnect::AtOnce,
         ..FleetSpec::default()
     };

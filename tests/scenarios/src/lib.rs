@@ -1,9 +1,11 @@
-//! What every scenario stands on: real Open vSwitch hosts, a real controller, and tenants that use it over REST.
+//! What every scenario stands on: real Open vSwitch hosts, a real controller, and tenants that use it over REST; and in
+//! [`simulated`] the same with hosts that are not real, as many as one likes.
 
 mod caches;
 mod drops;
 pub mod frames;
 mod installed;
+pub mod simulated;
 mod site;
 mod tenancy;
 mod traffic;

@@ -4,10 +4,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use weft_api::{Port, PortCreate, PortUpdate};
+use weft_scenarios::simulated::usage::{cpu, resident_kib};
 use weft_scenarios::{LIMIT, Site};
 
 use super::{floor, site as population};
-use crate::numbers::{Spread, cpu, milliseconds, resident_kib};
+use crate::numbers::{Spread, milliseconds};
 use crate::report::Row;
 
 /// What a change came to.

@@ -10,9 +10,9 @@ use weft_controller::populate::{NETWORKS_PER_TENANT, host_id};
 use weft_fleet::{Condition, Echo, Fault, Hosts, Refuse, Side, Sign};
 use weft_model::{NetworkId, Port};
 use weft_rig::wait_until;
+use weft_scenarios::simulated::Http;
 
 use crate::gusts::{BAD, Gust, Weather};
-use crate::http::Http;
 use crate::world::{LIMIT, World};
 
 /// How much memory a controller may take for the smallest of systems, debug build, in KiB.
@@ -33,14 +33,14 @@ pub fn cold_start(world: &mut World) -> Result<()> {
 /// The controller is killed and comes back: every host connects at once, nothing has changed, so nothing is sent.
 pub fn restart(world: &mut World) -> Result<()> {
     let mut http = world.http()?;
-    applied(&mut http)?;
-    let (before, memory) = (world.messages(), world.memory_kib()?);
+    http.applied_newest()?;
+    let (before, memory) = (world.messages(), world.controller()?.memory_kib()?);
     let digests = world.fleet.digests(Hosts::All);
     let left = world.kill()?;
     world.restart()?;
     let mut http = world.http()?;
-    applied(&mut http)?;
-    let after = world.memory_kib()?;
+    http.applied_newest()?;
+    let after = world.controller()?.memory_kib()?;
     eprintln!("memory in KiB, now and peak: {memory:?} before the restart, {after:?} after");
     let sent = world.messages() - before;
     ensure!(sent == 0, "{sent} flow and group messages although nothing changed\n{}", world.log());
@@ -50,16 +50,6 @@ pub fn restart(world: &mut World) -> Result<()> {
     let most = memory.1.max(MEMORY_BASE) * 2;
     ensure!(after.1 <= most, "{} KiB at most after a restart, {most} were expected", after.1);
     Ok(())
-}
-
-/// Waits until everything that was written is in force everywhere.
-pub fn applied(http: &mut Http) -> Result<u64> {
-    let revision = http.get("/healthz")?.revision;
-    let seconds = LIMIT.as_secs();
-    let report = http.get(&format!("/v1/applied?revision={revision}&timeout={seconds}"))?.body;
-    let done = report["applied"].as_bool().context("a verdict")?;
-    ensure!(done, "revision {revision} is not in force: {report}");
-    Ok(revision)
 }
 
 /// Hosts have trouble of every kind, one host each; nobody asked for anything, so all come back to what they held.
@@ -96,7 +86,7 @@ fn differs_only_in_claims(before: &weft_model::Snapshot, after: &weft_model::Sna
 
 /// What `GET /v1/hosts/{id}` shows.
 fn shown(http: &mut Http, host: u32) -> Result<serde_json::Value> {
-    Ok(http.get(&format!("/v1/hosts/{}", host_id(host)))?.body["host"].take())
+    Ok(http.get(&format!("/v1/hosts/{}", host_id(host)))?.json()?["host"].take())
 }
 
 /// Everything at once, in random order, and a crash of the controller in the middle, while some switches are bad: the
@@ -133,7 +123,7 @@ pub fn storm(world: &mut World, seed: u64) -> Result<()> {
     for (host, has) in world.fleet.digests(bad.into_iter().collect()) {
         ensure!(wanted[&host] != has, "host {host} is as it should be, although its switch is bad");
     }
-    let owing = http.get("/v1/applied?timeout=0")?.body["pending"].take();
+    let owing = http.get("/v1/applied?timeout=0")?.json()?["pending"].take();
     ensure!(owing == json!(bad.map(|host| host_id(host).to_string())), "{bad:?} are bad, and {owing} owe");
     for host in bad {
         wait_until("the trouble to be shown", LIMIT, || {
@@ -200,7 +190,7 @@ fn race(weather: &mut Weather<'_>, small: &[Arc<Port>]) -> Result<Option<(usize,
     for port in small {
         weather.set_port(port.id, false)?;
     }
-    applied(&mut weather.http)?;
+    weather.http.applied_newest()?;
     let sees = |subject: Subject| {
         let (cookie, mask) = subject.cookies().context("it has flows")?;
         Ok::<_, anyhow::Error>(Condition::Sees(Sign::Cookie { value: cookie.0, mask }))
@@ -237,7 +227,7 @@ fn race(weather: &mut Weather<'_>, small: &[Arc<Port>]) -> Result<Option<(usize,
 pub fn quiet(world: &mut World) -> Result<()> {
     let (_, wanted) = world.settle(&Hosts::All)?;
     let mut http = world.http()?;
-    applied(&mut http)?;
+    http.applied_newest()?;
     let (messages, drift) = (world.messages(), http.metric("weft_drift_repaired")?);
     let reads = http.metric("weft_read_backs_total")?;
     wait_until("some audits", LIMIT, || Ok(http.metric("weft_read_backs_total")? >= reads + AUDITS))?;

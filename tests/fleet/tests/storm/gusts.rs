@@ -9,10 +9,10 @@ use weft_fleet::openflow::flow_mod::{adding_drop, deleting_everything};
 use weft_fleet::ovsdb::LocalChange;
 use weft_fleet::{Fault, Hosts, Side};
 use weft_model::{NetworkId, PortId};
+use weft_scenarios::simulated::{Http, plugging};
 
-use crate::http::Http;
 use crate::random::Random;
-use crate::world::{Meant, World, plugging};
+use crate::world::{Meant, World};
 
 /// How many ports the large request makes.
 const BULK: usize = 1_000;
@@ -195,7 +195,7 @@ impl<'a> Weather<'a> {
     /// Sets a port up or down.
     pub fn set_port(&mut self, port: PortId, is_up: bool) -> Result<()> {
         let body = json!({ "port": { "admin_state_up": is_up } });
-        self.http.call("PUT", &format!("/v2.0/ports/{port}"), &body)?;
+        self.http.put(&format!("/v2.0/ports/{port}"), &body.to_string())?;
         self.world.meant.get_mut(&port).context("a port that exists")?.is_up = is_up;
         Ok(())
     }
@@ -203,13 +203,13 @@ impl<'a> Weather<'a> {
     /// Sets a network up or down.
     pub fn set_network(&mut self, network: NetworkId, is_up: bool) -> Result<u64> {
         let body = json!({ "network": { "admin_state_up": is_up } });
-        Ok(self.http.call("PUT", &format!("/v2.0/networks/{network}"), &body)?.revision)
+        Ok(self.http.put(&format!("/v2.0/networks/{network}"), &body.to_string())?.revision)
     }
 
     fn create(&mut self) -> Result<()> {
         let network = self.network();
         let body = json!({ "port": { "network_id": network.to_string() } });
-        let made = self.http.post("/v2.0/ports", &body)?.body;
+        let made = self.http.post("/v2.0/ports", &body.to_string())?.json()?;
         let port = self.made(network, &made["port"])?;
         let host = self.host();
         self.plug(port, host);
@@ -246,7 +246,7 @@ impl<'a> Weather<'a> {
 
     fn delete_port(&mut self, port: PortId, is_unplugged: bool) -> Result<()> {
         let meant = self.world.meant.remove(&port).context("a port that exists")?;
-        self.http.call("DELETE", &format!("/v2.0/ports/{port}"), &Value::Null)?;
+        self.http.delete(&format!("/v2.0/ports/{port}"))?;
         if let Some(host) = meant.host.filter(|_| is_unplugged) {
             self.take_out(port, host);
         }
@@ -286,18 +286,17 @@ impl<'a> Weather<'a> {
         for port in ports {
             self.delete_port(port, false)?;
         }
-        self.http.call("DELETE", &format!("/v2.0/networks/{network}"), &Value::Null)?;
+        self.http.delete(&format!("/v2.0/networks/{network}"))?;
         Ok(())
     }
 
     /// A network of a tenant with ports on many hosts.
     pub fn create_network(&mut self, tenant: u32) -> Result<NetworkId> {
         let body = json!({ "network": { "name": "new", "project_id": tenant_id(tenant).to_string() } });
-        let made = self.http.post("/v2.0/networks", &body)?.body;
-        let network: NetworkId = made["network"]["id"].as_str().context("a network has an id")?.parse()?;
+        let network: NetworkId = self.http.post("/v2.0/networks", &body.to_string())?.id()?.parse()?;
         let body = json!({ "subnet": {
             "network_id": network.to_string(), "ip_version": 4, "cidr": "192.168.0.0/16" } });
-        self.http.post("/v2.0/subnets", &body)?;
+        self.http.post("/v2.0/subnets", &body.to_string())?;
         self.make_ports(network, 40, 40)?;
         Ok(network)
     }
@@ -310,9 +309,11 @@ impl<'a> Weather<'a> {
     fn make_ports(&mut self, network: NetworkId, count: usize, plugged: usize) -> Result<()> {
         let port = json!({ "network_id": network.to_string() });
         let before = self.http.get("/healthz")?.revision;
-        let made = self.http.post("/v2.0/ports", &json!({ "ports": vec![port; count] }))?;
+        let body = json!({ "ports": vec![port; count] });
+        let made = self.http.post("/v2.0/ports", &body.to_string())?;
         ensure!(made.revision > before, "a write has a revision of its own");
-        let ports = made.body["ports"].as_array().context("many ports")?.clone();
+        let body = made.json()?;
+        let ports = body["ports"].as_array().context("many ports")?;
         ensure!(ports.len() == count, "{} of {count} ports", ports.len());
         let ports: Vec<PortId> = ports.iter().map(|port| self.made(network, port)).collect::<Result<_>>()?;
         let places: Vec<(PortId, u32)> =

@@ -3,10 +3,9 @@
 //! The program needs the workspace's programs to be built (`tests/run` does that). `WEFT_STORM_SEED` explores.
 
 mod acts;
+mod explain;
 mod gusts;
-mod http;
 mod random;
-mod wanted;
 mod world;
 
 use std::time::Instant;

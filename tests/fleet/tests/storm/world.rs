@@ -2,23 +2,19 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use tempfile::TempDir;
-use weft_controller::populate::{Population, Size, host_id, interface, network_id, port_id, vtep};
-use weft_controller::vault::Vault;
-use weft_fleet::ovsdb::LocalChange;
-use weft_fleet::spec::Past;
-use weft_fleet::{Condition, Fleet, FleetSpec, Hosts, Reconnect};
+use weft_controller::populate::{Population, Size, host_id, network_id, port_id};
+use weft_fleet::{Condition, Digest, Fleet, FleetSpec, Hosts, Reconnect};
 use weft_model::{NetworkId, PortId, Snapshot};
-use weft_rig::{Cmd, Process, wait_until};
+use weft_rig::wait_until;
+use weft_scenarios::simulated::{self, Controller, Http, Listen, wanted};
 
-use crate::http::Http;
-use crate::wanted::{self, Digests};
+use crate::explain::explain;
 
 /// How long anything may take. A debug build on a busy machine is slow; nothing is waited for longer than it takes.
 pub const LIMIT: Duration = Duration::from_secs(240);
@@ -27,13 +23,8 @@ const LOOK: Duration = Duration::from_secs(4);
 /// How many wrong hosts are described.
 const DESCRIBED: usize = 3;
 
-/// Addresses of the controller's three listeners.
-#[derive(Debug, Clone, Copy)]
-struct Listen {
-    api: SocketAddr,
-    ovsdb: SocketAddr,
-    openflow: SocketAddr,
-}
+/// What every switch should hold, by the host's number.
+pub type Digests = Arc<BTreeMap<u32, Digest>>;
 
 /// Where a port should be and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +45,7 @@ pub struct World {
     pub fleet: Fleet,
     /// What was asked for: every port that exists. The stored state has to come to this.
     pub meant: BTreeMap<PortId, Meant>,
-    controller: Option<Process>,
+    controller: Option<Controller>,
     folder: TempDir,
     listen: Listen,
     /// The last state that was compiled, and what it came to.
@@ -66,12 +57,11 @@ impl World {
     pub fn open(size: Size) -> Result<World> {
         let population = Arc::new(Population::new(size));
         let folder = tempfile::tempdir()?;
-        let store = weft_store::Options::default();
-        let store = weft_store::open(weft_store::Engine::Redb, folder.path().join("store"), store)?;
-        population.write(&Vault::new(store))?;
+        simulated::fill(&population, folder.path())?;
         let listen = Listen::free()?;
-        let controller = Some(start(folder.path(), listen)?);
-        let fleet = Fleet::start(spec(&population, listen))?;
+        let controller = Some(Controller::start(folder.path(), listen, &[])?);
+        let hosts = simulated::fleet_spec(&population, listen.ovsdb);
+        let fleet = Fleet::start(FleetSpec { reconnect: Reconnect::AtOnce, ..hosts })?;
         let meant = |port| {
             let (network, host) = (network_id(population.network_of(port)), population.place_of(port).0);
             (port_id(port), Meant { network, is_up: true, host: Some(host) })
@@ -94,50 +84,37 @@ impl World {
 
     /// The names of the tunnels of a host that the controller sees in its database.
     pub fn tunnels(&self, http: &mut Http, host: u32) -> Result<Vec<String>> {
-        let shown = http.get(&format!("/v1/hosts/{}", host_id(host)))?.body;
+        let shown = http.get(&format!("/v1/hosts/{}", host_id(host)))?.json()?;
         let tunnels = shown["host"]["tunnels"].as_array().context("a host has tunnels")?;
         Ok(tunnels.iter().filter_map(|tunnel| Some(tunnel["name"].as_str()?.to_owned())).collect())
     }
 
+    /// The controller.
+    pub fn controller(&self) -> Result<&Controller> {
+        self.controller.as_ref().context("the controller runs")
+    }
+
     /// A new connection to the API.
     pub fn http(&self) -> Result<Http> {
-        let token = std::fs::read_to_string(self.folder.path().join("admin.token"))?;
-        Http::connect(self.listen.api, token.trim())
+        self.controller()?.http()
     }
 
     /// What the controller prints, for a failure's message.
     pub fn log(&self) -> String {
-        let text = self.controller.as_ref().and_then(|process| process.log().ok()).unwrap_or_default();
-        let lines: Vec<&str> = text.lines().collect();
-        lines[lines.len().saturating_sub(30)..].join("\n")
+        self.controller.as_ref().map(Controller::log).unwrap_or_default()
     }
 
     /// Processor time of the controller and of the fleet so far, and how often hosts have dialled, in words.
     pub fn effort(&self) -> Result<String> {
-        let process = self.controller.as_ref().context("the controller runs")?;
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.pid()))?;
-        // User and system time in hundredths of a second.
-        let times = stat.split(' ').skip(13).take(2).map(str::parse::<u64>);
-        let ticks: u64 = times.collect::<Result<Vec<_>, _>>()?.iter().sum();
+        let cpu = self.controller()?.cpu()?;
         let mut http = self.http()?;
         Ok(format!(
             "controller {:.1} s, fleet {:.1} s on a core; {} and {} sessions",
-            ticks as f64 / 100.0,
+            cpu.as_secs_f64(),
             self.fleet.status().on_core.as_secs_f64(),
             http.metric("weft_ovsdb_sessions_total")?,
             http.metric("weft_openflow_sessions_total")?
         ))
-    }
-
-    /// Kilobytes of memory that the controller holds now, and at most so far.
-    pub fn memory_kib(&self) -> Result<(u64, u64)> {
-        let process = self.controller.as_ref().context("the controller runs")?;
-        let status = std::fs::read_to_string(format!("/proc/{}/status", process.pid()))?;
-        let field = |name: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(name));
-            line.and_then(|line| line.split_whitespace().next()?.parse().ok()).context("no memory in status")
-        };
-        Ok((field("VmRSS:")?, field("VmHWM:")?))
     }
 
     /// Flow and group messages that all switches were sent, ever.
@@ -148,7 +125,7 @@ impl World {
 
     /// Ends the controller as a crash would; gives the state that it leaves behind, once every host has noticed.
     pub fn kill(&mut self) -> Result<Snapshot> {
-        self.controller.take().context("the controller runs")?.kill9()?;
+        self.controller.take().context("the controller runs")?.kill()?;
         wait_until("the fleet to notice", LIMIT, || {
             let status = self.fleet.status();
             Ok(status.controllers == 0 && status.managers == 0)
@@ -158,15 +135,19 @@ impl World {
 
     /// The controller crashes and is started again at once, whatever is under way.
     pub fn crash(&mut self) -> Result<()> {
-        self.controller.take().context("the controller runs")?.kill9()?;
-        self.controller = Some(start(self.folder.path(), self.listen)?);
+        self.controller.take().context("the controller runs")?.kill()?;
+        self.controller = Some(self.start()?);
         Ok(())
+    }
+
+    fn start(&self) -> Result<Controller> {
+        Controller::start(self.folder.path(), self.listen, &[])
     }
 
     /// Starts it again and waits until every host is connected.
     pub fn restart(&mut self) -> Result<()> {
         let back = self.fleet.expect(Hosts::All, Condition::Connected);
-        self.controller = Some(start(self.folder.path(), self.listen)?);
+        self.controller = Some(self.start()?);
         let missing = back.wait(LIMIT).missing;
         ensure!(missing == 0, "{missing} hosts have not come back");
         Ok(())
@@ -224,7 +205,7 @@ impl World {
         if let Some((_, wanted)) = self.known.borrow().as_ref().filter(|(known, _)| *known == revision) {
             return Ok(wanted.clone());
         }
-        let wanted = wanted::digests(state)?;
+        let wanted = Arc::new(wanted::digests(state)?);
         *self.known.borrow_mut() = Some((revision, wanted.clone()));
         Ok(wanted)
     }
@@ -278,72 +259,12 @@ impl World {
             status.controllers
         );
         for host in wrong.iter().take(DESCRIBED) {
-            text += &wanted::explain(*host, &self.fleet.dump(*host), &state)?;
-            let shown = self.http()?.get(&format!("/v1/hosts/{}", host_id(*host)))?.body;
+            text += &explain(*host, &self.fleet.dump(*host), &state)?;
+            let shown = self.http()?.get(&format!("/v1/hosts/{}", host_id(*host)))?.json()?;
             text += &format!("\n  the controller says: {shown}\n");
         }
         Ok(text)
     }
-}
-
-impl Listen {
-    /// Three addresses that nobody has at the moment.
-    fn free() -> Result<Listen> {
-        // Held together, so that they differ.
-        let taken = [(); 3].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)));
-        let mut addresses = Vec::new();
-        for listener in taken {
-            addresses.push(listener?.local_addr()?);
-        }
-        let [api, ovsdb, openflow] = addresses[..] else { bail!("three listeners") };
-        Ok(Listen { api, ovsdb, openflow })
-    }
-}
-
-fn start(folder: &Path, listen: Listen) -> Result<Process> {
-    let mut command = Cmd::new(weft_scenarios::program("weft-controller")?);
-    command = command.args(["--data-dir".as_ref(), folder.as_os_str()]);
-    for (option, address) in [
-        ("--api-listen", listen.api),
-        ("--ovsdb-listen", listen.ovsdb),
-        ("--openflow-listen", listen.openflow),
-    ] {
-        command = command.args([option.to_owned(), address.to_string()]);
-    }
-    let command = command.args(["--log", "warn"]);
-    let mut process = Process::start_logged(&command, &folder.join("controller.log"))?;
-    process.wait_for("the controller to listen", LIMIT, |_| Ok(TcpStream::connect(listen.api).is_ok()))?;
-    Ok(process)
-}
-
-/// Hosts that have their bridge and their workloads when they dial for the first time.
-fn spec(population: &Arc<Population>, listen: Listen) -> FleetSpec {
-    let population = population.clone();
-    let hosts = population.size().hosts;
-    let past = Past::new(move |host| {
-        let plug = |port: &u32| plugging(interface(*port), port_id(*port));
-        let bridge = LocalChange::AddBridge {
-            bridge: "br-int".into(),
-            datapath_type: "netdev".into(),
-            external_ids: vec![("weft-owner".into(), "weft".into())],
-        };
-        population.ports_of_host(host).iter().map(plug).chain([bridge]).collect()
-    });
-    FleetSpec {
-        hosts,
-        ovsdb: Some(listen.ovsdb),
-        // Ids are the name and five digits.
-        name: host_id(0).to_string().trim_end_matches('0').to_owned(),
-        first_encap_ip: vtep(0),
-        past: Some(past),
-        reconnect: Reconnect::AtOnce,
-        ..FleetSpec::default()
-    }
-}
-
-/// `ovs-vsctl add-port` of a workload.
-pub fn plugging(name: String, port: PortId) -> LocalChange {
-    LocalChange::PlugInterface { name, iface_id: port.to_string() }
 }
 
 fn copy_folder(from: &Path, to: &Path) -> Result<()> {

@@ -1,6 +1,6 @@
 //! An HTTP client that costs next to nothing: one kept connection, one request at a time, blocking.
 //!
-//! The client shares two cores with what it measures, so it must not be what is measured.
+//! Whoever measures with it shares the cores with what is measured, so it must not be what is measured.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -25,12 +25,12 @@ pub struct Http {
     buffer: Vec<u8>,
 }
 
-/// An answer with status below 400.
+/// An answer with a status below 400.
 #[derive(Debug)]
 pub struct Answer {
     /// The revision that `Weft-Revision` names.
     pub revision: u64,
-    /// The body.
+    /// The body, as it came.
     pub body: Vec<u8>,
 }
 
@@ -69,7 +69,7 @@ impl Http {
     }
 
     /// Sends a request and reads its whole answer; an answer that says no is an error.
-    pub fn call(&mut self, method: &str, path: &str, body: &str) -> Result<Answer> {
+    fn call(&mut self, method: &str, path: &str, body: &str) -> Result<Answer> {
         self.request.clear();
         let length = body.len();
         write!(
@@ -85,6 +85,23 @@ impl Http {
         Ok(answer)
     }
 
+    /// `PUT path` with a body.
+    pub fn put(&mut self, path: &str, body: &str) -> Result<Answer> {
+        self.call("PUT", path, body)
+    }
+
+    /// `DELETE path`.
+    pub fn delete(&mut self, path: &str) -> Result<Answer> {
+        self.call("DELETE", path, "")
+    }
+
+    /// The value of one of the controller's metrics.
+    pub fn metric(&mut self, name: &str) -> Result<f64> {
+        let page = String::from_utf8(self.get("/metrics")?.body)?;
+        let value = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        Ok(value.with_context(|| format!("no metric {name}"))?.trim().parse()?)
+    }
+
     /// Waits until a revision is in force everywhere.
     pub fn applied(&mut self, revision: u64) -> Result<()> {
         let report = self.get(&format!("/v1/applied?revision={revision}&timeout=300"))?.json()?;
@@ -92,10 +109,11 @@ impl Http {
         Ok(())
     }
 
-    /// Waits until everything is in force everywhere.
-    pub fn applied_newest(&mut self) -> Result<()> {
+    /// Waits until everything that was written is in force everywhere; gives the revision of the last of it.
+    pub fn applied_newest(&mut self) -> Result<u64> {
         let newest = self.get("/healthz")?.revision;
-        self.applied(newest)
+        self.applied(newest)?;
+        Ok(newest)
     }
 
     fn answer(&mut self) -> Result<(u16, Answer)> {

@@ -1,33 +1,37 @@
 //! What every switch should hold: compiled from scratch, as digests by the simulator's own reckoning.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use anyhow::{Result, anyhow};
 use weft_compiler::{Compiled, Delta, Scope, compile, diff, encode, owners, subscriptions};
 use weft_fleet::Digest;
-use weft_model::{Host, Snapshot, Vni};
+use weft_model::{HostIndex, Snapshot, Vni};
 use weft_openflow::message::BundleWriter;
 use weft_openflow::{BundleId, Writer, Xid};
 
 /// Bytes of an OpenFlow header.
 const HEADER: usize = 8;
 
-/// The digest of every host's switch, by the host's number (its index less one).
+/// The number of a host in the fleet: its index less one.
+pub fn number(index: HostIndex) -> u32 {
+    u32::from(index.get()) - 1
+}
+
+/// The digest that every host's switch has when it holds what a state says, by the host's number.
 pub fn digests(snapshot: &Snapshot) -> Result<BTreeMap<u32, Digest>> {
     let networks: Vec<Vni> = snapshot.networks().map(|network| network.vni).collect();
     let networks: BTreeMap<Vni, Digest> =
         in_parallel(&networks, |vni| Ok((*vni, of_scope(Scope::Network(*vni), snapshot)?)))?;
-    let hosts: Vec<Arc<Host>> = snapshot.hosts().cloned().collect();
+    let hosts: Vec<HostIndex> = snapshot.hosts().map(|host| host.index).collect();
     in_parallel(&hosts, |host| {
         let mut sum = Digest::default();
-        for scope in subscriptions(host.index, snapshot) {
+        for scope in subscriptions(*host, snapshot) {
             match scope {
                 Scope::Network(vni) => add(&mut sum, &networks[&vni]),
                 Scope::Host(_) => add(&mut sum, &of_scope(scope, snapshot)?),
             }
         }
-        Ok((u32::from(host.index.get()) - 1, sum))
+        Ok((number(*host), sum))
     })
 }
 
@@ -91,12 +95,11 @@ fn add(sum: &mut Digest, other: &Digest) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::size::System;
-    use crate::world;
+    use weft_controller::populate::{Population, Size};
 
     #[test]
     fn digests_of_scopes_add_up_to_that_of_the_whole() {
-        let snapshot = world::population(System { ports: 200, hosts: 4, wide: 4 }).snapshot();
+        let snapshot = Population::new(Size { hosts: 4, networks: 10, ports: 200, wide: 4 }).snapshot();
         let digests = digests(&snapshot).unwrap();
         assert_eq!(digests.len(), 4);
         let host = snapshot.hosts().next().unwrap();
@@ -107,6 +110,6 @@ mod tests {
         encode(&deltas).iter().for_each(|change| change.write(bundle, Xid(1), &mut writer));
         let whole = weft_fleet::wanted(messages(&writer.into_bytes())).unwrap();
         assert!(whole.flows() > 100);
-        assert_eq!(digests[&(u32::from(host.index.get()) - 1)], whole);
+        assert_eq!(digests[&number(host.index)], whole);
     }
 }
