@@ -26,6 +26,7 @@ use self::ailments::{Ailments, Moment, Signs};
 use self::hush::{Hush, Kind};
 use self::links::Links;
 use self::scribe::Scribe;
+use crate::clock;
 use crate::feed::{Commit, Feed};
 use crate::metrics::Metrics;
 use crate::southbound::datapath::HostTag;
@@ -360,7 +361,7 @@ impl Engine {
     /// Shows who has owed something for too long by now.
     fn look_at_the_late(&mut self, now: Instant) {
         if self.ailments.poll_timeout().is_some_and(|due| due <= now) {
-            for host in self.ailments.handle_timeout(Moment { instant: now, wall: scribe::wall_clock() }) {
+            for host in self.ailments.handle_timeout(Moment { instant: now, wall: clock::now() }) {
                 self.show_ailments(host);
             }
         }
@@ -380,7 +381,7 @@ impl Engine {
         let owed = of_switch.into_iter().chain(of_links).min();
         let openflow = report.as_ref().is_some_and(|report| report.connected);
         let signs = Signs { openflow, ovsdb: self.links.is_up(&record.id), owed };
-        let now = Moment { instant: Instant::now(), wall: scribe::wall_clock() };
+        let now = Moment { instant: Instant::now(), wall: clock::now() };
         if let Some(report) = report {
             self.scribe.report(index, &record.id, report, owed);
         }

@@ -7,7 +7,6 @@
 
 mod call;
 mod caller;
-pub(crate) mod clock;
 mod discovery;
 mod document;
 mod failure;

@@ -1,14 +1,14 @@
 //! Plans requests one after the other, while the disk is busy with those before, and gathers what is committed together.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::sync::{mpsc, oneshot};
 use tracing::debug;
 use weft_model::intent::{Context, Refusal, Settings, plan_each};
-use weft_model::{Change, Key, Revision, Snapshot, Timestamp};
+use weft_model::{Change, Key, Revision, Snapshot};
 
 use super::{Committed, Request, WriteError};
+use crate::clock;
 
 /// How many requests are taken from the queue at once, and are planned before the disk is looked after.
 const GROUP: usize = 64;
@@ -103,7 +103,7 @@ impl Planner {
 
     /// Plans what waits on top of everything before it, as far as the lot has room.
     fn plan_waiting(&mut self) {
-        let context = Context { now: now(), settings: self.settings };
+        let context = Context { now: clock::now(), settings: self.settings };
         while !self.is_full()
             && let Some(Request { actor, intents, reply }) = self.waiting.pop_front()
         {
@@ -130,9 +130,4 @@ impl Planner {
         let planned = std::mem::take(&mut self.planned);
         Lot { revision, snapshot: self.working.clone(), changes, planned }
     }
-}
-
-/// The wall clock, read once for all that waits.
-fn now() -> Timestamp {
-    Timestamp(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs()))
 }

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use weft_model::{HostIndex, Revision, Timestamp};
 
+use crate::clock;
+
 /// How long a connected switch may owe the same oldest revision before that is shown.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// How many characters of a reason are shown.
@@ -102,7 +104,7 @@ impl Ailments {
                 self.timers.insert((since + PATIENCE, host));
                 continue;
             }
-            let began = text(Timestamp(now.wall.0.saturating_sub(age.as_secs())));
+            let began = clock::text(Timestamp(now.wall.0.saturating_sub(age.as_secs())));
             case.late = Some(match owed {
                 Revision(0) => format!("it is not known yet what it holds, since {began}"),
                 owed => format!("it owes revision {owed} since {began}"),
@@ -122,7 +124,7 @@ impl Ailments {
 
 impl Case {
     fn half_connected(&self, wall: Timestamp) -> Option<String> {
-        let since = text(wall);
+        let since = clock::text(wall);
         match (self.signs.ovsdb, self.signs.openflow) {
             (true, false) => Some(match &self.last_end {
                 Some(reason) => {
@@ -137,10 +139,6 @@ impl Case {
             _ => None,
         }
     }
-}
-
-fn text(at: Timestamp) -> String {
-    crate::rest::clock::text(at)
 }
 
 #[cfg(test)]

@@ -6,12 +6,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
 use weft_distributor::Report;
-use weft_model::{HostId, HostIndex, Revision, Snapshot, Timestamp};
+use weft_model::{HostId, HostIndex, Revision, Snapshot};
 
+use crate::clock;
 use crate::status::{AuditStatus, Fleet, HostStatus, Pulse};
 
 /// How a refusal begins in a host's list of problems.
@@ -93,7 +93,7 @@ impl Scribe {
             status.openflow_connected = quick.connected;
             status.drift_repaired = quick.drift_repaired;
             if is_audited {
-                status.audit.last = Some(wall_clock());
+                status.audit.last = Some(clock::now());
             }
             status.audit.audits = quick.audits;
             status.audit.self_check_failed = quick.self_check_failed;
@@ -192,9 +192,4 @@ impl Scribe {
         known.pulse.owe(owed);
         self.is_stale = true;
     }
-}
-
-/// The time that people read.
-pub(super) fn wall_clock() -> Timestamp {
-    Timestamp(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs()))
 }

@@ -15,7 +15,8 @@ use weft_model::{Revision, Snapshot};
 
 use super::caller::Caller;
 use super::failure::Failure;
-use super::{Config, clock, frame};
+use super::{Config, frame};
+use crate::clock;
 use crate::config::Authentication;
 use crate::desk::{Committed, Desk};
 use crate::status::Board;

@@ -12,7 +12,8 @@ use super::call::{Call, Reply, View};
 use super::failure::Failure;
 use super::kind::{self, Candidates, Kind, visible};
 use super::query::ListQuery;
-use super::{clock, page};
+use super::page;
+use crate::clock;
 use crate::status::HostStatus;
 
 /// Hosts as a kind of object.

@@ -16,7 +16,7 @@ use weft_model::{Snapshot, Tenant, Timestamp};
 
 use super::call::{Api, Body, Call, Reply};
 use super::caller::Caller;
-use super::clock;
+use crate::clock;
 use super::failure::Failure;
 use super::frame::origin;
 use super::kind::{Kind, sees, visible};

@@ -17,7 +17,8 @@ use super::fields::Fields;
 use super::kind::{self, Candidates, Kind, Writable};
 use super::labels::{read_labels, read_labels_patch, read_owner};
 use super::query::ListQuery;
-use super::{clock, page, scope};
+use super::{page, scope};
+use crate::clock;
 
 /// Networks as a kind of object.
 pub(super) struct Networks;

@@ -20,7 +20,8 @@ use super::fields::Fields;
 use super::kind::{self, Candidates, Kind, Writable};
 use super::labels::{read_labels, read_labels_patch, read_owner};
 use super::query::ListQuery;
-use super::{clock, page, scope};
+use super::{page, scope};
+use crate::clock;
 
 /// The domain of workloads whose network has none; `internal` is reserved for names that are nobody's (ICANN, 2024).
 const DOMAIN: &str = "weft.internal";

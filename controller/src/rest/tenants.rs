@@ -15,7 +15,8 @@ use super::fields::Fields;
 use super::kind::{self, Candidates, Kind, Writable, visible};
 use super::labels::{read_labels, read_tags};
 use super::query::ListQuery;
-use super::{clock, page};
+use super::page;
+use crate::clock;
 
 /// Tenants as a kind of object.
 pub(super) struct Tenants;

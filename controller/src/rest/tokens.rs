@@ -12,7 +12,8 @@ use super::call::{Body, Call, Reply};
 use super::caller::role_name;
 use super::failure::Failure;
 use super::fields::Fields;
-use super::{clock, scope, tenants};
+use super::{scope, tenants};
+use crate::clock;
 use crate::first_token;
 
 /// Lists a tenant's tokens, without their secrets.

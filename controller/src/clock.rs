@@ -1,4 +1,4 @@
-//! Times on the wire: RFC 3339 in UTC, to the second.
+//! The time that people read: the wall clock, to the second, and its text (RFC 3339, UTC).
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -6,8 +6,8 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use weft_model::Timestamp;
 
-/// The wall clock.
-pub(super) fn now() -> Timestamp {
+/// What the wall clock shows.
+pub(crate) fn now() -> Timestamp {
     Timestamp(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs()))
 }
 
@@ -19,7 +19,7 @@ pub(crate) fn text(at: Timestamp) -> String {
 }
 
 /// Reads RFC 3339 in any zone; times before 1970 are none.
-pub(super) fn parse(text: &str) -> Option<Timestamp> {
+pub(crate) fn parse(text: &str) -> Option<Timestamp> {
     let moment = OffsetDateTime::parse(text, &Rfc3339).ok()?;
     u64::try_from(moment.unix_timestamp()).ok().map(Timestamp)
 }
