@@ -144,8 +144,7 @@ impl<'a> Measured<'a> {
             fleet.unplug(here, &name);
             self.http.applied_newest()?;
             let path = format!("/v2.0/ports/{port}");
-            let deleted =
-                self.observe(Happens::Goes(key), |http| Ok(Some(http.delete(&path)?.revision)))?;
+            let deleted = self.observe(Happens::Goes(key), |http| Ok(Some(http.delete(&path)?.revision)))?;
             fleet.unplug(there, &name);
             self.http.applied_newest()?;
             if round >= WARM {
@@ -171,9 +170,7 @@ impl<'a> Measured<'a> {
             })?;
             creates.push(created);
             let path = format!("/v2.0/networks/{id}");
-            deletes.push(
-                self.observe(Happens::Nowhere, |http| Ok(Some(http.delete(&path)?.revision)))?,
-            );
+            deletes.push(self.observe(Happens::Nowhere, |http| Ok(Some(http.delete(&path)?.revision)))?);
         }
         Ok(vec![(Kind::NetworkCreate, creates), (Kind::NetworkDelete, deletes)])
     }

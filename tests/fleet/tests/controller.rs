@@ -88,8 +88,7 @@ fn populate(controller: &Asked, fleet: &Fleet) {
         json!({"subnet": {"network_id": id, "project_id": tenant, "ip_version": 4, "cidr": "10.0.0.0/24"}});
     controller.post("/v2.0/subnets", &subnet);
     for host in 0..HOSTS {
-        let port =
-            controller.post("/v2.0/ports", &json!({"port": {"network_id": id, "project_id": tenant}}));
+        let port = controller.post("/v2.0/ports", &json!({"port": {"network_id": id, "project_id": tenant}}));
         fleet.plug(host, "tap0", port["port"]["id"].as_str().unwrap());
     }
     wait_for("every port in force", || {

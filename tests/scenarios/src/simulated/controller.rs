@@ -42,7 +42,8 @@ impl Listen {
     pub fn free() -> Result<Listen> {
         // Held together, so that they differ.
         let taken = [(); 3].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)));
-        let [api, ovsdb, openflow] = taken.map(|listener| listener.and_then(|listener| listener.local_addr()));
+        let [api, ovsdb, openflow] =
+            taken.map(|listener| listener.and_then(|listener| listener.local_addr()));
         let none = "looking for a free port";
         Ok(Listen { api: api.context(none)?, ovsdb: ovsdb.context(none)?, openflow: openflow.context(none)? })
     }
@@ -63,8 +64,7 @@ impl Controller {
 
     fn wait_listening(&mut self) -> Result<()> {
         let api = self.listen.api;
-        self.process
-            .wait_for("the controller to listen", START, |_| Ok(TcpStream::connect(api).is_ok()))?;
+        self.process.wait_for("the controller to listen", START, |_| Ok(TcpStream::connect(api).is_ok()))?;
         self.http()?.get("/healthz")?;
         Ok(())
     }
