@@ -263,8 +263,7 @@ impl Engine {
                 if self.links.handle_seen(&host, session, fulfils) {
                     self.update_status(&host, |status| {
                         status.tunnels.follow(tunnels);
-                        status.problems.retain(|problem| scribe::is_about_switch(problem));
-                        status.problems.extend(problems);
+                        status.findings = problems;
                     });
                 }
             }

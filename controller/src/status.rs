@@ -30,8 +30,12 @@ pub struct HostStatus {
     pub flows: usize,
     /// Its tunnels as they stand in its OVSDB.
     pub tunnels: Tunnels,
-    /// What its sessions found that needs a person's attention.
-    pub problems: Vec<String>,
+    /// What its OVSDB session found that needs a person's attention.
+    pub findings: Vec<String>,
+    /// The fault of its switch that ended the last OpenFlow session, until the switch is in order again.
+    pub fault: Option<String>,
+    /// What its switch has refused.
+    pub refusal: Option<String>,
     /// What is wrong with it by its own state: it is connected only by half, or has owed something for long.
     pub ailments: Arc<[String]>,
     /// Flows and groups that were put right because they differed from what is wanted.
@@ -40,6 +44,15 @@ pub struct HostStatus {
     pub audit: AuditStatus,
     /// Flow and group messages sent to it since the controller started.
     pub flow_messages_sent: u64,
+}
+
+impl HostStatus {
+    /// What its sessions found that needs a person's attention, in words.
+    pub fn problems(&self) -> Vec<String> {
+        let fault = self.fault.iter().map(|fault| format!("OpenFlow session ended: {fault}"));
+        let refusal = self.refusal.iter().map(|error| format!("switch refused a flow or group: {error}"));
+        fault.chain(refusal).chain(self.findings.iter().cloned()).collect()
+    }
 }
 
 /// What comparing a switch with what is wanted has shown since the controller started.

@@ -14,17 +14,6 @@ use weft_model::{HostId, HostIndex, Revision, Snapshot};
 use crate::clock;
 use crate::status::{AuditStatus, Fleet, HostStatus, Pulse};
 
-/// How a refusal begins in a host's list of problems.
-const REFUSED: &str = "switch refused a flow or group: ";
-
-/// How a fault of a switch's connection begins, likewise.
-const FAULT: &str = "OpenFlow session ended: ";
-
-/// True for a problem that the scribe writes itself, and that has nothing to do with the host's OVSDB.
-pub(super) fn is_about_switch(problem: &str) -> bool {
-    problem.starts_with(REFUSED) || problem.starts_with(FAULT)
-}
-
 /// The engine's pen.
 pub(super) struct Scribe {
     pub(super) fleet: Fleet,
@@ -40,7 +29,7 @@ struct Known {
     pulse: Arc<Pulse>,
     owed: Option<Revision>,
     quick: Quick,
-    /// Its switch's last connection ended by a fault, and it has not been in order since.
+    /// Its status has a fault: told here without looking that up.
     is_faulty: bool,
 }
 
@@ -80,7 +69,7 @@ impl Scribe {
         // A fault of the last connection is past when the switch has confirmed everything on another one.
         if known.is_faulty && report.connected && report.owed.is_none() {
             known.is_faulty = false;
-            self.change(id, |status| status.problems.retain(|problem| !problem.starts_with(FAULT)));
+            self.change(id, |status| status.fault = None);
         }
         let Some(known) = self.known.get_mut(&index) else { return };
         let Report { connected, audits, drift_repaired, self_check_failed, refusal, .. } = report;
@@ -98,8 +87,7 @@ impl Scribe {
             status.audit.audits = quick.audits;
             status.audit.self_check_failed = quick.self_check_failed;
             status.audit.monitored &= quick.connected;
-            status.problems.retain(|problem| !problem.starts_with(REFUSED));
-            status.problems.extend(quick.refusal.as_ref().map(|error| format!("{REFUSED}{error}")));
+            status.refusal = quick.refusal.clone();
         });
         if let Some(known) = self.known.get_mut(&index) {
             known.quick = quick;
@@ -110,10 +98,7 @@ impl Scribe {
     pub(super) fn blame(&mut self, index: HostIndex, id: &HostId, fault: &str) {
         let Some(known) = self.known.get_mut(&index).filter(|known| known.id == *id) else { return };
         known.is_faulty = true;
-        self.change(id, |status| {
-            status.problems.retain(|problem| !problem.starts_with(FAULT));
-            status.problems.push(format!("{FAULT}{fault}"));
-        });
+        self.change(id, |status| status.fault = Some(fault.to_owned()));
     }
 
     /// Changes what is written of a host.

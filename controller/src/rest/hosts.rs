@@ -11,8 +11,8 @@ use weft_model::{Host, Snapshot, TenantId};
 use super::call::{Call, Reply, View};
 use super::failure::Failure;
 use super::kind::{self, Candidates, Kind, visible};
-use super::query::ListQuery;
 use super::page;
+use super::query::ListQuery;
 use crate::clock;
 use crate::status::HostStatus;
 
@@ -50,6 +50,7 @@ impl Kind for Hosts {
         let status = view.board.host(&host.id).unwrap_or_default();
         let ips = [host.encap_ips.v4.map(|ip| ip.to_string()), host.encap_ips.v6.map(|ip| ip.to_string())];
         let in_force = |port| view.snapshot.binding(port).is_some_and(|binding| binding.host == host.id);
+        let problems: Vec<String> = status.ailments.iter().cloned().chain(status.problems()).collect();
         api::Host {
             id: host.id.to_string(),
             hostname: host.hostname.clone(),
@@ -58,7 +59,7 @@ impl Kind for Hosts {
             ovs_version: host.ovs_version.clone(),
             datapath_type: host.datapath_type.clone(),
             joined_at: clock::text(host.joined),
-            status: condition(&status).into(),
+            status: condition(&status, &problems).into(),
             ovsdb_connected: status.ovsdb_connected,
             openflow_connected: status.openflow_connected,
             confirmed_revision: status.confirmed.0,
@@ -66,19 +67,18 @@ impl Kind for Hosts {
             ports: view.snapshot.claims_of_host(&host.id).filter(|claim| in_force(claim.port)).count(),
             tunnels: tunnels(view, host, &status),
             audit: audit(&status),
-            problems: status.ailments.iter().cloned().chain(status.problems).collect(),
+            problems,
             drift_repaired: status.drift_repaired,
-
             flow_messages_sent: status.flow_messages_sent,
         }
     }
 }
 
 /// The state of a host in one word.
-fn condition(status: &HostStatus) -> &'static str {
+fn condition(status: &HostStatus, problems: &[String]) -> &'static str {
     match (status.ovsdb_connected, status.openflow_connected) {
         (false, false) => "DOWN",
-        (true, true) if status.problems.is_empty() && status.ailments.is_empty() => "UP",
+        (true, true) if problems.is_empty() => "UP",
         _ => "DEGRADED",
     }
 }

@@ -16,12 +16,12 @@ use weft_model::{Snapshot, Tenant, Timestamp};
 
 use super::call::{Api, Body, Call, Reply};
 use super::caller::Caller;
-use crate::clock;
 use super::failure::Failure;
 use super::frame::origin;
 use super::kind::{Kind, sees, visible};
 use super::query::ListQuery;
 use super::tenants::Tenants;
+use crate::clock;
 use crate::config::Authentication;
 
 /// For how long clients are told that a login lasts; they log in again by themselves. The token itself may last longer.

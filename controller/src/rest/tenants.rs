@@ -14,8 +14,8 @@ use super::failure::Failure;
 use super::fields::Fields;
 use super::kind::{self, Candidates, Kind, Writable, visible};
 use super::labels::{read_labels, read_tags};
-use super::query::ListQuery;
 use super::page;
+use super::query::ListQuery;
 use crate::clock;
 
 /// Tenants as a kind of object.

@@ -70,7 +70,7 @@ impl Rig {
     /// Everything that is wrong with a host; a host that is connected by half never shows nothing.
     fn wrong(&self, n: u8) -> Vec<String> {
         let status = self.shown(n);
-        let all: Vec<String> = status.ailments.iter().cloned().chain(status.problems).collect();
+        let all: Vec<String> = status.ailments.iter().cloned().chain(status.problems()).collect();
         assert!(status.ovsdb_connected == status.openflow_connected || !all.is_empty(), "no reason");
         all
     }
@@ -107,9 +107,9 @@ async fn a_fault_is_a_problem_until_the_switch_is_in_order_again() {
     rig.settled(1);
     let first = rig.switch_up(1).await;
     rig.switch_down(1, &first, "it owes", Some("it owes"));
-    assert_eq!(rig.shown(1).problems, ["OpenFlow session ended: it owes"]);
+    assert_eq!(rig.shown(1).problems(), ["OpenFlow session ended: it owes"]);
     let mut second = rig.switch_up(1).await;
-    assert_eq!(rig.shown(1).problems.len(), 1, "being back is not being in order");
+    assert_eq!(rig.shown(1).problems().len(), 1, "being back is not being in order");
     rig.comes_right(1, &mut second).await;
     assert_eq!(rig.wrong(1), [""; 0]);
     // The last words of a session that is over blame nobody.
