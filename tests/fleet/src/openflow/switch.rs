@@ -37,6 +37,26 @@ struct Session {
     reasons: Vec<(u16, u32)>,
 }
 
+/// One message while it is served.
+struct Exchange<'a> {
+    session: &'a mut Session,
+    depot: &'a mut Depot,
+    /// The message, header and all.
+    frame: &'a [u8],
+    /// Where answers go.
+    out: &'a mut Vec<u8>,
+}
+
+impl<'a> Exchange<'a> {
+    fn xid(&self) -> u32 {
+        u32_at(self.frame, 4)
+    }
+
+    fn body(&self) -> &'a [u8] {
+        &self.frame[HEADER..]
+    }
+}
+
 /// The switch.
 #[derive(Debug)]
 pub struct Switch {
@@ -90,7 +110,7 @@ impl Switch {
         } else if frame[0] != 6 && kind != HELLO {
             Err(Code::BAD_VERSION)
         } else {
-            self.serve(&mut session, depot, frame, out)
+            self.serve(&mut Exchange { session: &mut session, depot, frame, out })
         };
         self.session = Some(session);
         if let Err(code) = outcome {
@@ -99,48 +119,43 @@ impl Switch {
         }
     }
 
-    fn serve(
-        &mut self,
-        session: &mut Session,
-        depot: &mut Depot,
-        frame: &[u8],
-        out: &mut Vec<u8>,
-    ) -> Result<(), Code> {
-        let (kind, xid, body) = (frame[1], u32_at(frame, 4), &frame[HEADER..]);
+    fn serve(&mut self, exchange: &mut Exchange<'_>) -> Result<(), Code> {
+        let (kind, xid, body) = (exchange.frame[1], exchange.xid(), exchange.body());
         let changes = matches!(kind, FLOW_MOD | GROUP_MOD | METER_MOD | BUNDLE_CONTROL | BUNDLE_ADD)
             || matches!(kind, PACKET_OUT | PORT_MOD | TABLE_MOD);
-        if changes && session.role == Role::Secondary {
+        if changes && exchange.session.role == Role::Secondary {
             return Err(Code::IS_SECONDARY);
         }
         match kind {
-            BUNDLE_ADD => session.bundles.add(depot, frame)?,
-            FLOW_MOD | GROUP_MOD => self.change(session, depot, frame, out)?,
-            BUNDLE_CONTROL => self.bundle_control(session, depot, frame, out)?,
-            METER_MOD => self.change_meter(session, depot, frame, out)?,
+            BUNDLE_ADD => exchange.session.bundles.add(exchange.depot, exchange.frame)?,
+            FLOW_MOD | GROUP_MOD => self.change(exchange)?,
+            BUNDLE_CONTROL => self.bundle_control(exchange)?,
+            METER_MOD => self.change_meter(exchange)?,
             ECHO_REQUEST if self.faults.echo == Echo::Answered => {
-                message(out, ECHO_REPLY, xid, |out| out.extend_from_slice(body));
+                message(exchange.out, ECHO_REPLY, xid, |out| out.extend_from_slice(body));
             }
             HELLO | ERROR | ECHO_REQUEST | ECHO_REPLY | PACKET_OUT => {}
-            BARRIER_REQUEST => message(out, BARRIER_REPLY, xid, |_| {}),
+            BARRIER_REQUEST => message(exchange.out, BARRIER_REPLY, xid, |_| {}),
             FEATURES_REQUEST => {
-                session.known = true;
-                self.features(xid, out);
+                exchange.session.known = true;
+                self.features(xid, exchange.out);
             }
             GET_CONFIG_REQUEST => {
-                message(out, GET_CONFIG_REPLY, xid, |out| out.extend_from_slice(&session.config));
+                let config = &exchange.session.config;
+                message(exchange.out, GET_CONFIG_REPLY, xid, |out| out.extend_from_slice(config));
             }
-            SET_CONFIG => session.config = body.try_into().map_err(|_| Code::BAD_LENGTH)?,
-            ROLE_REQUEST => self.change_role(session, frame, out)?,
-            SET_ASYNC => set_async(session, body)?,
-            GET_ASYNC_REQUEST => message(out, GET_ASYNC_REPLY, xid, |out| {
-                for (property, reasons) in &session.reasons {
+            SET_CONFIG => exchange.session.config = body.try_into().map_err(|_| Code::BAD_LENGTH)?,
+            ROLE_REQUEST => self.change_role(exchange)?,
+            SET_ASYNC => set_async(exchange.session, body)?,
+            GET_ASYNC_REQUEST => message(exchange.out, GET_ASYNC_REPLY, xid, |out| {
+                for (property, reasons) in &exchange.session.reasons {
                     out.extend_from_slice(&property.to_be_bytes());
                     out.extend_from_slice(&[0, 8]);
                     out.extend_from_slice(&reasons.to_be_bytes());
                 }
             }),
-            MULTIPART_REQUEST => self.multipart(session, depot, frame, out)?,
-            EXPERIMENTER => self.experimenter(session, frame, out)?,
+            MULTIPART_REQUEST => self.multipart(exchange)?,
+            EXPERIMENTER => self.experimenter(exchange)?,
             PORT_MOD | TABLE_MOD => self.counters.unsupported += 1,
             _ => return Err(Code::BAD_TYPE),
         }
@@ -158,17 +173,11 @@ impl Switch {
     }
 
     /// A flow or group change of its own.
-    fn change(
-        &mut self,
-        session: &mut Session,
-        depot: &mut Depot,
-        frame: &[u8],
-        out: &mut Vec<u8>,
-    ) -> Result<(), Code> {
-        let mut log = std::mem::take(&mut depot.log);
+    fn change(&mut self, exchange: &mut Exchange<'_>) -> Result<(), Code> {
+        let mut log = std::mem::take(&mut exchange.depot.log);
         log.clear();
-        let body = &frame[HEADER..];
-        let outcome = match frame[1] {
+        let (body, depot) = (exchange.body(), &mut *exchange.depot);
+        let outcome = match exchange.frame[1] {
             FLOW_MOD => self.refuse().and_then(|()| {
                 self.counters.flow_mods += 1;
                 self.tables.change_flows(depot, FlowMod::new(body)?, &mut log)
@@ -178,14 +187,17 @@ impl Switch {
                 Change::parse(body).and_then(|change| self.tables.change_groups(depot, &change, &mut log))
             }
         };
-        self.tell(session, depot, &log, Origin::Own(&[(usize::MAX, u32_at(frame, 4))]), out);
-        depot.log = log;
+        let xid = exchange.xid();
+        self.tell(exchange, &log, Origin::Own(&[(usize::MAX, xid)]));
+        exchange.depot.log = log;
         outcome
     }
 
-    fn tell(&self, session: &Session, depot: &Depot, log: &[Done], origin: Origin<'_>, out: &mut Vec<u8>) {
-        if !session.monitors.is_empty() {
-            session.monitors.report((depot, &self.tables), log, origin, out);
+    /// Tells those who watch what was done.
+    fn tell(&self, exchange: &mut Exchange<'_>, log: &[Done], origin: Origin<'_>) {
+        let monitors = &exchange.session.monitors;
+        if !monitors.is_empty() {
+            monitors.report((&*exchange.depot, &self.tables), log, origin, exchange.out);
         }
     }
 
@@ -205,50 +217,44 @@ impl Switch {
         }
     }
 
-    fn bundle_control(
-        &mut self,
-        session: &mut Session,
-        depot: &mut Depot,
-        frame: &[u8],
-        out: &mut Vec<u8>,
-    ) -> Result<(), Code> {
+    fn bundle_control(&mut self, exchange: &mut Exchange<'_>) -> Result<(), Code> {
+        let frame = exchange.frame;
         if frame.len() < 16 {
             return Err(Code::BAD_LENGTH);
         }
         let (xid, id) = (u32_at(frame, 4), u32_at(frame, 8));
         let (command, flags) = (u16_at(frame, 12), u16_at(frame, 14));
+        let bundles = &mut exchange.session.bundles;
         match command {
-            0 => session.bundles.open(id, flags)?,
-            2 => session.bundles.close(id, flags)?,
+            0 => bundles.open(id, flags)?,
+            2 => bundles.close(id, flags)?,
             4 => {
-                let waiting = session.bundles.take(id, flags)?;
-                self.commit(session, depot, (waiting, id, flags), out)?;
+                let waiting = bundles.take(id, flags)?;
+                self.commit(exchange, (waiting, id, flags))?;
             }
-            6 => session.bundles.discard(id)?,
+            6 => bundles.discard(id)?,
             _ => return Err(Code::BUNDLE_TYPE),
         }
-        write_reply(out, xid, id, command + 1);
+        write_reply(exchange.out, xid, id, command + 1);
         Ok(())
     }
 
     fn commit(
         &mut self,
-        session: &mut Session,
-        depot: &mut Depot,
+        exchange: &mut Exchange<'_>,
         (waiting, id, flags): (Vec<Waiting>, u32, u16),
-        out: &mut Vec<u8>,
     ) -> Result<(), Code> {
-        let mut log = std::mem::take(&mut depot.log);
+        let mut log = std::mem::take(&mut exchange.depot.log);
         log.clear();
         log.reserve(waiting.len());
         self.tables.reserve(waiting.len());
-        let watched = !session.monitors.is_empty();
+        let watched = !exchange.session.monitors.is_empty();
         let mut ends = Vec::new();
         let mut outcome = Ok(());
         for message in &waiting {
-            if let Err(code) = self.carry_out(depot, &message.order, &mut log) {
+            if let Err(code) = self.carry_out(exchange.depot, &message.order, &mut log) {
                 self.counters.errors += 1;
-                write_error(out, code, &quoted(depot, message, (id, flags)));
+                write_error(exchange.out, code, &quoted(exchange.depot, message, (id, flags)));
                 outcome = Err(Code::BUNDLE_MESSAGE_FAILED);
                 break;
             }
@@ -261,14 +267,14 @@ impl Switch {
             outcome = Err(Code::BUNDLE_MESSAGE_FAILED);
         }
         if outcome.is_err() {
-            self.tables.undo(depot, &mut log);
-            depot.watches.forget_flows();
+            self.tables.undo(exchange.depot, &mut log);
+            exchange.depot.watches.forget_flows();
         } else {
             self.counters.committed += 1;
-            depot.watches.committed();
-            self.tell(session, depot, &log, Origin::Own(&ends), out);
+            exchange.depot.watches.committed();
+            self.tell(exchange, &log, Origin::Own(&ends));
         }
-        depot.log = log;
+        exchange.depot.log = log;
         outcome
     }
 
@@ -292,15 +298,9 @@ impl Switch {
         }
     }
 
-    fn change_meter(
-        &mut self,
-        session: &mut Session,
-        depot: &mut Depot,
-        frame: &[u8],
-        out: &mut Vec<u8>,
-    ) -> Result<(), Code> {
+    fn change_meter(&mut self, exchange: &mut Exchange<'_>) -> Result<(), Code> {
         const ALL: u32 = 0xffff_ffff;
-        let body = &frame[HEADER..];
+        let body = exchange.body();
         if body.len() < 8 {
             return Err(Code::BAD_LENGTH);
         }
@@ -318,8 +318,8 @@ impl Switch {
                 for id in which.into_iter().filter(|meter| id == ALL || *meter == id) {
                     let mut log = Vec::new();
                     self.tables.meters().remove(&id);
-                    self.tables.delete_users_of_meter(depot, id, &mut log);
-                    self.tell(session, depot, &log, Origin::Other, out);
+                    self.tables.delete_users_of_meter(exchange.depot, id, &mut log);
+                    self.tell(exchange, &log, Origin::Other);
                 }
             }
             _ => return Err(Code::METER_COMMAND),
@@ -327,7 +327,8 @@ impl Switch {
         Ok(())
     }
 
-    fn change_role(&mut self, session: &mut Session, frame: &[u8], out: &mut Vec<u8>) -> Result<(), Code> {
+    fn change_role(&mut self, exchange: &mut Exchange<'_>) -> Result<(), Code> {
+        let (frame, session) = (exchange.frame, &mut *exchange.session);
         if frame.len() != 24 {
             return Err(Code::BAD_LENGTH);
         }
@@ -347,7 +348,7 @@ impl Switch {
             _ => return Err(Code::ROLE_BAD),
         };
         let role = session.role as u32;
-        message(out, ROLE_REPLY, u32_at(frame, 4), |out| {
+        message(exchange.out, ROLE_REPLY, u32_at(frame, 4), |out| {
             out.extend_from_slice(&role.to_be_bytes());
             out.extend_from_slice(&[0; 4]);
             out.extend_from_slice(&self.generation.unwrap_or(u64::MAX).to_be_bytes());
@@ -355,21 +356,17 @@ impl Switch {
         Ok(())
     }
 
-    fn multipart(
-        &mut self,
-        session: &mut Session,
-        depot: &Depot,
-        frame: &[u8],
-        out: &mut Vec<u8>,
-    ) -> Result<(), Code> {
+    fn multipart(&mut self, exchange: &mut Exchange<'_>) -> Result<(), Code> {
+        let Exchange { session, depot, frame, out } = exchange;
         if u16_at(frame, 8) == MULTIPART_FLOW_MONITOR && frame.len() >= 16 {
-            let view = (depot, &self.tables);
+            let view = (&**depot, &self.tables);
             return session.monitors.request(&frame[16..], view, u32_at(frame, 4), out);
         }
         answer(View { depot, tables: &self.tables, ports: &self.ports }, frame, out)
     }
 
-    fn experimenter(&mut self, session: &mut Session, frame: &[u8], out: &mut Vec<u8>) -> Result<(), Code> {
+    fn experimenter(&mut self, exchange: &mut Exchange<'_>) -> Result<(), Code> {
+        let frame = exchange.frame;
         if frame.len() < 16 {
             return Err(Code::BAD_LENGTH);
         }
@@ -380,8 +377,8 @@ impl Switch {
             // Packet-in format, controller id: nothing is ever sent up.
             16 | 20 => Ok(()),
             21 => {
-                session.monitors.cancel(u32_at(frame, 16))?;
-                write_empty(u32_at(frame, 4), out);
+                exchange.session.monitors.cancel(u32_at(frame, 16))?;
+                write_empty(exchange.xid(), exchange.out);
                 Ok(())
             }
             29 | 32 => {
@@ -434,8 +431,9 @@ impl Switch {
     pub fn meddle(&mut self, depot: &mut Depot, body: &[u8], out: &mut Vec<u8>) -> Result<(), Code> {
         let mut log = Vec::new();
         let outcome = self.tables.change_flows(depot, FlowMod::new(body)?, &mut log);
-        if let Some(session) = self.session.take() {
-            self.tell(&session, depot, &log, Origin::Other, out);
+        if let Some(mut session) = self.session.take() {
+            let mut exchange = Exchange { session: &mut session, depot, frame: body, out };
+            self.tell(&mut exchange, &log, Origin::Other);
             self.session = Some(session);
         }
         outcome
