@@ -233,6 +233,8 @@ impl Population {
             fixed_ips: vec![FixedIp { subnet: subnet_id(network), address: self.address(port).into() }],
             admin_up: true,
             security: PortSecurity::Enforced,
+            policy: None,
+            allowed_pairs: Vec::new(),
             device_id: String::new(),
             device_owner: "compute:nova".into(),
             requested_host: None,

@@ -4,6 +4,7 @@
 //! a default, so that an older file always loads.
 
 mod routers;
+mod security;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -16,11 +17,12 @@ use thiserror::Error;
 use uuid::Uuid;
 use weft_model::{
     AddressRange, Binding, Counters, Encap, EncapIps, FixedIp, Host, HostId, HostIndex, HostRoute, Key, Mtu,
-    Network, NetworkId, OfPort, Port, PortId, PortKey, PortSecurity, Record, Revision, Stamp, Subnet,
-    SubnetId, Tenant, TenantId, Timestamp, Token, TokenRole, Vni,
+    Network, NetworkId, OfPort, PolicyKey, Port, PortId, PortKey, PortSecurity, Record, Revision, Stamp,
+    Subnet, SubnetId, Tenant, TenantId, Timestamp, Token, TokenRole, Vni,
 };
 
 use routers::StoredRouter;
+use security::{StoredAddressGroup, StoredGroup, StoredPair, StoredPolicy, StoredRule};
 
 /// A stored value that is not what this version writes.
 #[derive(Debug, Error)]
@@ -35,8 +37,21 @@ pub struct Damaged {
 }
 
 /// The names of the tables, in the order in which they are loaded.
-pub const TABLES: [&str; 9] =
-    ["counters", "tenants", "tokens", "hosts", "networks", "subnets", "ports", "bindings", "routers"];
+pub const TABLES: [&str; 13] = [
+    "counters",
+    "tenants",
+    "tokens",
+    "hosts",
+    "networks",
+    "subnets",
+    "security_groups",
+    "security_rules",
+    "address_groups",
+    "policies",
+    "ports",
+    "bindings",
+    "routers",
+];
 
 /// Where a record stands: its table and its key there.
 pub fn place(key: &Key) -> (&'static str, String) {
@@ -50,6 +65,10 @@ pub fn place(key: &Key) -> (&'static str, String) {
         Key::Port(id) => ("ports", id.to_string()),
         Key::Router(id) => ("routers", id.to_string()),
         Key::Binding(port, host) => ("bindings", format!("{port}/{host}")),
+        Key::SecurityGroup(id) => ("security_groups", id.to_string()),
+        Key::SecurityRule(id) => ("security_rules", id.to_string()),
+        Key::AddressGroup(id) => ("address_groups", id.to_string()),
+        Key::Policy(key) => ("policies", key.to_string()),
     }
 }
 
@@ -65,6 +84,10 @@ pub fn encode(record: &Record) -> Vec<u8> {
         Record::Port(r) => serde_json::to_vec(&StoredPort::from(&**r)),
         Record::Router(r) => serde_json::to_vec(&StoredRouter::from(&**r)),
         Record::Binding(r) => serde_json::to_vec(&StoredBinding::from(&**r)),
+        Record::SecurityGroup(r) => serde_json::to_vec(&StoredGroup::from(&**r)),
+        Record::SecurityRule(r) => serde_json::to_vec(&StoredRule::from(&**r)),
+        Record::AddressGroup(r) => serde_json::to_vec(&StoredAddressGroup::from(&**r)),
+        Record::Policy(r) => serde_json::to_vec(&StoredPolicy::from(&**r)),
     };
     written.expect("plain structs with string keys always serialise")
 }
@@ -119,6 +142,12 @@ impl Decoder {
             "ports" => Record::Port(Arc::new(json::<StoredPort>(value)?.parse(names)?)),
             "routers" => Record::Router(Arc::new(json::<StoredRouter>(value)?.parse(names)?)),
             "bindings" => Record::Binding(Arc::new(json::<StoredBinding>(value)?.parse(names)?)),
+            "security_groups" => Record::SecurityGroup(Arc::new(json::<StoredGroup>(value)?.parse(names)?)),
+            "security_rules" => Record::SecurityRule(Arc::new(json::<StoredRule>(value)?.parse()?)),
+            "address_groups" => {
+                Record::AddressGroup(Arc::new(json::<StoredAddressGroup>(value)?.parse(names)?))
+            }
+            "policies" => Record::Policy(Arc::new(json::<StoredPolicy>(value)?.parse()?)),
             _ => return Err("no such table".into()),
         })
     }
@@ -211,9 +240,13 @@ struct StoredCounters {
     next_host_index: u32,
     #[serde(default = "first")]
     next_router_key: u32,
+    #[serde(default = "first")]
+    next_policy_key: u32,
+    #[serde(default = "first")]
+    next_rule_key: u32,
 }
 
-/// Where counters begin that older states do not have.
+/// Where counters start that an older version did not have.
 fn first() -> u32 {
     1
 }
@@ -225,6 +258,8 @@ impl From<Counters> for StoredCounters {
             next_port_key: c.next_port_key,
             next_host_index: c.next_host_index,
             next_router_key: c.next_router_key,
+            next_policy_key: c.next_policy_key,
+            next_rule_key: c.next_rule_key,
         }
     }
 }
@@ -236,6 +271,8 @@ impl From<StoredCounters> for Counters {
             next_port_key: c.next_port_key,
             next_host_index: c.next_host_index,
             next_router_key: c.next_router_key,
+            next_policy_key: c.next_policy_key,
+            next_rule_key: c.next_rule_key,
         }
     }
 }
@@ -476,6 +513,10 @@ struct StoredPort<'a> {
     fixed_ips: Vec<(Uuid, IpAddr)>,
     admin_up: bool,
     security: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    policy: Option<u32>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    allowed_pairs: Vec<StoredPair>,
     #[serde(borrow, default)]
     device_id: Cow<'a, str>,
     #[serde(borrow, default)]
@@ -498,6 +539,8 @@ impl<'a> From<&'a Port> for StoredPort<'a> {
             fixed_ips: p.fixed_ips.iter().map(|ip| (ip.subnet.0, ip.address)).collect(),
             admin_up: p.admin_up,
             security: p.security == PortSecurity::Enforced,
+            policy: p.policy.map(PolicyKey::get),
+            allowed_pairs: p.allowed_pairs.iter().map(StoredPair::from).collect(),
             device_id: p.device_id.as_str().into(),
             device_owner: p.device_owner.as_str().into(),
             requested_host: p.requested_host.clone(),
@@ -519,6 +562,11 @@ impl StoredPort<'_> {
             fixed_ips: self.fixed_ips.into_iter().map(fixed).collect(),
             admin_up: self.admin_up,
             security: if self.security { PortSecurity::Enforced } else { PortSecurity::Off },
+            policy: match self.policy {
+                Some(key) => Some(PolicyKey::new(key).ok_or("policy key out of range")?),
+                None => None,
+            },
+            allowed_pairs: self.allowed_pairs.into_iter().map(StoredPair::parse).collect::<Result<_, _>>()?,
             device_id: self.device_id.into_owned(),
             device_owner: self.device_owner.into_owned(),
             requested_host: self.requested_host,

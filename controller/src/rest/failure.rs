@@ -82,6 +82,9 @@ impl Failure {
             "Token" => "TokenNotFound",
             "Host" => "HostNotFound",
             "Tag" => "TagNotFound",
+            "Security group" => "SecurityGroupNotFound",
+            "Security group rule" => "SecurityGroupRuleNotFound",
+            "Address group" => "AddressGroupNotFound",
             _ => "HTTPNotFound",
         };
         // Whatever was in the address comes back in the message; nobody needs all of a long one.
@@ -145,6 +148,9 @@ impl From<Rejected> for Failure {
             Rejected::PortNotFound(id) => Failure::not_found("Port", &id.to_string()),
             Rejected::HostNotFound(id) => Failure::not_found("Host", id.as_str()),
             Rejected::TokenNotFound(id) => Failure::not_found("Token", &id.to_string()),
+            Rejected::SecurityGroupNotFound(id) => Failure::not_found("Security group", &id.to_string()),
+            Rejected::SecurityRuleNotFound(id) => Failure::not_found("Security group rule", &id.to_string()),
+            Rejected::AddressGroupNotFound(id) => Failure::not_found("Address group", &id.to_string()),
             Rejected::Invalid(faults) => Failure::invalid(faults),
             Rejected::Forbidden { what } => {
                 let message = format!("{what} is disallowed by policy");
@@ -161,6 +167,8 @@ impl From<Rejected> for Failure {
             | Rejected::HostsExhausted
             | Rejected::PortKeysExhausted
             | Rejected::RouterKeysExhausted
+            | Rejected::RuleKeysExhausted
+            | Rejected::PolicyKeysExhausted
             | Rejected::MacAddressesExhausted { .. }) => {
                 let message = format!("Unable to complete operation: {exhausted}.");
                 Failure::new(StatusCode::SERVICE_UNAVAILABLE, "ResourceExhausted", message)
@@ -175,6 +183,13 @@ impl From<Rejected> for Failure {
             | Rejected::InvalidRoute { .. }
             | Rejected::PortOfRouter(_)
             | Rejected::GatewayInUse { .. }) => of_router(router),
+            security @ (Rejected::SecurityGroupInUse(_)
+            | Rejected::DefaultGroupStays(_)
+            | Rejected::SecurityRuleExists(_)
+            | Rejected::TooManyRules { .. }
+            | Rejected::AddressGroupInUse(_)
+            | Rejected::PortHasSecurityGroups(_)
+            | Rejected::PortSecurityRequired(_)) => insecure(security),
             conflict => in_conflict(conflict),
         }
     }
@@ -271,6 +286,37 @@ fn of_router(rejected: Rejected) -> Failure {
     Failure::new(status, kind, message)
 }
 
+/// Conflicts about security groups, in the words that OpenStack clients know.
+fn insecure(rejected: Rejected) -> Failure {
+    let (kind, message) = match rejected {
+        Rejected::SecurityGroupInUse(id) => ("SecurityGroupInUse", format!("Security Group {id} in use.")),
+        Rejected::DefaultGroupStays(_) => (
+            "SecurityGroupCannotRemoveDefault",
+            "Insufficient rights for removing default security group.".to_owned(),
+        ),
+        Rejected::SecurityRuleExists(id) => {
+            ("SecurityGroupRuleExists", format!("Security group rule already exists. Rule id is {id}."))
+        }
+        Rejected::TooManyRules { .. } => {
+            ("OverQuota", "Quota exceeded for resources: ['security_group_rule'].".to_owned())
+        }
+        Rejected::AddressGroupInUse(id) => {
+            ("AddressGroupInUse", format!("Address group {id} is in use on one or more security group rules."))
+        }
+        Rejected::PortHasSecurityGroups(_) => (
+            "PortSecurityPortHasSecurityGroup",
+            "Port has security group associated. Cannot disable port security or IP address until security group is \
+             removed."
+                .to_owned(),
+        ),
+        _ => (
+            "PortSecurityAndIPRequiredForSecurityGroups",
+            "Port security must be enabled in order to use security groups or allowed address pairs.".to_owned(),
+        ),
+    };
+    Failure::new(StatusCode::CONFLICT, kind, message)
+}
+
 /// Requests that were fine in themselves but do not go with what there is.
 fn in_conflict(rejected: Rejected) -> Failure {
     let (kind, message) = match rejected {
@@ -307,9 +353,10 @@ fn in_conflict(rejected: Rejected) -> Failure {
             "PortBound",
             format!("Unable to complete operation on port {port}, port is already bound on host {host}."),
         ),
-        Rejected::TenantInUse(id) => {
-            ("TenantInUse", format!("Tenant {id} still owns networks, subnets, ports or routers."))
-        }
+        Rejected::TenantInUse(id) => (
+            "TenantInUse",
+            format!("Tenant {id} still owns networks, subnets, ports, routers or security groups."),
+        ),
         Rejected::AlreadyExists { what, id } => ("AlreadyExists", format!("{what} {id} already exists.")),
         other => ("Conflict", format!("{other}.")),
     };

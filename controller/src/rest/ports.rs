@@ -209,6 +209,8 @@ impl Writable for Ports {
             fixed_ips: read_fixed_ips(fields),
             admin_up: fields.flag("admin_state_up"),
             security: read_security(fields),
+            groups: None,
+            allowed_pairs: None,
             device_id: fields.text("device_id"),
             device_owner: fields.text("device_owner"),
             requested_host: read_requested_host(fields),

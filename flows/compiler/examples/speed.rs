@@ -257,6 +257,8 @@ fn port(n: u32) -> Port {
         }],
         admin_up: true,
         security: PortSecurity::Enforced,
+        policy: None,
+        allowed_pairs: Vec::new(),
         device_id: String::new(),
         device_owner: String::new(),
         requested_host: None,

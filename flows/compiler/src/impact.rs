@@ -41,6 +41,7 @@ pub fn impact(before: &Snapshot, after: &Snapshot, touched: &BTreeSet<Key>) -> I
         match key {
             // Flows never depend on tenants, tokens, counters or subnets: a port carries its addresses itself.
             Key::Tenant(_) | Key::Token(_) | Key::Counters | Key::Subnet(_) => {}
+            Key::SecurityGroup(_) | Key::SecurityRule(_) | Key::AddressGroup(_) | Key::Policy(_) => {}
             Key::Port(port) | Key::Binding(port, _) => drop(ports.insert(*port)),
             Key::Router(_) => {}
             Key::Network(network) => collector.network(*network, &mut ports),

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::{
-    Binding, Host, HostId, Network, NetworkId, Port, PortId, Router, RouterId, Subnet, SubnetId, Tenant,
+    AddressGroup, AddressGroupId, Binding, Host, HostId, Network, NetworkId, Policy, PolicyKey, Port, PortId,
+    Router, RouterId, SecurityGroup, SecurityGroupId, SecurityRule, SecurityRuleId, Subnet, SubnetId, Tenant,
     TenantId, Token, TokenId,
 };
 
@@ -19,11 +20,22 @@ pub struct Counters {
     pub next_host_index: u32,
     /// Where the search for a free router key starts.
     pub next_router_key: u32,
+    /// Where the search for a free policy key starts.
+    pub next_policy_key: u32,
+    /// Where the search for a free rule key starts.
+    pub next_rule_key: u32,
 }
 
 impl Default for Counters {
     fn default() -> Self {
-        Counters { next_vni: 1, next_port_key: 1, next_host_index: 1, next_router_key: 1 }
+        Counters {
+            next_vni: 1,
+            next_port_key: 1,
+            next_host_index: 1,
+            next_router_key: 1,
+            next_policy_key: 1,
+            next_rule_key: 1,
+        }
     }
 }
 
@@ -46,6 +58,14 @@ pub enum Record {
     Host(Arc<Host>),
     /// A host's claim to a port.
     Binding(Arc<Binding>),
+    /// A security group.
+    SecurityGroup(Arc<SecurityGroup>),
+    /// A rule of a security group.
+    SecurityRule(Arc<SecurityRule>),
+    /// An address group.
+    AddressGroup(Arc<AddressGroup>),
+    /// A set of security groups that ports wear.
+    Policy(Arc<Policy>),
     /// The allocation counters (there is one such record).
     Counters(Counters),
 }
@@ -69,6 +89,14 @@ pub enum Key {
     Host(HostId),
     /// A host's claim to a port.
     Binding(PortId, HostId),
+    /// A security group.
+    SecurityGroup(SecurityGroupId),
+    /// A rule of a security group.
+    SecurityRule(SecurityRuleId),
+    /// An address group.
+    AddressGroup(AddressGroupId),
+    /// A set of security groups that ports wear.
+    Policy(PolicyKey),
     /// The allocation counters.
     Counters,
 }
@@ -85,6 +113,10 @@ impl Record {
             Record::Router(r) => Key::Router(r.id),
             Record::Host(r) => Key::Host(r.id.clone()),
             Record::Binding(r) => Key::Binding(r.port, r.host.clone()),
+            Record::SecurityGroup(r) => Key::SecurityGroup(r.id),
+            Record::SecurityRule(r) => Key::SecurityRule(r.id),
+            Record::AddressGroup(r) => Key::AddressGroup(r.id),
+            Record::Policy(r) => Key::Policy(r.key),
             Record::Counters(_) => Key::Counters,
         }
     }

@@ -1,6 +1,7 @@
 //! A newtype for every identifier, so that a VNI can never be passed where an ofport is meant.
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -63,6 +64,21 @@ uuid_id!(
     /// A tenant's router.
     RouterId,
     "router id"
+);
+uuid_id!(
+    /// A security group.
+    SecurityGroupId,
+    "security group id"
+);
+uuid_id!(
+    /// A rule of a security group.
+    SecurityRuleId,
+    "security group rule id"
+);
+uuid_id!(
+    /// An address group.
+    AddressGroupId,
+    "address group id"
 );
 uuid_id!(
     /// An API token's public handle (the secret itself is never stored).
@@ -228,9 +244,53 @@ impl fmt::Display for RouterKey {
     }
 }
 
-/// The number of a policy (a set of security groups) in registers; 0 means none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct PolicyKey(pub u32);
+/// The number of a policy (a set of security groups) in registers and cookies, 1..=0x0fff_ffff; in a register, 0 means
+/// none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PolicyKey(NonZeroU32);
+
+impl PolicyKey {
+    /// The largest policy key: what fits the cookie's 28-bit id field.
+    pub const MAX: u32 = 0x0fff_ffff;
+
+    /// A key, if `value` is within 1..=0x0fffffff.
+    pub fn new(value: u32) -> Option<PolicyKey> {
+        NonZeroU32::new(value).filter(|n| n.get() <= Self::MAX).map(PolicyKey)
+    }
+
+    /// The number that goes into the policy registers.
+    pub fn get(self) -> u32 {
+        self.0.get()
+    }
+}
+
+impl fmt::Display for PolicyKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The number of a security rule in connection labels, 1..=0xffff_ffff; 0 there means that no rule allowed it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RuleKey(NonZeroU32);
+
+impl RuleKey {
+    /// A key, if `value` is not 0.
+    pub fn new(value: u32) -> Option<RuleKey> {
+        NonZeroU32::new(value).map(RuleKey)
+    }
+
+    /// The number that goes into the low 32 bits of a connection's label.
+    pub fn get(self) -> u32 {
+        self.0.get()
+    }
+}
+
+impl fmt::Display for RuleKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
 
 /// An OpenFlow port number that Open vSwitch gave a local interface, 1..=65279.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

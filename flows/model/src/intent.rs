@@ -3,15 +3,19 @@
 //! The one writer of the controller plans each request on a working snapshot and commits the changes; nothing else
 //! decides names, numbers or addresses. Planning is all or nothing, and a refused request leaves no trace.
 
+mod address_groups;
 mod addresses;
 mod draft;
 mod hosts;
 mod limits;
 mod networks;
+mod policies;
 mod ports;
 mod rejected;
 mod request;
 mod routers;
+mod security;
+mod security_request;
 mod subnets;
 mod tenants;
 
@@ -21,9 +25,13 @@ pub use request::{
     NewSubnet, NewTenant, NewToken, OldInterface, PortPatch, ReportedInterface, RouterPatch, RoutesPatch,
     SubnetPatch, TenantPatch,
 };
+pub use security_request::{
+    AddressGroupPatch, NewAddressGroup, NewSecurityGroup, NewSecurityRule, PortGroups, SecurityGroupPatch,
+};
 
 use crate::{
-    Change, Encap, HostId, Key, NetworkId, PortId, RouterId, Snapshot, SubnetId, TenantId, Timestamp, TokenId,
+    AddressGroupId, Change, Encap, HostId, Key, NetworkId, PortId, RouterId, SecurityGroupId, SecurityRuleId,
+    Snapshot, SubnetId, TenantId, Timestamp, TokenId,
 };
 use draft::Draft;
 
@@ -106,6 +114,24 @@ pub enum Intent {
     AddInterface(RouterId, NewInterface),
     /// Take an interface from a router and delete its port, which is what is touched.
     RemoveInterface(RouterId, OldInterface),
+    /// Make a security group with its two first rules: everything may leave.
+    CreateSecurityGroup(NewSecurityGroup),
+    /// Make the tenant's default group unless it is there.
+    EnsureDefaultGroup(TenantId),
+    /// Change a security group.
+    UpdateSecurityGroup(SecurityGroupId, SecurityGroupPatch),
+    /// Remove a security group that no port wears, its rules, and the rules that name it.
+    DeleteSecurityGroup(SecurityGroupId, Option<u64>),
+    /// Make a rule of a security group.
+    CreateSecurityRule(NewSecurityRule),
+    /// Remove a rule of a security group, and the connections that it allowed.
+    DeleteSecurityRule(SecurityRuleId),
+    /// Make an address group.
+    CreateAddressGroup(NewAddressGroup),
+    /// Change an address group.
+    UpdateAddressGroup(AddressGroupId, AddressGroupPatch),
+    /// Remove an address group that no rule names.
+    DeleteAddressGroup(AddressGroupId, Option<u64>),
     /// Take in what a host's OVSDB shows (admin only).
     ReportHost(HostReport),
     /// Take in what changed on a host since it was reported: the same as reporting it with these interfaces added or
@@ -198,6 +224,19 @@ impl Draft<'_> {
             Intent::DeleteRouter(id, number) => self.delete_router(*id, *number),
             Intent::AddInterface(id, new) => self.add_interface(*id, new),
             Intent::RemoveInterface(id, old) => self.remove_interface(*id, old),
+            Intent::CreateSecurityGroup(new) => self.create_security_group(new),
+            Intent::EnsureDefaultGroup(tenant) => {
+                let owner = self.owner_of_new(Some(tenant), None)?;
+                let group = self.ensure_default_group(owner.as_ref().unwrap_or(tenant))?;
+                Ok(Key::SecurityGroup(group))
+            }
+            Intent::UpdateSecurityGroup(id, patch) => self.update_security_group(*id, patch),
+            Intent::DeleteSecurityGroup(id, number) => self.delete_security_group(*id, *number),
+            Intent::CreateSecurityRule(new) => self.create_security_rule(new),
+            Intent::DeleteSecurityRule(id) => self.delete_security_rule(*id),
+            Intent::CreateAddressGroup(new) => self.create_address_group(new),
+            Intent::UpdateAddressGroup(id, patch) => self.update_address_group(*id, patch),
+            Intent::DeleteAddressGroup(id, number) => self.delete_address_group(*id, *number),
             Intent::ReportHost(report) => self.report_host(report),
             Intent::ReportInterfaces { host, plugged, unplugged } => {
                 self.report_interfaces(host, plugged, unplugged)

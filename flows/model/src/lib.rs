@@ -14,6 +14,7 @@ pub mod network;
 mod ordered;
 pub mod port;
 pub mod router;
+pub mod security;
 pub mod snapshot;
 pub mod stamp;
 pub mod subnet;
@@ -23,13 +24,17 @@ pub use binding::Binding;
 pub use change::{Change, Counters, Key, Record};
 pub use host::{EncapIps, Host};
 pub use ids::{
-    HostId, HostIndex, NetworkId, OfPort, PolicyKey, PortId, PortKey, Revision, RouterId, RouterKey,
-    SubnetId, TenantId, TokenId, Vni,
+    AddressGroupId, HostId, HostIndex, NetworkId, OfPort, PolicyKey, PortId, PortKey, Revision, RouterId,
+    RouterKey, RuleKey, SecurityGroupId, SecurityRuleId, SubnetId, TenantId, TokenId, Vni,
 };
 pub use mac::MacAddr;
 pub use network::{Encap, Mtu, Network};
 pub use port::{FixedIp, Port, PortSecurity};
 pub use router::{NextHop, ROUTER_INTERFACE, Route, Router};
+pub use security::{
+    AddressGroup, AllowedPair, Direction, Family, GroupRole, Policy, Remote, SecurityGroup, SecurityRule,
+    Service, Tracking,
+};
 pub use snapshot::Snapshot;
 pub use stamp::{Stamp, Timestamp};
 pub use subnet::{AddressRange, HostRoute, Subnet};

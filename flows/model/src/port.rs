@@ -2,9 +2,10 @@
 
 use std::net::IpAddr;
 
-use crate::ids::{NetworkId, PortId, PortKey, RouterId, SubnetId, TenantId};
+use crate::ids::{NetworkId, PolicyKey, PortId, PortKey, RouterId, SubnetId, TenantId};
 use crate::mac::MacAddr;
 use crate::router::ROUTER_INTERFACE;
+use crate::security::AllowedPair;
 use crate::stamp::Stamp;
 
 /// One address of a port.
@@ -46,6 +47,11 @@ pub struct Port {
     pub admin_up: bool,
     /// Whether its sources are checked.
     pub security: PortSecurity,
+    /// The security groups that it wears, as a set; with none at all it is not filtered (it was stored before there were
+    /// groups, or has no port security).
+    pub policy: Option<PolicyKey>,
+    /// What it may send from besides its own addresses.
+    pub allowed_pairs: Vec<AllowedPair>,
     /// What uses the port, in its user's words (a container id, a server id).
     pub device_id: String,
     /// Which kind of user, in the API's words (`compute:nova`, `weft:agent`).

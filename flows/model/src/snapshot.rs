@@ -6,6 +6,7 @@
 mod bulk;
 mod commit;
 mod routers;
+mod security;
 mod used;
 
 use std::net::IpAddr;
@@ -62,6 +63,8 @@ pub struct Snapshot {
     bound_by_host: Map<(HostIndex, NetworkId, PortId), ()>,
     /// Routers, and what they join.
     routing: Routing,
+    /// Groups, rules and policies, with their indexes.
+    security: security::Security,
 }
 
 /// Records by key.

@@ -187,6 +187,8 @@ fn port_record(port: u8, network: u8, mac: u8, addresses: u8, admin_up: bool, se
         fixed_ips,
         admin_up,
         security: if secure { PortSecurity::Enforced } else { PortSecurity::Off },
+        policy: None,
+        allowed_pairs: Vec::new(),
         device_id: String::new(),
         device_owner: String::new(),
         requested_host: None,

@@ -140,6 +140,8 @@ fn port(line: &Line<'_>) -> Result<Port> {
         fixed_ips,
         admin_up: !line.has("down"),
         security: if line.has("unsecured") { PortSecurity::Off } else { PortSecurity::Enforced },
+        policy: None,
+        allowed_pairs: Vec::new(),
         device_id: String::new(),
         device_owner: String::new(),
         requested_host: None,

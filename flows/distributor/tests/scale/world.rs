@@ -89,6 +89,8 @@ pub fn port(n: u32, network: u32, admin_up: bool) -> Record {
         fixed_ips: vec![FixedIp { subnet: SubnetId(id(2, network)), address: [10, b1, b2, b3].into() }],
         admin_up,
         security: PortSecurity::Enforced,
+        policy: None,
+        allowed_pairs: Vec::new(),
         device_id: String::new(),
         device_owner: String::new(),
         requested_host: None,

@@ -41,12 +41,15 @@ impl Draft<'_> {
             fixed_ips: Vec::new(),
             admin_up: new.admin_up,
             security: new.security.unwrap_or_else(|| default_security(&network)),
+            policy: None,
+            allowed_pairs: Vec::new(),
             device_id: new.device_id.clone(),
             device_owner: new.device_owner.clone(),
             requested_host: new.requested_host.clone(),
             dns_name: new.dns_name.clone(),
         };
         let mut faults = checked(&port);
+        port.allowed_pairs = Self::checked_pairs(&mut faults, &port, &new.allowed_pairs)?;
         self.check_asked(&mut faults, &port, new.fixed_ips.as_deref().unwrap_or_default())?;
         faults.settle()?;
         self.check_mac_is_free(&port)?;
@@ -54,6 +57,8 @@ impl Draft<'_> {
             Some(asked) => self.addresses_asked(&port, asked)?,
             None => self.addresses_by_default(&port)?,
         };
+        let groups = self.groups_of_new(new, &port)?;
+        port.policy = self.policy_for(groups)?;
         Ok(self.put(Record::Port(Arc::new(port))))
     }
 
@@ -74,6 +79,8 @@ impl Draft<'_> {
             refuse_interface(&after.device_owner)?;
         }
         let mut faults = checked(&after);
+        let pairs = patch.allowed_pairs.as_deref().unwrap_or(&before.allowed_pairs);
+        after.allowed_pairs = Self::checked_pairs(&mut faults, &after, pairs)?;
         self.check_asked(&mut faults, &after, patch.fixed_ips.as_deref().unwrap_or_default())?;
         faults.settle()?;
         if after.mac != before.mac {
@@ -83,6 +90,8 @@ impl Draft<'_> {
         if let Some(asked) = &patch.fixed_ips {
             after.fixed_ips = self.addresses_asked(&after, asked)?;
         }
+        let groups = self.groups_after(&before, &after, patch)?;
+        after.policy = self.policy_for(groups)?;
         if after == *before {
             return Ok(Key::Port(id));
         }
@@ -91,7 +100,9 @@ impl Draft<'_> {
             return Err(Rejected::PortOfRouter(id));
         }
         self.restamp(&mut after.stamp);
-        Ok(self.put(Record::Port(Arc::new(after))))
+        let key = self.put(Record::Port(Arc::new(after)));
+        self.release(before.policy);
+        Ok(key)
     }
 
     pub(super) fn delete_port(&mut self, id: PortId, number: Option<u64>) -> Result<Key, Rejected> {
@@ -100,7 +111,9 @@ impl Draft<'_> {
         if port.router().is_some() {
             return Err(Rejected::PortOfRouter(id));
         }
-        Ok(self.delete(Key::Port(id)))
+        let key = self.delete(Key::Port(id));
+        self.release(port.policy);
+        Ok(key)
     }
 
     fn next_port_key(&mut self) -> Result<PortKey, Rejected> {

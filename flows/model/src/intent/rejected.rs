@@ -5,7 +5,10 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use thiserror::Error;
 
-use crate::{HostId, MacAddr, NetworkId, PortId, RouterId, SubnetId, TenantId, TokenId, Vni};
+use crate::{
+    AddressGroupId, HostId, MacAddr, NetworkId, PortId, RouterId, SecurityGroupId, SecurityRuleId, SubnetId,
+    TenantId, TokenId, Vni,
+};
 
 /// What is wrong with one field of a request.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,8 +43,49 @@ pub enum Rejected {
     /// No such token.
     #[error("there is no token {0}")]
     TokenNotFound(TokenId),
+    /// No such security group, or another tenant's.
+    #[error("there is no security group {0}")]
+    SecurityGroupNotFound(SecurityGroupId),
+    /// No such security rule, or another tenant's.
+    #[error("there is no security group rule {0}")]
+    SecurityRuleNotFound(SecurityRuleId),
+    /// No such address group, or another tenant's.
+    #[error("there is no address group {0}")]
+    AddressGroupNotFound(AddressGroupId),
+    /// Ports wear the group.
+    #[error("ports use security group {0}")]
+    SecurityGroupInUse(SecurityGroupId),
+    /// The default group goes with its tenant only.
+    #[error("security group {0} is its tenant's default group and cannot be removed")]
+    DefaultGroupStays(SecurityGroupId),
+    /// The group has a rule that says the same.
+    #[error("the rule exists already as {0}")]
+    SecurityRuleExists(SecurityRuleId),
+    /// The group is full.
+    #[error("security group {group} has the {most} rules that a group may have")]
+    TooManyRules {
+        /// Which group.
+        group: SecurityGroupId,
+        /// How many it may have.
+        most: usize,
+    },
+    /// Rules name the address group.
+    #[error("security group rules use address group {0}")]
+    AddressGroupInUse(AddressGroupId),
+    /// A port that wears groups cannot do without port security.
+    #[error("port {0} has security groups; remove them before port security is turned off")]
+    PortHasSecurityGroups(PortId),
+    /// A port without port security can have neither groups nor allowed address pairs.
+    #[error("port {0} has no port security, so no security groups or allowed address pairs")]
+    PortSecurityRequired(PortId),
+    /// All rule keys are in use.
+    #[error("every security rule key is in use")]
+    RuleKeysExhausted,
+    /// All policy keys are in use.
+    #[error("every policy key is in use")]
+    PolicyKeysExhausted,
     /// The tenant still owns objects.
-    #[error("tenant {0} still owns networks, subnets, ports or routers")]
+    #[error("tenant {0} still owns networks, subnets, ports, routers or security groups")]
     TenantInUse(TenantId),
     /// The network still has ports.
     #[error("network {network} still has ports: {}", join(ports))]

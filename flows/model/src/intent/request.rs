@@ -7,9 +7,10 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+use super::security_request::PortGroups;
 use crate::{
-    AddressRange, Encap, EncapIps, HostId, HostRoute, MacAddr, NetworkId, OfPort, PortId, PortSecurity,
-    Route, RouterId, SubnetId, TenantId, Timestamp, TokenId, TokenRole, Vni,
+    AddressRange, AllowedPair, Encap, EncapIps, HostId, HostRoute, MacAddr, NetworkId, OfPort, PortId,
+    PortSecurity, Route, RouterId, SecurityGroupId, SubnetId, TenantId, Timestamp, TokenId, TokenRole, Vni,
 };
 
 /// The descriptive part of a new object.
@@ -226,6 +227,10 @@ pub struct NewPort {
     pub admin_up: bool,
     /// Whether its sources are checked; the network's default when absent.
     pub security: Option<PortSecurity>,
+    /// Which security groups it wears.
+    pub groups: PortGroups,
+    /// What it may send from besides its own addresses, at most 32.
+    pub allowed_pairs: Vec<AllowedPair>,
     /// What uses the port, at most 255 characters.
     pub device_id: String,
     /// Which kind of user, at most 255 characters.
@@ -249,6 +254,8 @@ impl NewPort {
             fixed_ips: None,
             admin_up: true,
             security: None,
+            groups: PortGroups::Unfiltered,
+            allowed_pairs: Vec::new(),
             device_id: String::new(),
             device_owner: String::new(),
             requested_host: None,
@@ -272,6 +279,10 @@ pub struct PortPatch {
     pub admin_up: Option<bool>,
     /// See [`NewPort::security`].
     pub security: Option<PortSecurity>,
+    /// The whole new set of groups.
+    pub groups: Option<BTreeSet<SecurityGroupId>>,
+    /// The whole new list; see [`NewPort::allowed_pairs`].
+    pub allowed_pairs: Option<Vec<AllowedPair>>,
     /// See [`NewPort::device_id`].
     pub device_id: Option<String>,
     /// See [`NewPort::device_owner`].

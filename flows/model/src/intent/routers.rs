@@ -167,7 +167,9 @@ impl Draft<'_> {
             }
         }
         let port = found.id;
+        let policy = self.state.port(&port).and_then(|port| port.policy);
         self.delete(Key::Port(port));
+        self.release(policy);
         self.restamp_router(&router);
         Ok(Key::Port(port))
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::draft::{Draft, expect_number, relabel, set};
 use super::limits::Faults;
 use super::{NewTenant, NewToken, Rejected, TenantPatch};
-use crate::{Key, Record, Tenant, TenantId, Token, TokenId, TokenRole};
+use crate::{GroupRole, Key, Record, SecurityGroup, Tenant, TenantId, Token, TokenId, TokenRole};
 
 impl Draft<'_> {
     pub(super) fn create_tenant(&mut self, new: &NewTenant) -> Result<Key, Rejected> {
@@ -38,7 +38,10 @@ impl Draft<'_> {
         let owns_subnet = self.state.subnets_of_tenant(id).next().is_some();
         let owns_port = self.state.ports_of_tenant(id).next().is_some();
         let owns_router = self.state.routers_of_tenant(id).next().is_some();
-        if owns_network || owns_subnet || owns_port || owns_router {
+        let is_named = |group: &&Arc<SecurityGroup>| group.role == GroupRole::Named;
+        let owns_group = self.state.security_groups_of_tenant(id).any(|group| is_named(&group))
+            || self.state.address_groups_of_tenant(id).next().is_some();
+        if owns_network || owns_subnet || owns_port || owns_router || owns_group {
             return Err(Rejected::TenantInUse(id.clone()));
         }
         // A token must not outlive its tenant: the id might be given to somebody else.
@@ -49,6 +52,9 @@ impl Draft<'_> {
         let tokens: Vec<TokenId> = self.state.tokens().filter(speaks_for).map(|token| token.id).collect();
         for token in tokens {
             self.delete(Key::Token(token));
+        }
+        if let Some(group) = self.state.default_group(id).map(|group| group.id) {
+            self.drop_security_group(group);
         }
         Ok(self.delete(Key::Tenant(id.clone())))
     }

@@ -5,6 +5,7 @@ mod hosts;
 mod networks;
 mod ports;
 mod routers;
+mod security;
 mod subnets;
 mod tenants;
 
@@ -88,7 +89,8 @@ fn show(change: &Change) -> String {
         Change::Put(Record::Port(r)) => {
             let ips: Vec<_> = r.fixed_ips.iter().map(|ip| ip.address.to_string()).collect();
             let (id, label, ips) = (r.id, label(&r.stamp), ips.join(" "));
-            format!("port {id} {label} of {} key {} {} [{ips}]", r.tenant, r.key, r.mac)
+            let policy = r.policy.map_or(String::new(), |policy| format!(" policy {policy}"));
+            format!("port {id} {label} of {} key {} {} [{ips}]{policy}", r.tenant, r.key, r.mac)
         }
         Change::Put(Record::Router(r)) => {
             let routes: Vec<_> =
@@ -99,6 +101,20 @@ fn show(change: &Change) -> String {
         Change::Put(Record::Host(r)) => format!("host {} index {} {}", r.id, r.index, r.hostname),
         Change::Put(Record::Binding(r)) => {
             format!("binding {} on {} as {} {} since {}", r.port, r.host, r.interface, r.ofport, r.since)
+        }
+        Change::Put(Record::SecurityGroup(r)) => {
+            format!("group {} {} of {} {:?}", r.id, label(&r.stamp), r.tenant, r.tracking)
+        }
+        Change::Put(Record::SecurityRule(r)) => {
+            let (group, key, direction, family) = (r.group, r.key, r.direction, r.family);
+            format!("rule of {group} key {key} {direction} {family} {:?} {:?}", r.service, r.remote)
+        }
+        Change::Put(Record::AddressGroup(r)) => {
+            format!("addresses {} {} of {} {:?}", r.id, label(&r.stamp), r.tenant, r.prefixes)
+        }
+        Change::Put(Record::Policy(r)) => {
+            let groups: Vec<_> = r.groups.iter().map(ToString::to_string).collect();
+            format!("policy {} [{}]", r.key, groups.join(" "))
         }
         Change::Put(Record::Counters(r)) => format!("{r:?}"),
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Map, Routing, Snapshot, UsedAddresses, commit};
-use crate::change::{Counters, Record};
+use crate::change::{Counters, Key, Record};
 use crate::{
     Binding, Host, HostId, HostIndex, Network, NetworkId, Port, PortId, Revision, Router, RouterId, Subnet,
     SubnetId, Tenant, TenantId, Token, TokenId,
@@ -35,6 +35,8 @@ struct Pile {
     routers: Vec<(RouterId, Arc<Router>)>,
     hosts: Vec<(HostId, Arc<Host>)>,
     bindings: Vec<((PortId, HostId), Arc<Binding>)>,
+    /// Groups, rules and the like, which are few beside ports.
+    security: BTreeMap<Key, Record>,
 }
 
 impl Pile {
@@ -49,6 +51,10 @@ impl Pile {
             Record::Router(r) => self.routers.push((r.id, r)),
             Record::Host(r) => self.hosts.push((r.id.clone(), r)),
             Record::Binding(r) => self.bindings.push(((r.port, r.host.clone()), r)),
+            other @ (Record::SecurityGroup(_)
+            | Record::SecurityRule(_)
+            | Record::AddressGroup(_)
+            | Record::Policy(_)) => drop(self.security.insert(other.key(), other)),
         }
     }
 
@@ -67,6 +73,7 @@ impl Pile {
             Ok(with_claims) => with_claims,
             Err(panicked) => std::panic::resume_unwind(panicked),
         };
+        snapshot.put_security(&self.security, ports, &with_claims);
         snapshot.revision = revision;
         snapshot.counters = self.counters;
         let each_port = self.ports.iter().map(|(_, port)| port.as_ref());
@@ -86,6 +93,24 @@ impl Pile {
 }
 
 impl Snapshot {
+    fn put_security(
+        &mut self,
+        records: &BTreeMap<Key, Record>,
+        ports: &[(PortId, Arc<Port>)],
+        claims: &Snapshot,
+    ) {
+        records.values().for_each(|record| self.security.put(record));
+        ports.iter().for_each(|(_, port)| self.security.put_port(port));
+        if ports.iter().all(|(_, port)| port.policy.is_none()) {
+            return;
+        }
+        for (_, host, port) in claims.bound_by_network.iter().map(|(key, ())| key) {
+            if let Ok(at) = ports.binary_search_by(|(id, _)| id.cmp(port)) {
+                self.security.bind(&ports[at].1, *host);
+            }
+        }
+    }
+
     fn put_tenants(&mut self, tenants: Vec<(TenantId, Arc<Tenant>)>, tokens: Vec<(TokenId, Arc<Token>)>) {
         self.tenants = primary(tenants);
         self.tokens = primary(tokens);
@@ -227,8 +252,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        EncapIps, FixedIp, MacAddr, OfPort, PortKey, PortSecurity, ROUTER_INTERFACE, RouterKey, Stamp,
-        SubnetId, Timestamp, change::Change,
+        EncapIps, FixedIp, MacAddr, OfPort, PolicyKey, PortKey, PortSecurity, ROUTER_INTERFACE, RouterKey,
+        Stamp, SubnetId, Timestamp, change::Change,
     };
 
     fn router(n: u8) -> RouterId {
@@ -264,6 +289,8 @@ mod tests {
                 }],
                 admin_up: true,
                 security: PortSecurity::Enforced,
+                policy: PolicyKey::new(u32::from(m % 4)),
+                allowed_pairs: Vec::new(),
                 device_id: match m % 4 {
                     0 => String::new(),
                     1 => router(n).to_string(),

@@ -20,6 +20,7 @@ impl Snapshot {
             .chain(self.routers().cloned().map(Record::Router))
             .chain(self.hosts.values().cloned().map(Record::Host))
             .chain(self.bindings.values().cloned().map(Record::Binding))
+            .chain(self.security.records())
     }
 
     /// The state after a commit of `changes` under `revision`. Order within a commit does not matter as long as no key
@@ -56,6 +57,9 @@ impl Snapshot {
             Key::Host(id) => Record::Host(self.hosts.get(id)?.clone()),
             Key::Binding(port, host) => Record::Binding(self.bindings.get(&(*port, host.clone()))?.clone()),
             Key::Counters => Record::Counters(self.counters),
+            Key::SecurityGroup(_) | Key::SecurityRule(_) | Key::AddressGroup(_) | Key::Policy(_) => {
+                self.security.record(key)?
+            }
         })
     }
 
@@ -86,6 +90,7 @@ impl Snapshot {
                     for port in self.ports_in_force_on(&r.id) {
                         self.bound_by_network.insert((port.network, r.index, port.id), ());
                         self.bound_by_host.insert((r.index, port.network, port.id), ());
+                        self.security.bind(&port, r.index);
                     }
                 }
             }
@@ -94,6 +99,10 @@ impl Snapshot {
                 state.bindings.insert((r.port, r.host.clone()), r.clone());
             }),
             Record::Counters(counters) => self.counters = *counters,
+            Record::SecurityGroup(_)
+            | Record::SecurityRule(_)
+            | Record::AddressGroup(_)
+            | Record::Policy(_) => self.security.put(record),
         }
     }
 
@@ -112,6 +121,7 @@ impl Snapshot {
         if let Some(router) = port.router() {
             self.routing.join(port, router);
         }
+        self.security.put_port(port);
         self.ports.insert(port.id, port.clone());
         if let Some(host) = self.host_in_force(port.id) {
             self.bind(port, &host);
@@ -143,6 +153,7 @@ impl Snapshot {
                 for port in self.ports_in_force_on(&r.id) {
                     self.bound_by_network.remove(&(port.network, r.index, port.id));
                     self.bound_by_host.remove(&(r.index, port.network, port.id));
+                    self.security.unbind(&port, r.index);
                 }
                 self.hosts_by_index.remove(&r.index);
                 self.hosts.remove(&r.id);
@@ -151,6 +162,12 @@ impl Snapshot {
                 state.claims_by_host.remove(&(r.host.clone(), r.port));
                 state.bindings.remove(&(r.port, r.host.clone()));
             }),
+            Some(
+                record @ (Record::SecurityGroup(_)
+                | Record::SecurityRule(_)
+                | Record::AddressGroup(_)
+                | Record::Policy(_)),
+            ) => self.security.remove(&record),
         }
     }
 
@@ -172,6 +189,7 @@ impl Snapshot {
         if let Some(router) = port.router() {
             self.routing.part(port, router);
         }
+        self.security.remove_port(port);
         self.ports.remove(&port.id);
     }
 
@@ -198,12 +216,14 @@ impl Snapshot {
         let Some(index) = self.host(host).map(|host| host.index) else { return };
         self.bound_by_network.insert((port.network, index, port.id), ());
         self.bound_by_host.insert((index, port.network, port.id), ());
+        self.security.bind(port, index);
     }
 
     fn unbind(&mut self, port: &Port, host: &HostId) {
         let Some(index) = self.host(host).map(|host| host.index) else { return };
         self.bound_by_network.remove(&(port.network, index, port.id));
         self.bound_by_host.remove(&(index, port.network, port.id));
+        self.security.unbind(port, index);
     }
 
     /// The ports whose claim in force is a host's, whether the host is known or not.

@@ -19,6 +19,9 @@ fn intent((kind, x, y, z): Step) -> Intent {
     let (n, m) = (u128::from(x % 4), u128::from(y % 8));
     let owner = tenant(["a", "b"][usize::from(x % 2)]);
     let if_number = (z == 0).then_some(1);
+    if kind >= 192 {
+        return security((kind, x, y, z));
+    }
     match kind % 24 {
         0 => Intent::CreateNetwork(NewNetwork { tenant: Some(owner), ..NewNetwork::new(network(n)) }),
         1 => {
@@ -47,6 +50,13 @@ fn intent((kind, x, y, z): Step) -> Intent {
         7..=9 => {
             let mut new = NewPort::new(port(u128::from(y % 16)), network(n), u32::from(z % 4));
             new.fixed_ips = asked(x, z);
+            new.groups = [
+                PortGroups::Unfiltered,
+                PortGroups::Default,
+                PortGroups::These(groups(z)),
+                PortGroups::These(groups(x)),
+            ][usize::from(kind / 16 % 4)]
+            .clone();
             Intent::CreatePort(new)
         }
         10 => {
@@ -92,6 +102,54 @@ fn intent((kind, x, y, z): Step) -> Intent {
     }
 }
 
+fn groups(bits: u8) -> BTreeSet<SecurityGroupId> {
+    (0..4).filter(|n| bits >> n & 1 == 1).map(|n| super::security::group(n + 1)).collect()
+}
+
+/// A step about security: every kind of write, few objects, so that they meet.
+fn security((kind, x, y, z): Step) -> Intent {
+    use super::security::{group, rule};
+    let owner = tenant(["a", "b"][usize::from(x % 2)]);
+    let n = u128::from(y % 4) + 1;
+    match kind % 8 {
+        0 => Intent::CreateSecurityGroup(NewSecurityGroup {
+            id: group(n),
+            tenant: Some(owner),
+            labels: Labels::default(),
+            tracking: crate::Tracking::Stateful,
+            rule_ids: [rule(n), rule(n + 4)],
+        }),
+        1 => Intent::DeleteSecurityGroup(group(n), None),
+        2 => Intent::CreateSecurityRule(NewSecurityRule {
+            remote: crate::Remote::Group(group(u128::from(z % 4) + 1)),
+            ..NewSecurityRule::new(
+                rule(u128::from(x % 8) + 9),
+                group(n),
+                crate::Direction::Ingress,
+                crate::Family::V4,
+            )
+        }),
+        3 => Intent::DeleteSecurityRule(rule(u128::from(x % 16) + 1)),
+        4 | 5 => {
+            let groups = (z % 4 != 0).then(|| groups(x));
+            let security = match y % 5 {
+                0 => Some(crate::PortSecurity::Off),
+                1 => Some(crate::PortSecurity::Enforced),
+                _ => None,
+            };
+            let pair = crate::AllowedPair { mac: None, prefix: net("10.0.0.16/30") };
+            let allowed_pairs = (z % 5 == 0).then(|| vec![pair]);
+            let patch = PortPatch { groups, security, allowed_pairs, ..PortPatch::default() };
+            Intent::UpdatePort(port(u128::from(y % 16)), patch)
+        }
+        6 => Intent::EnsureDefaultGroup(owner),
+        _ => Intent::UpdateSecurityGroup(
+            group(n),
+            SecurityGroupPatch { labels: named("x"), ..SecurityGroupPatch::default() },
+        ),
+    }
+}
+
 fn asked(x: u8, z: u8) -> Option<Vec<AskedIp>> {
     let by_subnet = AskedIp { subnet: Some(subnet(u128::from(x % 8))), address: None };
     let by_address = AskedIp { subnet: None, address: Some(IpAddr::from([10, 0, 0, z % 16])) };
@@ -128,8 +186,38 @@ fn check_unique(snapshot: &Snapshot) {
     assert_eq!(indexes.len(), snapshot.hosts().count());
 }
 
+/// A policy is there exactly while a port wears it, and all that it is made of with it.
+fn check_policies(snapshot: &Snapshot) {
+    let worn: BTreeSet<_> = snapshot.ports().filter_map(|port| port.policy).collect();
+    assert_eq!(snapshot.policies().map(|policy| policy.key).collect::<BTreeSet<_>>(), worn);
+    for port in snapshot.ports() {
+        let secure = port.security == crate::PortSecurity::Enforced;
+        assert!(secure || (port.policy.is_none() && port.allowed_pairs.is_empty()));
+        let policy = port.policy.and_then(|key| snapshot.policy(key));
+        for group in policy.into_iter().flat_map(|policy| &policy.groups) {
+            assert_eq!(snapshot.security_group(group).map(|group| &group.tenant), Some(&port.tenant));
+        }
+        for host in snapshot.hosts() {
+            let here = snapshot.bound_host(port.id).is_some_and(|on| on.index == host.index);
+            if let (Some(policy), true) = (port.policy, here) {
+                assert!(snapshot.policies_at(host.index).any(|key| key == policy));
+                assert!(snapshot.is_worn_at(policy, host.index));
+            }
+        }
+    }
+    for rule in snapshot.security_rules() {
+        assert!(snapshot.security_group(&rule.group).is_some());
+        if let crate::Remote::Group(remote) = rule.remote {
+            assert!(snapshot.security_group(&remote).is_some());
+        }
+    }
+    let keys: BTreeSet<_> = snapshot.security_rules().map(|rule| rule.key).collect();
+    assert_eq!(keys.len(), snapshot.security_rules().count());
+}
+
 /// What is not to dangle: everything hangs on something that exists, also after deletions.
 fn check_references(snapshot: &Snapshot) {
+    check_policies(snapshot);
     for port in snapshot.ports() {
         assert!(snapshot.network(&port.network).is_some() && snapshot.tenant(&port.tenant).is_some());
         let newest = snapshot.claims_of_port(port.id).map(|claim| claim.since).max();

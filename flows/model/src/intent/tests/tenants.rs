@@ -21,7 +21,7 @@ fn tenants_come_and_go() {
     );
     check_admin(
         &[Intent::DeleteTenant(tenant("a"), None)],
-        "refused: tenant a still owns networks, subnets, ports or routers",
+        "refused: tenant a still owns networks, subnets, ports, routers or security groups",
     );
     let name = Labels { name: "x".repeat(256), ..Labels::default() };
     check_admin(
