@@ -4,7 +4,7 @@
 
 mod act;
 
-use weft_openflow::{Action, Instruction};
+use weft_openflow::{Action, Instruction, PortNo, oxm};
 
 use crate::fault::Fault;
 use crate::packet::Packet;
@@ -46,7 +46,8 @@ enum Flow {
     Exit,
 }
 
-/// Runs a packet through a switch from its first table on.
+/// Runs a packet through a switch from its first table on. What remains of the packet is what its last flow made of it;
+/// copies, and what the connection tracker sent on, have gone their own ways.
 ///
 /// # Errors
 /// What the interpreter does not know, and what a switch would not do.
@@ -54,12 +55,11 @@ pub fn run(
     switch: &Switch,
     tracker: &mut Tracker,
     choice: Choice,
-    packet: Packet,
+    packet: &mut Packet,
 ) -> Result<Vec<Step>, Fault> {
     let mut run = Run { switch, tracker, choice, lookups: 0 };
-    let mut packet = packet;
     let mut steps = Vec::new();
-    run.tables(0, 0, &mut packet, &mut steps)?;
+    run.tables(First { table: 0, port: packet.in_port() }, 0, packet, &mut steps)?;
     Ok(steps)
 }
 
@@ -67,7 +67,7 @@ impl Run<'_> {
     /// Looks a packet up in a table and in those that this leads to.
     fn tables(
         &mut self,
-        first: u8,
+        first: First,
         depth: u32,
         packet: &mut Packet,
         steps: &mut Vec<Step>,
@@ -75,13 +75,18 @@ impl Run<'_> {
         if depth > MOST_DEPTH {
             return Err(Fault::TooDeep(MOST_DEPTH));
         }
-        let mut table = first;
+        let First { mut table, mut port } = first;
+        let came_by = packet.in_port();
         loop {
             self.lookups += 1;
             if self.lookups > MOST_LOOKUPS {
                 return Err(Fault::Endless(MOST_LOOKUPS));
             }
-            let found = self.switch.lookup(table, packet)?;
+            packet.put(&oxm::in_port(port));
+            let found = self.switch.lookup(table, packet);
+            port = came_by;
+            packet.put(&oxm::in_port(came_by));
+            let found = found?;
             let Some(entry) = found else {
                 steps.push(Step { table, flow: None, deeds: Vec::new() });
                 return Ok(Flow::On);
@@ -141,6 +146,13 @@ impl Run<'_> {
         }
         Ok(Flow::On)
     }
+}
+
+/// Where lookups begin, and as from which port: only the first lookup is told another one than the packet's own.
+#[derive(Debug, Clone, Copy)]
+struct First {
+    table: u8,
+    port: PortNo,
 }
 
 /// Where an action stands.

@@ -39,6 +39,8 @@ pub(crate) fn place(id: FieldId) -> Option<Place> {
     let number = usize::from(id.number);
     let (slot, shift, bits) = match id.class {
         FieldId::CLASS_BASIC => standard(number)?,
+        // Ordinary ports have the same number in 16 and in 32 bits.
+        FieldId::CLASS_NXM0 if number == 0 => (0, 0, 16),
         FieldId::CLASS_NXM0 if number == 4 => (VLAN, 0, 16),
         FieldId::CLASS_NXM1 => nicira(number)?,
         FieldId::CLASS_PACKET_REGS if number < 8 => {

@@ -240,11 +240,11 @@ struct Walk<'w> {
 }
 
 impl Walk<'_> {
-    fn hop(&mut self, host: HostIndex, in_port: PortNo, packet: Packet, hops: u32) -> Result<Hop, Fault> {
+    fn hop(&mut self, host: HostIndex, in_port: PortNo, mut packet: Packet, hops: u32) -> Result<Hop, Fault> {
         self.hosts += 1;
         let switch = self.world.switch(host)?;
         let choice = self.world.choice;
-        let steps = run(&switch, self.world.tracker(host), choice, packet)?;
+        let steps = run(&switch, self.world.tracker(host), choice, &mut packet)?;
         let mut hop = Hop { host, in_port, steps: Vec::new(), onward: Vec::new() };
         let before = self.outcomes.len();
         self.settle(&steps, None, &mut hop, hops)?;

@@ -5,7 +5,7 @@ use weft_openflow::message::GroupType;
 use weft_openflow::text::ActionList;
 use weft_openflow::{Action, FieldId, OxmField, PortNo};
 
-use super::{Choice, Flow, Here, Run};
+use super::{Choice, First, Flow, Here, Run};
 use crate::fault::Fault;
 use crate::packet::Packet;
 use crate::steps::{Branch, Deed, End, REASON_INVALID_TTL, Sent, Told};
@@ -31,7 +31,8 @@ impl Run<'_> {
             }
             Action::Resubmit(resubmit) => return self.resubmit(*resubmit, here, packet, deeds),
             Action::Group(group) => self.group(group.0, here, packet, deeds)?,
-            Action::Clone(actions) => self.copy(Branch::Clone, actions, here, packet, deeds)?,
+            // What ends a clone ends the packet too, other than a bucket.
+            Action::Clone(actions) => return self.copy(Branch::Clone, actions, here, packet, deeds),
             Action::Ct(ct) => self.track(ct, here, packet, deeds)?,
             Action::DecNwTtl => return Ok(dec_ttl(packet, deeds)),
             Action::DecTtlCntIds(_) => return Ok(dec_ttl(packet, deeds)),
@@ -61,13 +62,9 @@ impl Run<'_> {
             return Err(unknown(&Action::Resubmit(to)));
         }
         let table = to.table.map_or(here.table, |table| table.0);
-        let came_by = packet.in_port();
-        if to.port != PortNo::IN_PORT {
-            packet.put(&weft_openflow::oxm::in_port(to.port));
-        }
+        let port = if to.port == PortNo::IN_PORT { packet.in_port() } else { to.port };
         let mut steps = Vec::new();
-        let ended = self.tables(table, here.depth + 1, packet, &mut steps);
-        packet.put(&weft_openflow::oxm::in_port(came_by));
+        let ended = self.tables(First { table, port }, here.depth + 1, packet, &mut steps);
         deeds.push(Deed::Branch(Branch::Resubmit(table), steps));
         Ok(match ended? {
             Flow::Exit => Flow::Exit,
@@ -75,7 +72,7 @@ impl Run<'_> {
         })
     }
 
-    /// Does something to a copy. What ends the copy does not end the packet.
+    /// Does something to a copy.
     fn copy(
         &mut self,
         branch: Branch,
@@ -83,16 +80,16 @@ impl Run<'_> {
         here: Here,
         packet: &Packet,
         deeds: &mut Vec<Deed>,
-    ) -> Result<(), Fault> {
+    ) -> Result<Flow, Fault> {
         let mut copy = packet.clone();
         let mut inner = Vec::new();
         let here = Here { depth: here.depth + 1, ..here };
         if here.depth > super::MOST_DEPTH {
             return Err(Fault::TooDeep(super::MOST_DEPTH));
         }
-        self.actions(actions, here, &mut copy, &mut inner)?;
+        let ended = self.actions(actions, here, &mut copy, &mut inner)?;
         deeds.push(Deed::Copy(branch, inner));
-        Ok(())
+        Ok(if ended == Flow::Exit { Flow::Exit } else { Flow::On })
     }
 
     fn group(&mut self, id: u32, here: Here, packet: &Packet, deeds: &mut Vec<Deed>) -> Result<(), Fault> {
@@ -151,7 +148,8 @@ impl Run<'_> {
         if let Some(table) = ct.table {
             let state = tracked.ct_state();
             let mut steps = Vec::new();
-            let ended = self.tables(table.0, here.depth + 1, &mut tracked, &mut steps);
+            let first = First { table: table.0, port: packet.in_port() };
+            let ended = self.tables(first, here.depth + 1, &mut tracked, &mut steps);
             deeds.push(Deed::Branch(Branch::Tracked { zone, state }, steps));
             ended?;
         }
