@@ -7,7 +7,9 @@
 #[path = "../tests/scale/world.rs"]
 mod world;
 
+use weft_compiler::{Scope, compile_scope, tally_scope};
 use weft_distributor::Tuning;
+use weft_model::Snapshot;
 use world::{Size, WIDE, World, binding, port};
 
 /// How many changes of a kind are made.
@@ -25,6 +27,8 @@ fn main() {
         size.wide,
         cpu_seconds() - begun
     );
+
+    flows(&world.snapshot);
 
     let (memory, begun) = (resident(), cpu_seconds());
     world.connect_all(size);
@@ -47,6 +51,31 @@ fn main() {
     let wide = (size.wide > 0).then_some((WIDE, "in the wide network"));
     for (network, name) in wide.into_iter().chain((size.ports > 0).then_some((1, "in a network of 20"))) {
         change(&mut world, size, (network, name));
+    }
+}
+
+/// What one flow costs: compiled to be sent, and only added up.
+fn flows(snapshot: &Snapshot) {
+    let networks: Vec<Scope> = snapshot.networks().map(|network| Scope::Network(network.vni)).collect();
+    let hosts: Vec<Scope> = snapshot.hosts().map(|host| Scope::Host(host.index)).collect();
+    for (name, scopes) in [("network-wide", networks), ("host-local", hosts)] {
+        let begun = cpu_seconds();
+        let mut flows = 0;
+        for scope in &scopes {
+            compile_scope(*scope, snapshot, |_, compiled| flows += compiled.flows.len());
+        }
+        let compiled = cpu_seconds();
+        for scope in &scopes {
+            tally_scope(*scope, snapshot, |_, tally| {
+                std::hint::black_box(tally);
+            });
+        }
+        let each = |seconds: f64| seconds * 1e9 / flows as f64;
+        println!(
+            "{name}: {flows} flows, {:.0} ns each to compile, {:.0} ns to tally",
+            each(compiled - begun),
+            each(cpu_seconds() - compiled)
+        );
     }
 }
 
