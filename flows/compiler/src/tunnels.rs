@@ -143,8 +143,8 @@ pub fn tunnels(
     settings: &TunnelSettings,
 ) -> BTreeMap<String, TunnelPort> {
     let Some(own) = snapshot.host(host) else { return BTreeMap::new() };
-    let port = |id: TunnelId| tunnel_port(own, snapshot.host_by_index(id.peer)?, id.encap, settings);
-    let ports = tunnel_ids(own.index, snapshot).into_iter().filter_map(port);
+    let ids = tunnel_ids(own.index, snapshot).into_iter();
+    let ports = ids.filter_map(|id| tunnel_to(own, id, snapshot, settings));
     ports.map(|port| (port.name.clone(), port)).collect()
 }
 

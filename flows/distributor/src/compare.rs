@@ -188,9 +188,7 @@ impl Distributor {
         let Comparison { host, now, .. } = *comparison;
         for scope in &comparison.scopes {
             let interval = self.tuning.audit_interval;
-            let Some(edition) = self.scopes.get_mut(scope).and_then(|state| state.edition.as_mut()) else {
-                continue;
-            };
+            let Some(edition) = self.scopes.edition_mut(*scope) else { continue };
             if edition.checked.is_some_and(|checked| now < checked + interval) {
                 continue;
             }
@@ -206,7 +204,7 @@ impl Distributor {
             self.set_edition(*scope, fresh);
             self.shelf.remove(*scope);
             let hosts: Vec<HostIndex> =
-                self.scopes.get(scope).into_iter().flat_map(|state| state.hosts.iter().copied()).collect();
+                self.scopes.get(*scope).into_iter().flat_map(|state| state.hosts.iter().copied()).collect();
             for other in hosts {
                 let Some(switch) = self.switches.get_mut(other) else { continue };
                 switch.self_check_failed += 1;

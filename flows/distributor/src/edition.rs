@@ -5,10 +5,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use weft_compiler::{Compiled, Delta, GroupDelta, Scope, Tally, compile_scope, diff};
+use weft_compiler::{Compiled, Delta, GroupDelta, Scope, Tally, diff, tally_scope};
 use weft_model::{HostIndex, Snapshot};
 
 use crate::late::{LateGroup, LateId};
+
+/// Every scope that somebody has.
+#[derive(Debug, Default)]
+pub struct Scopes(BTreeMap<Scope, Subscribed>);
 
 /// One scope with everyone who has it.
 #[derive(Debug, Default)]
@@ -30,11 +34,43 @@ pub struct Edition {
     pub late: BTreeMap<LateId, LateGroup>,
 }
 
+impl Scopes {
+    /// A scope, if anybody has it.
+    pub fn get(&self, scope: Scope) -> Option<&Subscribed> {
+        self.0.get(&scope)
+    }
+
+    /// The same, to be changed.
+    pub fn get_mut(&mut self, scope: Scope) -> Option<&mut Subscribed> {
+        self.0.get_mut(&scope)
+    }
+
+    /// A scope that somebody has from now on.
+    pub fn enter(&mut self, scope: Scope) -> &mut Subscribed {
+        self.0.entry(scope).or_default()
+    }
+
+    /// Nobody has a scope any more.
+    pub fn remove(&mut self, scope: Scope) {
+        self.0.remove(&scope);
+    }
+
+    /// What a scope wants, if that is known.
+    pub fn edition(&self, scope: Scope) -> Option<&Edition> {
+        self.get(scope)?.edition.as_ref()
+    }
+
+    /// The same, to be changed.
+    pub fn edition_mut(&mut self, scope: Scope) -> Option<&mut Edition> {
+        self.get_mut(scope)?.edition.as_mut()
+    }
+}
+
 /// Adds up what a scope wants; says of how many owners.
 pub fn count(scope: Scope, snapshot: &Snapshot) -> (Tally, u64) {
     let (mut tally, mut owners) = (Tally::default(), 0);
-    compile_scope(scope, snapshot, |_, compiled| {
-        tally.merge(compiled.tally());
+    tally_scope(scope, snapshot, |_, its| {
+        tally.merge(its);
         owners += 1;
     });
     (tally, owners)

@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use weft_compiler::{Owner, Scope, compile};
+use weft_compiler::{Delta, Owner, Scope, compile};
 use weft_model::{HostIndex, Revision, Snapshot};
 
 use crate::edition::rewrite;
@@ -66,9 +66,7 @@ impl Distributor {
     pub(crate) fn miss(&mut self, missed: Missed<'_>, hosts: BTreeSet<HostIndex>) {
         let Missed { scope, since, owners } = missed;
         let newest = self.snapshot.revision();
-        let Some(edition) = self.scopes.get_mut(&scope).and_then(|state| state.edition.as_mut()) else {
-            return;
-        };
+        let Some(edition) = self.scopes.edition_mut(scope) else { return };
         edition.late.values_mut().for_each(|group| group.miss(owners));
         if !hosts.is_empty() {
             self.next_late = LateId(self.next_late.0 + 1);
@@ -106,26 +104,21 @@ impl Distributor {
 
     /// What brings a group up to date; encoded when the first of it asks.
     fn missed_parcels(&mut self, scope: Scope, id: LateId) -> Vec<Arc<Parcel>> {
-        let group =
-            |this: &Self| Some(this.scopes.get(&scope)?.edition.as_ref()?.late.get(&id)?.owners.clone());
-        let state = self.scopes.get_mut(&scope).and_then(|state| state.edition.as_mut());
-        let ready = state.and_then(|edition| edition.late.get(&id)).and_then(|group| group.parcels.clone());
-        if let Some(parcels) = ready {
-            return parcels;
+        let Some(group) = self.scopes.edition(scope).and_then(|edition| edition.late.get(&id)) else {
+            return Vec::new();
+        };
+        if let Some(parcels) = &group.parcels {
+            return parcels.clone();
         }
-        let owners = group(self).unwrap_or_default();
-        self.work.owners_compiled += owners.len() as u64;
-        let deltas: Vec<_> = owners
-            .iter()
-            .map(|(owner, base)| {
-                // What waits to be distributed is not what the others have yet.
-                let now = self.pending.base(*owner).unwrap_or(&self.snapshot);
-                rewrite(&compile(*owner, base), &compile(*owner, now))
-            })
-            .collect();
+        self.work.owners_compiled += group.owners.len() as u64;
+        let step = |(owner, base): (&Owner, &Arc<Snapshot>)| {
+            // What waits to be distributed is not what the others have yet.
+            let now = self.pending.base(*owner).unwrap_or(&self.snapshot);
+            rewrite(&compile(*owner, base), &compile(*owner, now))
+        };
+        let deltas: Vec<Delta> = group.owners.iter().map(step).collect();
         let parcels = self.print(&deltas, ParcelSize::Full);
-        let state = self.scopes.get_mut(&scope).and_then(|state| state.edition.as_mut());
-        if let Some(group) = state.and_then(|edition| edition.late.get_mut(&id)) {
+        if let Some(group) = self.scopes.edition_mut(scope).and_then(|edition| edition.late.get_mut(&id)) {
             group.parcels = Some(parcels.clone());
         }
         parcels
@@ -140,9 +133,7 @@ impl Distributor {
     }
 
     fn leave_group(&mut self, host: HostIndex, scope: Scope, id: LateId) {
-        let Some(edition) = self.scopes.get_mut(&scope).and_then(|state| state.edition.as_mut()) else {
-            return;
-        };
+        let Some(edition) = self.scopes.edition_mut(scope) else { return };
         if let Some(group) = edition.late.get_mut(&id) {
             group.hosts.remove(&host);
             if group.hosts.is_empty() {

@@ -8,7 +8,7 @@ use weft_compiler::{Compiled, Impact, Owner, Scope, compile, impact, owners, sub
 use weft_model::{HostIndex, Key, Revision, Snapshot};
 
 use crate::compare::Arrived;
-use crate::edition::Subscribed;
+use crate::edition::Scopes;
 use crate::late::LateId;
 use crate::parcel::Press;
 use crate::pending::{Class, Mark, Pending};
@@ -132,7 +132,7 @@ pub enum Worked {
 pub struct Distributor {
     pub(crate) tuning: Tuning,
     pub(crate) snapshot: Arc<Snapshot>,
-    pub(crate) scopes: BTreeMap<Scope, Subscribed>,
+    pub(crate) scopes: Scopes,
     pub(crate) shelf: Shelf,
     pub(crate) pending: Pending,
     pub(crate) switches: Roster,
@@ -191,7 +191,7 @@ impl Distributor {
             switch.owe(Revision(0));
             switch.subscriptions = subscriptions(host.index, &snapshot);
             for scope in &switch.subscriptions {
-                self.scopes.entry(*scope).or_default().hosts.insert(host.index);
+                self.scopes.enter(*scope).hosts.insert(host.index);
             }
             self.changed.insert(host.index);
         }

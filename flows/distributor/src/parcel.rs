@@ -14,6 +14,9 @@ use weft_openflow::{BundleId, Writer, Xid};
 /// does, and its packets wait for a few milliseconds at the longest.
 pub const MESSAGES_PER_PARCEL: usize = 1000;
 
+/// Bytes of a message that opens or commits a bundle (OpenFlow 1.5, 7.3.9.1).
+const CONTROL: usize = 16;
+
 /// Into how many parcels a difference is spread, at the most, when it is to be told apart.
 const SMALL_PARCELS: usize = 1000;
 
@@ -102,7 +105,8 @@ impl Press {
         let first = self.next_xid;
         let commit = first + count + 1;
         let place = BundleWriter::atomic(BundleId(self.next_bundle));
-        let mut writer = Writer::new();
+        let bytes = mods.iter().map(Mod::len_in_bundle).sum::<usize>() + 2 * CONTROL;
+        let mut writer = Writer::with_capacity(bytes);
         place.control(BundleCommand::OpenRequest, Xid(first), &mut writer);
         for (xid, change) in (first + 1..).zip(mods) {
             change.write(place, Xid(xid), &mut writer);

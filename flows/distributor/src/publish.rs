@@ -36,7 +36,7 @@ impl Distributor {
 
     fn publish_owners(&mut self, slice: &Slice) {
         let Slice { scope, since, .. } = *slice;
-        let Some(state) = self.scopes.get_mut(&scope).filter(|_| !slice.owners.is_empty()) else { return };
+        let Some(state) = self.scopes.get_mut(scope).filter(|_| !slice.owners.is_empty()) else { return };
         let is_needed =
             state.hosts.iter().any(|host| self.switches.get(*host).is_some_and(|s| s.is_connected()));
         let Some(edition) = state.edition.as_mut().filter(|_| is_needed) else {
@@ -69,7 +69,7 @@ impl Distributor {
     fn hand_out(&mut self, slice: &Slice, parcels: &[Arc<Parcel>], flows: i64) {
         let Slice { scope, since, .. } = *slice;
         let hosts =
-            self.scopes.get_mut(&scope).map(|state| std::mem::take(&mut state.hosts)).unwrap_or_default();
+            self.scopes.get_mut(scope).map(|state| std::mem::take(&mut state.hosts)).unwrap_or_default();
         let load = Load { scope: Some(scope), parcels, revision: since };
         let mut late = BTreeSet::new();
         for host in &hosts {
@@ -83,7 +83,7 @@ impl Distributor {
             }
             self.attend(*host);
         }
-        if let Some(state) = self.scopes.get_mut(&scope) {
+        if let Some(state) = self.scopes.get_mut(scope) {
             state.hosts = hosts;
         }
         self.miss(Missed { scope, since, owners: &slice.owners }, late);
@@ -91,7 +91,7 @@ impl Distributor {
 
     /// Everyone who has the scope owes a revision of which they were sent nothing.
     fn owe(&mut self, scope: Scope, revision: Revision) {
-        let Some(state) = self.scopes.get(&scope) else { return };
+        let Some(state) = self.scopes.get(scope) else { return };
         for host in &state.hosts {
             self.work.hosts_visited += 1;
             let Some(switch) = self.switches.get_mut(*host) else { continue };
@@ -104,7 +104,7 @@ impl Distributor {
     /// Brings a host's subscription to a scope to what the snapshot says. Nothing of the scope waits any more.
     fn follow(&mut self, host: HostIndex, scope: Scope, revision: Revision) {
         self.work.hosts_visited += 1;
-        let has = self.scopes.get(&scope).is_some_and(|state| state.hosts.contains(&host));
+        let has = self.scopes.get(scope).is_some_and(|state| state.hosts.contains(&host));
         match (has, wants(host, scope, &self.snapshot)) {
             (false, true) => {
                 let flows = self.known(scope).flows;
@@ -112,7 +112,7 @@ impl Distributor {
                 switch.subscriptions.insert(scope);
                 switch.count(i64::from(flows));
                 let is_live = switch.is_live();
-                self.scopes.entry(scope).or_default().hosts.insert(host);
+                self.scopes.enter(scope).hosts.insert(host);
                 let parcels = if is_live { self.full(scope) } else { Vec::new() };
                 self.move_over(host, Load { scope: Some(scope), parcels: &parcels, revision });
             }
@@ -136,10 +136,10 @@ impl Distributor {
 
     /// A host has a scope no more.
     pub(crate) fn leave(&mut self, scope: Scope, host: HostIndex) {
-        let Some(state) = self.scopes.get_mut(&scope) else { return };
+        let Some(state) = self.scopes.get_mut(scope) else { return };
         state.hosts.remove(&host);
         if state.hosts.is_empty() {
-            self.scopes.remove(&scope);
+            self.scopes.remove(scope);
             self.shelf.remove(scope);
         }
     }
@@ -157,13 +157,12 @@ impl Distributor {
 
     /// What is known of a scope without compiling anything.
     fn known(&self, scope: Scope) -> Tally {
-        let edition = self.scopes.get(&scope).and_then(|state| state.edition.as_ref());
-        edition.map(|edition| edition.tally).unwrap_or_default()
+        self.scopes.edition(scope).map(|edition| edition.tally).unwrap_or_default()
     }
 
     /// How much a scope wants; compiled if nobody has asked since it is of use. Nothing of it may wait.
     pub(crate) fn tally(&mut self, scope: Scope) -> Tally {
-        if let Some(edition) = self.scopes.get(&scope).and_then(|state| state.edition.as_ref()) {
+        if let Some(edition) = self.scopes.edition(scope) {
             return edition.tally;
         }
         let (tally, owners) = count(scope, &self.snapshot);
@@ -175,7 +174,7 @@ impl Distributor {
     /// Keeps how much a scope wants.
     pub(crate) fn set_edition(&mut self, scope: Scope, tally: Tally) {
         let had = self.known(scope).flows;
-        let Some(state) = self.scopes.get_mut(&scope) else { return };
+        let Some(state) = self.scopes.get_mut(scope) else { return };
         state.edition.get_or_insert_with(Edition::default).tally = tally;
         for host in &state.hosts {
             if let Some(switch) = self.switches.get_mut(*host) {
@@ -188,7 +187,7 @@ impl Distributor {
     fn drop_edition(&mut self, scope: Scope) {
         self.set_edition(scope, Tally::default());
         self.shelf.remove(scope);
-        if let Some(state) = self.scopes.get_mut(&scope) {
+        if let Some(state) = self.scopes.get_mut(scope) {
             state.edition = None;
         }
     }
@@ -213,7 +212,7 @@ impl Distributor {
         parcels.extend(self.press.print_full(&batch));
         self.work.owners_compiled += owners;
         self.note_printed(&parcels);
-        if self.scopes.get(&scope).is_some_and(|state| state.edition.is_none()) {
+        if self.scopes.get(scope).is_some_and(|state| state.edition.is_none()) {
             self.set_edition(scope, tally);
         }
         if matches!(scope, Scope::Network(_)) {
@@ -233,11 +232,10 @@ impl Distributor {
 
 /// True if a host's switch should have a scope.
 fn wants(host: HostIndex, scope: Scope, snapshot: &Snapshot) -> bool {
-    let Some(record) = snapshot.host_by_index(host) else { return false };
     match scope {
-        Scope::Host(index) => index == host,
+        Scope::Host(index) => index == host && snapshot.host_by_index(host).is_some(),
         Scope::Network(vni) => {
-            snapshot.network_by_vni(vni).is_some_and(|network| snapshot.is_member(network.id, &record.id))
+            snapshot.network_by_vni(vni).is_some_and(|network| snapshot.is_member_at(network.id, host))
         }
     }
 }

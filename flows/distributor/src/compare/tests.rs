@@ -62,7 +62,7 @@ fn self_check_a_wrong_digest_is_found_counted_and_replaced() {
     let scope = Scope::Host(host());
     let right = distributor.tally(scope);
     assert_ne!(right.flows, 0);
-    distributor.scopes.get_mut(&scope).unwrap().edition.as_mut().unwrap().tally.flows += 1;
+    distributor.scopes.edition_mut(scope).unwrap().tally.flows += 1;
     now += tuning.audit_interval * 2;
     distributor.handle_timeout(now);
     serve(&mut distributor, now);
