@@ -1,6 +1,6 @@
 //! Systems of all sizes, one after the other: cold start, restart, memory and the cost of changes in each of them.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use weft_fleet::Answers;
@@ -18,6 +18,9 @@ use crate::world;
 /// What the issue allows a change: this many times the raw writer's time, and so many milliseconds more.
 const TIMES_RAW: f64 = 1.3;
 const PLUS_MS: f64 = 3.0;
+
+/// How long an idle controller is looked at: longer than any of its timers but the audit's.
+const IDLE: Duration = Duration::from_secs(6);
 
 /// The reports of one run over all systems.
 pub struct Reports {
@@ -57,7 +60,7 @@ pub fn run(size: Size, part: Part, named: &[System]) -> Result<Reports> {
 
 fn one(system: System, (size, part): (Size, Part), empty_mib: f64, reports: &mut Reports) -> Result<()> {
     let (mut stage, cold) = Stage::open(system)?;
-    reports.cold_start.push(cold_row(system, &cold));
+    reports.cold_start.push(cold_row(system, &cold).number("idle CPU %", idle_percent(&stage)?, 1));
     reports.memory.push(memory_row(&stage, &cold, empty_mib)?);
     if part == Part::ColdStart {
         return Ok(());
@@ -174,6 +177,15 @@ fn memory_row(stage: &Stage, cold: &ColdStart, empty_mib: f64) -> Result<Row> {
         .number("KiB per host", used / f64::from(hosts), 1)
         .number("bytes per flow on switches", used * 1024.0 / cold.flows as f64, 1)
         .number("whole benchmark MiB", stage.fleet.resident_bytes() as f64 / f64::from(1 << 20), 0))
+}
+
+/// How much of one core the controller takes while nothing changes; without audits, whose share is set.
+fn idle_percent(stage: &Stage) -> Result<f64> {
+    let controller = stage.controller()?;
+    let (before, began) = (controller.cpu()?, Instant::now());
+    std::thread::sleep(IDLE);
+    let cpu = controller.cpu()?.saturating_sub(before);
+    Ok(cpu.as_secs_f64() / began.elapsed().as_secs_f64() * 100.0)
 }
 
 /// Resident memory of a controller that knows nothing.
