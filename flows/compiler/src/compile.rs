@@ -1,14 +1,14 @@
 //! The one door from snapshot to flows: which functions write which owner's sheet.
 
-use weft_model::{HostIndex, Network, Port, PortKey, Snapshot, Vni};
+use weft_model::{HostIndex, Network, Port, PortKey, RouterKey, Snapshot, Vni};
 use weft_openflow::PortNo;
 
 use crate::flow::Compiled;
 use crate::group_id::{members_of, shards_of};
 use crate::owner::{Owner, Scope};
 use crate::sheet::Sheet;
-use crate::subscribe::way_to;
-use crate::tables::{Local, address_security, arp_nd, classify, drops, flood, l2, port_security};
+use crate::subscribe::{has_routes, way_to};
+use crate::tables::{Local, address_security, arp_nd, classify, drops, flood, l2, port_security, routers};
 use crate::tallies::Tally;
 use crate::tunnels::tunnel_ofport;
 
@@ -23,6 +23,7 @@ pub fn compile(owner: Owner, snapshot: &Snapshot) -> Compiled {
         Owner::Flood(vni, shard) => flood_to(&mut sheet, snapshot, vni, shard),
         Owner::Network(vni) => network(&mut sheet, snapshot, vni),
         Owner::Port(vni, key) => port(&mut sheet, snapshot, vni, key),
+        Owner::Router(key) => router(&mut sheet, snapshot, key),
         Owner::HostBase(host) => host_base(&mut sheet, snapshot, host),
         Owner::LocalPort(host, key) => local_port(&mut sheet, snapshot, host, key),
         Owner::LocalFlood(host, vni) => local_flood(&mut sheet, snapshot, host, vni),
@@ -46,6 +47,7 @@ pub fn tally_scope(scope: Scope, snapshot: &Snapshot, mut each: impl FnMut(Owner
 fn walk(scope: Scope, snapshot: &Snapshot, each: &mut impl FnMut(&mut Sheet)) {
     match scope {
         Scope::Network(vni) => walk_network(vni, snapshot, each),
+        Scope::Router(key) => walk_router(key, snapshot, each),
         Scope::Host(host) => walk_host(host, snapshot, each),
     }
 }
@@ -63,10 +65,27 @@ fn walk_network(vni: Vni, snapshot: &Snapshot, each: &mut impl FnMut(&mut Sheet)
         flood::shard(&mut sheet, network, shard, members_of(shard, network.id, snapshot));
         each(&mut sheet);
     }
+    let is_routed = snapshot.is_routed(network.id);
     for (host, port) in snapshot.bound_ports(network.id) {
         let Some(tunnel) = tunnel_ofport(network.encap, host) else { continue };
         sheet.reuse(Owner::Port(vni, port.key));
         write_port(&mut sheet, network, port, tunnel);
+        if is_routed {
+            routers::neighbour(&mut sheet, network, port);
+        }
+        each(&mut sheet);
+    }
+    for port in snapshot.interfaces_in(network.id) {
+        sheet.reuse(Owner::Port(vni, port.key));
+        if write_interface(&mut sheet, network, port, snapshot).is_some() {
+            each(&mut sheet);
+        }
+    }
+}
+
+fn walk_router(key: RouterKey, snapshot: &Snapshot, each: &mut impl FnMut(&mut Sheet)) {
+    let mut sheet = Sheet::new(Owner::Router(key));
+    if router(&mut sheet, snapshot, key).is_some() {
         each(&mut sheet);
     }
 }
@@ -118,8 +137,30 @@ fn flood_to(sheet: &mut Sheet, snapshot: &Snapshot, vni: Vni, shard: u8) -> Opti
 fn port(sheet: &mut Sheet, snapshot: &Snapshot, vni: Vni, key: PortKey) -> Option<()> {
     let port = snapshot.port_by_key(key)?;
     let network = snapshot.network(&port.network).filter(|network| network.vni == vni)?;
+    if port.router().is_some() {
+        return if network.admin_up { write_interface(sheet, network, port, snapshot) } else { None };
+    }
     let tunnel = way_to(network, port, snapshot)?;
     write_port(sheet, network, port, tunnel);
+    if snapshot.is_routed(network.id) {
+        routers::neighbour(sheet, network, port);
+    }
+    Some(())
+}
+
+/// A port that is a router's interface; nothing when there is no such router.
+fn write_interface(sheet: &mut Sheet, network: &Network, port: &Port, snapshot: &Snapshot) -> Option<()> {
+    let router = snapshot.router(&port.router()?)?;
+    if port.admin_up {
+        arp_nd::interface(sheet, network, port);
+    }
+    routers::interface(sheet, &routers::Interface { network, port, router });
+    Some(())
+}
+
+fn router(sheet: &mut Sheet, snapshot: &Snapshot, key: RouterKey) -> Option<()> {
+    let router = snapshot.router_by_key(key).filter(|router| has_routes(router, snapshot))?;
+    routers::router(sheet, router, snapshot);
     Some(())
 }
 
@@ -140,6 +181,7 @@ fn write_host_base(sheet: &mut Sheet) {
     classify::host(sheet);
     address_security::host(sheet);
     arp_nd::host(sheet);
+    routers::host(sheet);
     l2::host(sheet);
     drops::host(sheet);
 }

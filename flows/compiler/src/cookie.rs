@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use weft_model::{HostIndex, PortKey, Vni};
+use weft_model::{HostIndex, PortKey, RouterKey, Vni};
 
 use crate::group_id::GroupUse;
 use crate::owner::Owner;
@@ -16,6 +16,7 @@ const KIND_PORT: u64 = 2;
 const KIND_HOST_BASE: u64 = 3;
 const KIND_LOCAL_FLOOD: u64 = 4;
 const KIND_LOCAL_PORT: u64 = 5;
+const KIND_ROUTER: u64 = 7;
 
 /// A cookie of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -34,6 +35,8 @@ pub enum Subject {
     LocalFlood(Vni),
     /// A port on the switch itself, see [`Owner::LocalPort`].
     LocalPort(PortKey),
+    /// A router, see [`Owner::Router`].
+    Router(RouterKey),
     /// A network's flooding to the member hosts of one shard. It has no flows, so no cookie: its group's number names it.
     Flood(Vni, u8),
 }
@@ -48,6 +51,7 @@ impl Cookie {
             Owner::HostBase(host) => (KIND_HOST_BASE, u32::from(host.get())),
             Owner::LocalFlood(_, vni) => (KIND_LOCAL_FLOOD, vni.get()),
             Owner::LocalPort(_, key) => (KIND_LOCAL_PORT, key.get()),
+            Owner::Router(key) => (KIND_ROUTER, key.get()),
         };
         let folded = content >> 96 ^ content >> 64 ^ content >> 32 ^ content;
         let low = u32::try_from(folded & 0xffff_ffff).expect("32 bits");
@@ -63,6 +67,7 @@ impl Cookie {
             KIND_HOST_BASE => HostIndex::new(id).map(Subject::HostBase),
             KIND_LOCAL_FLOOD => Vni::new(id).map(Subject::LocalFlood),
             KIND_LOCAL_PORT => PortKey::new(id).map(Subject::LocalPort),
+            KIND_ROUTER => RouterKey::new(id).map(Subject::Router),
             _ => None,
         }
     }
@@ -77,6 +82,7 @@ impl Subject {
             Subject::HostBase(host) => (KIND_HOST_BASE, u32::from(host.get())),
             Subject::LocalFlood(vni) => (KIND_LOCAL_FLOOD, vni.get()),
             Subject::LocalPort(key) => (KIND_LOCAL_PORT, key.get()),
+            Subject::Router(key) => (KIND_ROUTER, key.get()),
             Subject::Flood(..) => return None,
         };
         Some((Cookie(kind << 60 | u64::from(id) << 32), 0xffff_ffff << 32))
@@ -100,6 +106,7 @@ impl fmt::Display for Subject {
             Subject::HostBase(host) => write!(f, "host {host}"),
             Subject::LocalFlood(vni) => write!(f, "flooding of network {vni} on this host"),
             Subject::LocalPort(key) => write!(f, "port {key} on this host"),
+            Subject::Router(key) => write!(f, "router {key}"),
             Subject::Flood(vni, shard) => write!(f, "flooding of network {vni} to hosts of shard {shard}"),
         }
     }
@@ -119,6 +126,7 @@ mod tests {
             (Owner::HostBase(host), Subject::HostBase(host)),
             (Owner::LocalFlood(host, vni), Subject::LocalFlood(vni)),
             (Owner::LocalPort(host, key), Subject::LocalPort(key)),
+            (Owner::Router(RouterKey::MAX), Subject::Router(RouterKey::MAX)),
         ] {
             let cookie = Cookie::of(owner, 1);
             assert_eq!(cookie.describe(), Some(subject));

@@ -1,17 +1,20 @@
 //! From what a commit touched to the owners and hosts whose flows, subscriptions or tunnels may differ now.
 //!
 //! Everything is reduced to the ports concerned: how a port looked before, how it looks after, and whether that
-//! made its host a member of its network or took it away. The cost follows the change, not the system.
+//! made its host a member of its network or took it away. What routers join is looked at as a whole, by realm. The cost
+//! follows the change and the realms that it is in, not the system.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use weft_model::{
-    Encap, HostId, HostIndex, Key, MacAddr, NetworkId, OfPort, PortId, PortKey, PortSecurity, Snapshot, Vni,
+    Encap, HostId, HostIndex, Key, MacAddr, NetworkId, OfPort, PortId, PortKey, PortSecurity, RouterId,
+    Snapshot, SubnetId, Vni,
 };
 
 use crate::group_id::{members_of, shard, shards_of};
 use crate::owner::{Owner, Scope};
+use crate::realms;
 use crate::tunnels::Link;
 
 /// What a change may have altered. Whatever is not in it is the same before and after.
@@ -34,16 +37,17 @@ pub struct Impact {
 
 /// What may differ between two snapshots when exactly the records under `touched` do.
 pub fn impact(before: &Snapshot, after: &Snapshot, touched: &BTreeSet<Key>) -> Impact {
-    let (impact, memberships, links) = (Impact::default(), BTreeSet::new(), Vec::new());
-    let mut collector = Collector { before, after, impact, memberships, links };
+    let (impact, memberships, regrouped, links) = Default::default();
+    let mut collector = Collector { before, after, impact, memberships, regrouped, links };
     let mut ports = BTreeSet::new();
     for key in touched {
         match key {
-            // Flows never depend on tenants, tokens, counters or subnets: a port carries its addresses itself.
-            Key::Tenant(_) | Key::Token(_) | Key::Counters | Key::Subnet(_) => {}
+            // Flows never depend on tenants, tokens or counters.
+            Key::Tenant(_) | Key::Token(_) | Key::Counters => {}
+            Key::Subnet(subnet) => collector.subnet(*subnet),
             Key::SecurityGroup(_) | Key::SecurityRule(_) | Key::AddressGroup(_) | Key::Policy(_) => {}
             Key::Port(port) | Key::Binding(port, _) => drop(ports.insert(*port)),
-            Key::Router(_) => {}
+            Key::Router(router) => collector.router(*router),
             Key::Network(network) => collector.network(*network, &mut ports),
             Key::Host(host) => collector.host(host, &mut ports),
         }
@@ -73,6 +77,8 @@ struct Face {
     addresses: Vec<IpAddr>,
     admin_up: bool,
     security: PortSecurity,
+    /// The router whose interface it is.
+    router: Option<RouterId>,
 }
 
 struct Collector<'a> {
@@ -81,6 +87,8 @@ struct Collector<'a> {
     impact: Impact,
     /// Where membership may have changed.
     memberships: BTreeSet<(NetworkId, HostIndex)>,
+    /// Networks whose realm may be another one, or in which it may have another number.
+    regrouped: BTreeSet<NetworkId>,
     /// Sorted at the end, which is cheaper than keeping thousands sorted all the time.
     links: Vec<Link>,
 }
@@ -99,6 +107,81 @@ impl Collector<'_> {
             self.impact.owners.extend(shards_of(id, snapshot).map(|shard| Owner::Flood(vni, shard)));
             ports.extend(snapshot.ports_of(id).map(|port| port.id));
             self.memberships.extend(snapshot.members(id).map(|host| (id, host)));
+            self.routers_in(id, snapshot);
+            if snapshot.is_routed(id) {
+                self.regrouped.insert(id);
+            }
+        }
+    }
+
+    /// The routers with an interface in a network.
+    fn routers_in(&mut self, network: NetworkId, snapshot: &Snapshot) {
+        let routers = snapshot.interfaces_in(network).filter_map(|port| snapshot.router(&port.router()?));
+        self.impact.owners.extend(routers.map(|router| Owner::Router(router.key)));
+    }
+
+    /// A subnet is known to the routers in it, and to nobody else: a port carries its addresses itself.
+    fn subnet(&mut self, id: SubnetId) {
+        let face = |s: &Snapshot| s.subnet(&id).map(|subnet| (subnet.network, subnet.cidr));
+        let sides = [face(self.before), face(self.after)];
+        if sides[0] == sides[1] {
+            return;
+        }
+        for (network, _) in sides.into_iter().flatten() {
+            self.routers_in(network, self.before);
+            self.routers_in(network, self.after);
+        }
+    }
+
+    /// A router that came or went concerns its interfaces and their realm; other changes only its own routes.
+    fn router(&mut self, id: RouterId) {
+        let sides = [self.before, self.after].map(|snapshot| snapshot.router(&id));
+        if let [Some(before), Some(after)] = sides
+            && (before.key, before.admin_up, &before.routes) == (after.key, after.admin_up, &after.routes)
+        {
+            return;
+        }
+        let keys = sides.map(|side| side.map(|router| router.key));
+        self.impact.owners.extend(keys.into_iter().flatten().map(Owner::Router));
+        if keys[0] == keys[1] {
+            return;
+        }
+        for snapshot in [self.before, self.after] {
+            for port in snapshot.interfaces_of(id) {
+                let vni = snapshot.network(&port.network).map(|network| network.vni);
+                self.impact.owners.extend(vni.map(|vni| Owner::Port(vni, port.key)));
+                self.regrouped.insert(port.network);
+            }
+        }
+    }
+
+    /// An interface that changes concerns its router; one that comes or goes regroups the networks that it joins, and
+    /// the first and last of a network say whether anybody asks for its ports' addresses.
+    fn interface(&mut self, id: PortId) {
+        let joins = |snapshot: &Snapshot| {
+            let port = snapshot.port(&id)?;
+            Some((port.network, port.router()?))
+        };
+        let (before, after) = (joins(self.before), joins(self.after));
+        for (snapshot, side) in [(self.before, before), (self.after, after)] {
+            let Some((network, router)) = side else { continue };
+            self.impact.owners.extend(snapshot.router(&router).map(|router| Owner::Router(router.key)));
+            if before != after {
+                self.regrouped.insert(network);
+            }
+        }
+        if before == after {
+            return;
+        }
+        for (network, _) in before.into_iter().chain(after) {
+            if self.before.is_routed(network) == self.after.is_routed(network) {
+                continue;
+            }
+            for snapshot in [self.before, self.after] {
+                let Some(vni) = snapshot.network(&network).map(|network| network.vni) else { continue };
+                let bound = snapshot.bound_ports(network).map(|(_, port)| Owner::Port(vni, port.key));
+                self.impact.owners.extend(bound);
+            }
         }
     }
 
@@ -117,8 +200,9 @@ impl Collector<'_> {
                 ports.extend(snapshot.claims_of_host(id).map(|claim| claim.port));
             }
             let Some(index) = index else { continue };
-            for network in snapshot.networks_at(index) {
-                link_all(index, network.id, network.encap, snapshot, &mut self.links);
+            let networks = snapshot.networks_at(index).map(|network| network.id);
+            for (peer, encap) in ways(index, networks, snapshot) {
+                link(index, peer, encap, &mut self.links);
             }
         }
         if indexes[0] != indexes[1] {
@@ -131,6 +215,9 @@ impl Collector<'_> {
 
     fn port(&mut self, id: PortId) {
         let (before, after) = (view(self.before, id), view(self.after, id));
+        if before != after || before.is_none() {
+            self.interface(id);
+        }
         if before == after {
             return;
         }
@@ -151,9 +238,43 @@ impl Collector<'_> {
         }
     }
 
+    /// Every network of the realms, before and after, of those that may be in another realm now.
+    fn networks_regrouped(&self) -> BTreeSet<NetworkId> {
+        let both = [self.before, self.after];
+        let realms = self.regrouped.iter().flat_map(|id| both.map(|snapshot| (*id, snapshot)));
+        realms.flat_map(|(id, snapshot)| snapshot.realm(id).map(|network| network.id)).collect()
+    }
+
+    /// What a host needs because of networks that it has or had a port of, before and after.
+    fn compare(&mut self, host: HostIndex, networks: &BTreeSet<NetworkId>) {
+        let scopes = |snapshot: &Snapshot| {
+            let ids = networks.iter().copied();
+            realms::scopes(ids.filter(|id| snapshot.is_in_realm_at(*id, host)), snapshot)
+        };
+        let (before, after) = (scopes(self.before), scopes(self.after));
+        if before != after {
+            self.impact.subscribers.insert(host);
+        }
+        self.impact.ended.extend(before.difference(&after).map(|scope| (host, *scope)));
+        self.impact.began.extend(after.difference(&before).map(|scope| (host, *scope)));
+        let ways = |snapshot: &Snapshot| ways(host, networks.iter().copied(), snapshot);
+        let (before, after) = (ways(self.before), ways(self.after));
+        let mut old = before.iter().peekable();
+        for way in &after {
+            while let Some(gone) = old.next_if(|old| *old < way) {
+                link(host, gone.0, gone.1, &mut self.links);
+            }
+            if old.next_if_eq(&way).is_none() {
+                link(host, way.0, way.1, &mut self.links);
+            }
+        }
+        old.for_each(|gone| link(host, gone.0, gone.1, &mut self.links));
+    }
+
     /// A host that became a member of a network, or is none any more, changes one of the network's flood groups, its own
-    /// subscriptions, and the tunnels between it and all other members.
+    /// subscriptions, and the tunnels between it and all other hosts of the realm.
     fn finish(mut self) -> Impact {
+        let mut moved: BTreeMap<HostIndex, BTreeSet<NetworkId>> = BTreeMap::new();
         for (network, host) in std::mem::take(&mut self.memberships) {
             let (before, after) = (member(self.before, network, host), member(self.after, network, host));
             if before == after {
@@ -162,17 +283,23 @@ impl Collector<'_> {
             let shard = shard(host);
             let has_members = |s| members_of(shard, network, s).next().is_some();
             let is_first_or_last = has_members(self.before) != has_members(self.after);
-            self.impact.subscribers.insert(host);
-            self.impact.ended.extend(before.map(|(vni, _)| (host, Scope::Network(vni))));
-            self.impact.began.extend(after.map(|(vni, _)| (host, Scope::Network(vni))));
-            for (snapshot, side) in [(self.before, before), (self.after, after)] {
-                let Some((vni, encap)) = side else { continue };
+            for (vni, _) in before.into_iter().chain(after) {
                 self.impact.owners.insert(Owner::Flood(vni, shard));
                 if is_first_or_last {
                     self.impact.owners.insert(Owner::Network(vni));
                 }
-                link_all(host, network, encap, snapshot, &mut self.links);
             }
+            moved.entry(host).or_default().insert(network);
+        }
+        for network in self.networks_regrouped() {
+            for snapshot in [self.before, self.after] {
+                for host in snapshot.members(network) {
+                    moved.entry(host).or_default().insert(network);
+                }
+            }
+        }
+        for (host, networks) in moved {
+            self.compare(host, &networks);
         }
         let mut impact = self.impact;
         // What one object took away and another gave back has not changed.
@@ -188,12 +315,25 @@ impl Collector<'_> {
     }
 }
 
-/// Both directions between a host and every member of a network.
-fn link_all(host: HostIndex, network: NetworkId, encap: Encap, snapshot: &Snapshot, links: &mut Vec<Link>) {
-    for peer in snapshot.members(network).filter(|peer| *peer != host) {
-        links.push(Link { host, peer, encap });
-        links.push(Link { host: peer, peer: host, encap });
+/// The tunnels that a host needs because of these networks, in order, each once.
+fn ways(
+    host: HostIndex,
+    networks: impl Iterator<Item = NetworkId>,
+    snapshot: &Snapshot,
+) -> Vec<(HostIndex, Encap)> {
+    let mut found = Vec::new();
+    for network in realms::one_each(networks, snapshot) {
+        realms::ways(host, network, snapshot, |peer, encap| found.push((peer, encap)));
     }
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
+/// Both directions.
+fn link(host: HostIndex, peer: HostIndex, encap: Encap, links: &mut Vec<Link>) {
+    links.push(Link { host, peer, encap });
+    links.push(Link { host: peer, peer: host, encap });
 }
 
 fn view(snapshot: &Snapshot, id: PortId) -> Option<PortView> {
@@ -207,6 +347,7 @@ fn view(snapshot: &Snapshot, id: PortId) -> Option<PortView> {
         addresses: port.fixed_ips.iter().map(|ip| ip.address).collect(),
         admin_up: port.admin_up,
         security: port.security,
+        router: port.router(),
     };
     let place = place.map(|(host, claim)| (host.index, claim.ofport));
     Some(PortView { network: network.id, vni: network.vni, place, face })

@@ -19,6 +19,7 @@ pub mod impact;
 pub mod owner;
 pub mod pipeline;
 pub mod read_back;
+mod realms;
 pub mod reasons;
 pub mod registers;
 mod sheet;

@@ -2,13 +2,15 @@
 
 use std::fmt;
 
-use weft_model::{HostIndex, PortKey, Vni};
+use weft_model::{HostIndex, PortKey, RouterKey, Vni};
 
 /// A set of owners whose flows live together on the switches that subscribe to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Scope {
-    /// Network-wide: the same bytes on every host with a port of the network.
+    /// Network-wide: the same bytes on every host with a port of the network, or of one that routers join with it.
     Network(Vni),
+    /// Network-wide as well: the same bytes on every host with a port of a network of the router's realm.
+    Router(RouterKey),
     /// Host-local: what only this host has.
     Host(HostIndex),
 }
@@ -25,8 +27,11 @@ pub enum Owner {
     Flood(Vni, u8),
     /// A network's classification of what comes out of a tunnel, and which shards its flooding goes to (network-wide).
     Network(Vni),
-    /// What every member host knows about a port of the network: ARP and ND answers, the way to its host (network-wide).
+    /// What every host with the network knows about a port of it (network-wide): ARP and ND answers, the way to its host;
+    /// of a router's interface, the way into the router.
     Port(Vni, PortKey),
+    /// A router: where it sends packets (network-wide). Its interfaces are ports, which have their own part.
+    Router(RouterKey),
     /// What every host has, whatever is on it: the misses and the drops with their reasons (host-local).
     HostBase(HostIndex),
     /// A port on its own host: classification, port security, local delivery (host-local).
@@ -40,6 +45,7 @@ impl Owner {
     pub fn scope(self) -> Scope {
         match self {
             Owner::Network(vni) | Owner::Flood(vni, _) | Owner::Port(vni, _) => Scope::Network(vni),
+            Owner::Router(key) => Scope::Router(key),
             Owner::HostBase(host) | Owner::LocalPort(host, _) | Owner::LocalFlood(host, _) => {
                 Scope::Host(host)
             }
@@ -51,6 +57,7 @@ impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Scope::Network(vni) => write!(f, "network {vni}"),
+            Scope::Router(key) => write!(f, "router {key}"),
             Scope::Host(host) => write!(f, "host {host}"),
         }
     }
@@ -62,6 +69,7 @@ impl fmt::Display for Owner {
             Owner::Flood(vni, shard) => write!(f, "flooding of network {vni} to hosts of shard {shard}"),
             Owner::Network(vni) => write!(f, "network {vni}"),
             Owner::Port(vni, key) => write!(f, "port {key} of network {vni}"),
+            Owner::Router(key) => write!(f, "router {key}"),
             Owner::HostBase(host) => write!(f, "host {host}"),
             Owner::LocalPort(host, key) => write!(f, "port {key} on host {host}"),
             Owner::LocalFlood(host, vni) => write!(f, "flooding of network {vni} on host {host}"),

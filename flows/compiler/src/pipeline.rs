@@ -1,10 +1,11 @@
 //! The pipeline: every table declared once, with all that its flows may match and do.
 //!
 //! Flows are checked against these declarations ([`check`]) and PIPELINE.md is printed from them ([`markdown`]).
-//! Numbers leave gaps for what comes later: 30 services, 40 egress policy, 50 routing, 70 ingress policy.
+//! Numbers leave gaps for what comes later. The tables of routers are in `routing`.
 
 mod check;
 mod markdown;
+mod routing;
 
 use weft_openflow::FieldId;
 
@@ -14,6 +15,7 @@ use crate::registers::{DESTINATION, FLAGS, NETWORK, REASON, Register, SOURCE};
 pub(crate) use check::check_bytes;
 pub use check::{Violation, check, check_compiled};
 pub use markdown::markdown;
+pub use routing::{ECMP, NEIGHBOUR, ROUTE, ROUTER_LOCAL, TO_ROUTER};
 
 /// One table of the pipeline.
 #[derive(Debug)]
@@ -60,6 +62,12 @@ pub enum Verb {
     OutputBack,
     /// Hand copies to a group.
     Group,
+    /// Decrement the TTL or hop limit.
+    DecrementTtl,
+    /// Set the TTL or hop limit.
+    SetTtl,
+    /// Choose one of several by a hash of the connection.
+    Choose,
     /// Look the packet up in a next table and come back (needed where a rewritten packet must be matched anew).
     Resubmit,
 }
@@ -105,12 +113,17 @@ const ND_RESERVED: FieldId = FieldId { class: FieldId::CLASS_ERICSSON, number: 1
 const ND_OPTIONS_TYPE: FieldId = FieldId { class: FieldId::CLASS_ERICSSON, number: 2, experimenter: 0 };
 
 /// All tables, in the order in which packets pass them.
-pub static TABLES: [&Table; 11] = [
+pub static TABLES: [&Table; 16] = [
     &CLASSIFY,
     &PORT_SECURITY,
     &ADDRESS_SECURITY,
     &ARP_ND,
     &ND_REPLY,
+    &TO_ROUTER,
+    &ROUTER_LOCAL,
+    &ROUTE,
+    &ECMP,
+    &NEIGHBOUR,
     &L2_LOCAL,
     &L2_REMOTE,
     &FLOOD,
@@ -196,8 +209,8 @@ pub static ARP_ND: Table = Table {
         ND_OPTIONS_TYPE,
     ],
     verbs: &[Verb::OutputBack, Verb::Resubmit],
-    next: &[&ND_REPLY, &L2_LOCAL],
-    miss: Miss::Goto(&L2_LOCAL),
+    next: &[&ND_REPLY, &TO_ROUTER],
+    miss: Miss::Goto(&TO_ROUTER),
 };
 
 /// The second half of a neighbour advertisement.

@@ -34,11 +34,23 @@ pub enum Reason {
     NotHere = 14,
     /// No way through the pipeline leads here; a fault of ours.
     NoPath = 15,
+    /// The router is administratively down.
+    RouterDown = 30,
+    /// No route of the router leads to the destination address, or it is one that is never routed.
+    NoRoute = 31,
+    /// A blackhole route of the router leads there.
+    Blackhole = 32,
+    /// The packet has been forwarded too often: its TTL or hop limit is used up.
+    TtlExpired = 33,
+    /// Addressed to a router itself, which answers nothing but echo requests.
+    RouterAddress = 34,
+    /// Routed to an address that no bound port of its network has.
+    NoNeighbour = 35,
 }
 
 impl Reason {
     /// All reasons, by number.
-    pub const ALL: [Reason; 15] = [
+    pub const ALL: [Reason; 21] = [
         Reason::UnknownPort,
         Reason::UnknownNetwork,
         Reason::PortDown,
@@ -54,6 +66,12 @@ impl Reason {
         Reason::UnknownDestination,
         Reason::NotHere,
         Reason::NoPath,
+        Reason::RouterDown,
+        Reason::NoRoute,
+        Reason::Blackhole,
+        Reason::TtlExpired,
+        Reason::RouterAddress,
+        Reason::NoNeighbour,
     ];
 
     /// The number in the reason register.
@@ -84,6 +102,12 @@ impl Reason {
             Reason::UnknownDestination => "unknown_destination",
             Reason::NotHere => "not_here",
             Reason::NoPath => "no_path",
+            Reason::RouterDown => "router_down",
+            Reason::NoRoute => "no_route",
+            Reason::Blackhole => "blackhole",
+            Reason::TtlExpired => "ttl_expired",
+            Reason::RouterAddress => "router_address",
+            Reason::NoNeighbour => "no_neighbour",
         }
     }
 
@@ -107,6 +131,14 @@ impl Reason {
             Reason::UnknownDestination => "no bound port of the network has the destination address",
             Reason::NotHere => "came out of a tunnel for a port that is not on this host",
             Reason::NoPath => "no way through the pipeline leads here; a fault of Weft's",
+            Reason::RouterDown => "the router is administratively down",
+            Reason::NoRoute => {
+                "no route of the router leads to the destination, or it is an address that is never routed"
+            }
+            Reason::Blackhole => "a blackhole route of the router leads there",
+            Reason::TtlExpired => "its TTL or hop limit is used up",
+            Reason::RouterAddress => "is for a router itself, which answers nothing but echo requests",
+            Reason::NoNeighbour => "was routed to an address that no bound port of its network has",
         }
     }
 }

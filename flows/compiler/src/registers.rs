@@ -39,18 +39,46 @@ pub const DESTINATION_POLICY: Register = Register {
     meaning: "the receiver's policy (set of security groups); later",
 };
 /// Single bits.
-pub const FLAGS: Register =
-    Register { number: 5, name: "flags", meaning: "bit 0: the packet came out of a tunnel" };
+pub const FLAGS: Register = Register {
+    number: 5,
+    name: "flags",
+    meaning: "bit 0: it came out of a tunnel; bit 1: a router forwarded it",
+};
 /// Why the packet is dropped.
 pub const REASON: Register =
     Register { number: 6, name: "reason", meaning: "why it is dropped, see the reasons below" };
 
-/// All registers with a fixed meaning; 8 to 15 are scratch within one table.
-pub const ALL: [Register; 7] =
-    [NETWORK, SOURCE, DESTINATION, SOURCE_POLICY, DESTINATION_POLICY, FLAGS, REASON];
+/// Where a routed packet goes next.
+pub const NEXT_HOP: Register = Register {
+    number: 8,
+    name: "next_hop",
+    meaning: "the address in its new network that a routed packet goes to: IPv4 here, IPv6 in reg8 to reg11 (xxreg2)",
+};
+/// The router that the packet is in.
+pub const ROUTER: Register =
+    Register { number: 12, name: "router", meaning: "key of the router that the packet is in" };
+/// Which of several.
+pub const CHOICE: Register =
+    Register { number: 15, name: "choice", meaning: "which of several next hops a connection takes" };
+
+/// All registers with a fixed meaning.
+pub const ALL: [Register; 10] = [
+    NETWORK,
+    SOURCE,
+    DESTINATION,
+    SOURCE_POLICY,
+    DESTINATION_POLICY,
+    FLAGS,
+    REASON,
+    NEXT_HOP,
+    ROUTER,
+    CHOICE,
+];
 
 /// The bit of [`FLAGS`] that says that the packet came out of a tunnel, and so must never go into one.
 pub const FROM_TUNNEL: u32 = 1;
+/// The bit of [`FLAGS`] that says that a router forwarded the packet.
+pub const ROUTED: u32 = 2;
 
 impl Register {
     /// The register with this value: to be matched, or to be set.
@@ -61,6 +89,11 @@ impl Register {
     /// The register with these bits set, whatever the others are.
     pub fn has(self, bits: u32) -> OxmField {
         oxm::reg_masked(self.number, bits, bits)
+    }
+
+    /// The register with these bits clear, whatever the others are; to be matched.
+    pub fn lacks(self, bits: u32) -> OxmField {
+        oxm::reg_masked(self.number, 0, bits)
     }
 
     /// The register as OpenFlow names it.

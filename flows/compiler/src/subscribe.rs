@@ -2,26 +2,31 @@
 
 use std::collections::BTreeSet;
 
-use weft_model::{HostIndex, Network, Port, Snapshot, Vni};
+use weft_model::{HostIndex, Network, Port, Router, RouterKey, Snapshot, Vni};
 
 use crate::group_id::shards_of;
 use crate::owner::{Owner, Scope};
+use crate::realms;
+use crate::tables::routers;
 use crate::tunnels::tunnel_ofport;
 
-/// The scopes that a host's switch needs: its own, and every network with a port bound on it.
-/// Empty when there is no such host.
+/// The scopes that a host's switch needs: its own, and for every port that is bound on it the port's network with
+/// everything that routers join with it. Empty when there is no such host.
 pub fn subscriptions(host: HostIndex, snapshot: &Snapshot) -> BTreeSet<Scope> {
     if snapshot.host_by_index(host).is_none() {
         return BTreeSet::new();
     }
-    let networks = snapshot.networks_at(host).map(|network| Scope::Network(network.vni));
-    networks.chain([Scope::Host(host)]).collect()
+    let networks = snapshot.networks_at(host).map(|network| network.id);
+    let mut scopes = realms::scopes(networks, snapshot);
+    scopes.insert(Scope::Host(host));
+    scopes
 }
 
 /// The owners of a scope that have anything to install.
 pub fn owners(scope: Scope, snapshot: &Snapshot) -> BTreeSet<Owner> {
     match scope {
         Scope::Network(vni) => owners_of_network(vni, snapshot),
+        Scope::Router(key) => owners_of_router(key, snapshot),
         Scope::Host(host) => owners_of_host(host, snapshot),
     }
 }
@@ -29,9 +34,21 @@ pub fn owners(scope: Scope, snapshot: &Snapshot) -> BTreeSet<Owner> {
 fn owners_of_network(vni: Vni, snapshot: &Snapshot) -> BTreeSet<Owner> {
     let Some(network) = snapshot.network_by_vni(vni) else { return BTreeSet::new() };
     let bound = snapshot.ports_of(network.id).filter(|port| way_to(network, port, snapshot).is_some());
+    let known = |port: &Port| port.router().is_some_and(|router| snapshot.router(&router).is_some());
+    let interfaces = snapshot.interfaces_in(network.id).filter(|port| network.admin_up && known(port));
     let shards = shards_of(network.id, snapshot).filter(|_| network.admin_up);
     let flooding = shards.map(|shard| Owner::Flood(vni, shard)).chain([Owner::Network(vni)]);
-    bound.map(|port| Owner::Port(vni, port.key)).chain(flooding).collect()
+    bound.chain(interfaces).map(|port| Owner::Port(vni, port.key)).chain(flooding).collect()
+}
+
+fn owners_of_router(key: RouterKey, snapshot: &Snapshot) -> BTreeSet<Owner> {
+    let router = snapshot.router_by_key(key).filter(|router| has_routes(router, snapshot));
+    router.map(|router| Owner::Router(router.key)).into_iter().collect()
+}
+
+/// True if a router has anything to say: where it leads, or that it is down.
+pub(crate) fn has_routes(router: &Router, snapshot: &Snapshot) -> bool {
+    !router.admin_up || !router.routes.is_empty() || routers::legs(router, snapshot).next().is_some()
 }
 
 fn owners_of_host(host: HostIndex, snapshot: &Snapshot) -> BTreeSet<Owner> {

@@ -7,6 +7,7 @@ pub(crate) mod drops;
 pub(crate) mod flood;
 pub(crate) mod l2;
 pub(crate) mod port_security;
+pub(crate) mod routers;
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -42,6 +43,13 @@ fn ipv6_of(port: &Port) -> BTreeSet<Ipv6Addr> {
     addresses.filter_map(|ip| if let IpAddr::V6(ip) = ip { Some(ip) } else { None }).collect()
 }
 
+/// The IPv6 addresses of a router's interface: its own, and the link-local one that its MAC makes.
+fn with_link_local(port: &Port) -> BTreeSet<Ipv6Addr> {
+    let mut addresses = ipv6_of(port);
+    addresses.insert(port.mac.link_local());
+    addresses
+}
+
 /// True if the port can have no other link-local address than the one that its MAC makes.
 fn link_local_is_known(port: &Port) -> bool {
     port.security == PortSecurity::Enforced
@@ -50,6 +58,7 @@ fn link_local_is_known(port: &Port) -> bool {
 const ETH_IPV4: u16 = 0x0800;
 const ETH_ARP: u16 = 0x0806;
 const ETH_IPV6: u16 = 0x86dd;
+const PROTO_ICMP: u8 = 1;
 const PROTO_UDP: u8 = 17;
 const PROTO_ICMPV6: u8 = 58;
 /// ICMPv6 type of a neighbour solicitation (RFC 4861 section 4.3).

@@ -1,9 +1,11 @@
-//! The tunnel ports that a host needs: one per peer and encapsulation, only towards hosts that share a network.
+//! The tunnel ports that a host needs: one per peer and encapsulation, only towards hosts that share a network or routers between networks.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use weft_model::{Encap, Host, HostId, HostIndex, Snapshot};
+
+use crate::realms::{has_way, one_each, ways};
 
 /// What every tunnel port of the deployment has in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,16 +129,14 @@ impl TunnelId {
 /// addresses of a common family are among them; [`tunnel`] gives nothing for these.
 pub fn tunnel_ids(host: HostIndex, snapshot: &Snapshot) -> BTreeSet<TunnelId> {
     let mut found = Vec::new();
-    for network in snapshot.networks_at(host) {
-        let encap = network.encap;
-        let peers = snapshot.members(network.id).filter(|peer| *peer != host);
-        found.extend(peers.map(|peer| TunnelId { encap, peer }));
+    for network in one_each(snapshot.networks_at(host).map(|network| network.id), snapshot) {
+        ways(host, network, snapshot, |peer, encap| found.push(TunnelId { encap, peer }));
     }
     found.into_iter().collect()
 }
 
-/// The tunnel ports that a host needs, by name: towards every other host that shares a network with it, in that
-/// network's encapsulation, if the two have VTEP addresses of the same family.
+/// The tunnel ports that a host needs, by name: towards every other host with which it shares a network, or networks that
+/// routers join, in these networks' encapsulations, if the two have VTEP addresses of the same family.
 pub fn tunnels(
     host: &HostId,
     snapshot: &Snapshot,
@@ -148,12 +148,11 @@ pub fn tunnels(
     ports.map(|port| (port.name.clone(), port)).collect()
 }
 
-/// The tunnel port of one link, if the two hosts share a network in that encapsulation. Its cost does not depend on how
+/// The tunnel port of one link, if the two hosts share a realm and one of them has a network in that encapsulation. Its cost does not depend on how
 /// many hosts there are.
 pub fn tunnel(link: Link, snapshot: &Snapshot, settings: &TunnelSettings) -> Option<TunnelPort> {
     let (own, peer) = (snapshot.host_by_index(link.host)?, snapshot.host_by_index(link.peer)?);
-    let mut shared = snapshot.networks_at(own.index).filter(|network| network.encap == link.encap);
-    if own.index == peer.index || !shared.any(|network| snapshot.is_member_at(network.id, peer.index)) {
+    if !has_way(link.host, link.peer, link.encap, snapshot) {
         return None;
     }
     tunnel_port(own, peer, link.encap, settings)

@@ -225,6 +225,7 @@ impl Distributor {
         for (host, scope) in concerned.began.iter().chain(&concerned.ended) {
             let class = match scope {
                 Scope::Network(vni) => self.class(Owner::Network(*vni), &base),
+                Scope::Router(key) => self.class(Owner::Router(*key), &base),
                 Scope::Host(_) => None,
             };
             self.pending.mark_member(*scope, *host, Mark { base: &base, since, class: &class });
@@ -236,6 +237,7 @@ impl Distributor {
     fn class(&self, owner: Owner, base: &Snapshot) -> Class {
         let tenant = |snapshot: &Snapshot| {
             let network = match (owner, owner.scope()) {
+                (Owner::Router(key), _) => return Some(snapshot.router_by_key(key)?.tenant.clone()),
                 (Owner::LocalPort(_, key), _) => snapshot.network(&snapshot.port_by_key(key)?.network)?,
                 (Owner::LocalFlood(_, vni), _) | (_, Scope::Network(vni)) => snapshot.network_by_vni(vni)?,
                 _ => return None,

@@ -215,7 +215,7 @@ impl Distributor {
         if self.scopes.get(scope).is_some_and(|state| state.edition.is_none()) {
             self.set_edition(scope, tally);
         }
-        if matches!(scope, Scope::Network(_)) {
+        if !matches!(scope, Scope::Host(_)) {
             self.shelf.put(scope, parcels.clone());
         }
         parcels
@@ -235,7 +235,14 @@ fn wants(host: HostIndex, scope: Scope, snapshot: &Snapshot) -> bool {
     match scope {
         Scope::Host(index) => index == host && snapshot.host_by_index(host).is_some(),
         Scope::Network(vni) => {
-            snapshot.network_by_vni(vni).is_some_and(|network| snapshot.is_member_at(network.id, host))
+            let network = snapshot.network_by_vni(vni);
+            network.is_some_and(|network| snapshot.is_in_realm_at(network.id, host))
+        }
+        Scope::Router(key) => {
+            let router = snapshot.router_by_key(key);
+            let mut interfaces = router.into_iter().flat_map(|router| snapshot.interfaces_of(router.id));
+            // All of them are in one realm.
+            interfaces.next().is_some_and(|port| snapshot.is_in_realm_at(port.network, host))
         }
     }
 }

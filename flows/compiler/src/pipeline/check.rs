@@ -116,7 +116,7 @@ fn check_parts(
     matching: &Match,
     instructions: &[Instruction],
 ) -> Result<(), Violation> {
-    let network_wide = matches!(owner.scope(), Scope::Network(_));
+    let network_wide = !matches!(owner.scope(), Scope::Host(_));
     let misplaced = match table.holds {
         Holds::Both => false,
         Holds::HostLocal => network_wide,
@@ -151,6 +151,11 @@ fn check_actions(owner: Owner, table: &'static Table, actions: &[Action]) -> Res
             Action::SetField(field) => check_set(table, field.id())?,
             Action::CopyField(copy) => check_set(table, copy.dst.id)?,
             Action::Output { port, .. } => check_output(owner, table, *port)?,
+            Action::DecNwTtl if table.verbs.contains(&Verb::DecrementTtl) => {}
+            Action::SetNwTtl(_) if table.verbs.contains(&Verb::SetTtl) => {}
+            Action::Multipath(choice) if table.verbs.contains(&Verb::Choose) => {
+                check_set(table, choice.dst.field.id)?;
+            }
             Action::Group(_) if table.verbs.contains(&Verb::Group) => {}
             Action::Resubmit(to) if table.verbs.contains(&Verb::Resubmit) => {
                 check_next(table, to.table.unwrap_or(TableId(table.number)))?;
@@ -179,7 +184,7 @@ fn check_next(table: &'static Table, next: TableId) -> Result<(), Violation> {
 fn check_output(owner: Owner, table: &'static Table, port: PortNo) -> Result<(), Violation> {
     let wanted = match (port, owner.scope()) {
         (PortNo::IN_PORT, _) => Verb::OutputBack,
-        (_, Scope::Network(_)) if tunnels::is_tunnel_ofport(port.0) => Verb::OutputTunnel,
+        (_, Scope::Network(_) | Scope::Router(_)) if tunnels::is_tunnel_ofport(port.0) => Verb::OutputTunnel,
         (_, Scope::Host(_)) => Verb::OutputLocal,
         _ => return Err(verb(table, &port)),
     };

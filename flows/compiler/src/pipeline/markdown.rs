@@ -99,6 +99,9 @@ fn describe(verb: Verb) -> &'static str {
         Verb::OutputTunnel => "output to a tunnel",
         Verb::OutputBack => "output to where the packet came from",
         Verb::Group => "hand copies to a group",
+        Verb::DecrementTtl => "decrement the TTL or hop limit",
+        Verb::SetTtl => "set the TTL or hop limit",
+        Verb::Choose => "choose a next hop by a hash of the connection",
         Verb::Resubmit => "look up again in a next table",
     }
 }

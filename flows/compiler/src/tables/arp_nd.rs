@@ -6,10 +6,12 @@ use weft_model::{Network, Port};
 use weft_openflow::action::CopyField;
 use weft_openflow::{Action, OxmField, PortNo, oxm};
 
-use crate::pipeline::{ARP_ND, L2_LOCAL, ND_REPLY};
+use crate::pipeline::{ARP_ND, ND_REPLY, TO_ROUTER};
 use crate::registers::{NETWORK, SOURCE};
 use crate::sheet::{Sheet, Then};
-use crate::tables::{ADVERTISEMENT, Local, SOLICITATION, arp, icmpv6, ipv4_of, ipv6_of, link_local_is_known};
+use crate::tables::{
+    ADVERTISEMENT, Local, SOLICITATION, arp, icmpv6, ipv4_of, ipv6_of, link_local_is_known, with_link_local,
+};
 
 /// Questions that are not ours to answer.
 const PASS_OWN: u16 = 200;
@@ -43,11 +45,24 @@ pub(crate) fn port(sheet: &mut Sheet, network: &Network, port: &Port) {
     }
 }
 
+/// The answers for the addresses of a router's interface. It is nowhere on a wire, so it cannot answer for itself:
+/// every question is answered here, also one that was not sent to many.
+pub(crate) fn interface(sheet: &mut Sheet, network: &Network, port: &Port) {
+    for address in ipv4_of(port) {
+        let asked = arp().with(oxm::arp_op(ARP_REQUEST)).with(oxm::arp_tpa(address));
+        sheet.flow(&ARP_ND, ANSWER, asked.with(NETWORK.is(network.vni.get())), arp_reply(port, address));
+    }
+    for address in with_link_local(port) {
+        let asked = icmpv6(SOLICITATION).with(oxm::nd_target(address));
+        sheet.flow(&ARP_ND, ANSWER, asked.with(NETWORK.is(network.vni.get())), advertisement(port, address));
+    }
+}
+
 /// A port's own questions about its own addresses look for somebody else who has them, so they go on.
 pub(crate) fn local_port(sheet: &mut Sheet, local: &Local<'_>) {
     for address in ipv4_of(local.port) {
         let own = arp().with(SOURCE.is(local.port.key.get())).with(oxm::arp_tpa(address));
-        sheet.flow(&ARP_ND, PASS_OWN, own, Then::new().goto(&L2_LOCAL));
+        sheet.flow(&ARP_ND, PASS_OWN, own, Then::new().goto(&TO_ROUTER));
     }
 }
 
@@ -55,10 +70,10 @@ pub(crate) fn local_port(sheet: &mut Sheet, local: &Local<'_>) {
 pub(crate) fn host(sheet: &mut Sheet) {
     // Duplicate address detection looks for somebody else who has the address (RFC 4862 section 5.4).
     let probe = icmpv6(SOLICITATION).with(oxm::ipv6_src(Ipv6Addr::UNSPECIFIED));
-    sheet.flow(&ARP_ND, PASS, probe, Then::new().goto(&L2_LOCAL));
+    sheet.flow(&ARP_ND, PASS, probe, Then::new().goto(&TO_ROUTER));
     // The answer is made from the question, so it needs room for an option.
     let bare = icmpv6(SOLICITATION).with(oxm::nd_sll([0; 6]));
-    sheet.flow(&ARP_ND, PASS, bare, Then::new().goto(&L2_LOCAL));
+    sheet.flow(&ARP_ND, PASS, bare, Then::new().goto(&TO_ROUTER));
     // The Ethernet source has become the target's address by now.
     let complete = Then::new().act(copy(oxm::eth_src([0; 6]), oxm::nd_tll([0; 6])));
     sheet.flow(&ND_REPLY, 100, icmpv6(ADVERTISEMENT), complete.output(PortNo::IN_PORT));

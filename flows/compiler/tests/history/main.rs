@@ -76,7 +76,8 @@ impl Held {
         let mut held = Held::default();
         let networks = snapshot.networks().map(|network| Scope::Network(network.vni));
         let hosts = snapshot.hosts().map(|host| Scope::Host(host.index));
-        for owner in networks.chain(hosts).flat_map(|scope| owners(scope, snapshot)) {
+        let routers = snapshot.routers().map(|router| Scope::Router(router.key));
+        for owner in networks.chain(routers).chain(hosts).flat_map(|scope| owners(scope, snapshot)) {
             let compiled = compile(owner, snapshot);
             assert!(!compiled.is_empty(), "{owner} is said to exist");
             assert_eq!(compiled, compile(owner, snapshot), "compiling {owner} twice");
@@ -114,6 +115,29 @@ fn check_walks(held: &Held, snapshot: &Snapshot) {
     }
     assert_eq!(walked.keys().collect::<Vec<_>>(), held.compiled.keys().collect::<Vec<_>>());
     assert!(walked == held.compiled);
+}
+
+/// Routers' subscriptions follow from the realms, said the slow way: whoever has a port in a network has every network and
+/// router that can be reached from it.
+fn check_realms(held: &Held, snapshot: &Snapshot) {
+    for host in snapshot.hosts() {
+        let mut wanted = BTreeSet::from([Scope::Host(host.index)]);
+        let mut left: Vec<_> = snapshot.networks_at(host.index).map(|network| network.id).collect();
+        let mut seen = BTreeSet::new();
+        while let Some(id) = left.pop() {
+            if !seen.insert(id) {
+                continue;
+            }
+            wanted.extend(snapshot.network(&id).map(|network| Scope::Network(network.vni)));
+            for router in snapshot.ports().filter(|p| p.network == id).filter_map(|port| port.router()) {
+                wanted.extend(snapshot.router(&router).map(|router| Scope::Router(router.key)));
+                let beyond = snapshot.ports().filter(|port| port.router() == Some(router));
+                left.extend(beyond.map(|port| port.network));
+            }
+        }
+        let has = &held.subscriptions[&host.index];
+        assert_eq!(has, &wanted, "host {}", host.index);
+    }
 }
 
 fn check_same(held: &Held, scratch: &Held) {
@@ -162,7 +186,8 @@ fn check_hosts(held: &Held) {
     }
 }
 
-/// Every bound port that is up is reached through its own host's tunnel, and that tunnel exists on every other member.
+/// Every bound port that is up is reached through its own host's tunnel, and that tunnel exists on every other host that
+/// has its network, be it through a router.
 fn check_ways(held: &Held, snapshot: &Snapshot) {
     for port in snapshot.ports() {
         let (Some(network), Some(host)) = (snapshot.network(&port.network), snapshot.bound_host(port.id))
@@ -176,7 +201,9 @@ fn check_ways(held: &Held, snapshot: &Snapshot) {
         let way = compiled.flows.iter().find(|flow| flow.table == pipeline::L2_REMOTE.number);
         let ofport = tunnel_ofport(network.encap, host.index);
         assert_eq!(switch::output_of(way.expect("a bound port has a way")), ofport.map(u32::from));
-        for member in snapshot.member_hosts(network.id).filter(|member| member.index != host.index) {
+        let has_it = |host: &HostIndex| held.subscriptions[host].contains(&Scope::Network(network.vni));
+        let indexes = held.subscriptions.keys().filter(|index| **index != host.index && has_it(index));
+        for member in indexes.filter_map(|index| snapshot.host_by_index(*index)) {
             if member.encap_ips.towards(&host.encap_ips).is_some() {
                 let known = held.tunnels[&member.index].values().any(|tunnel| Some(tunnel.ofport) == ofport);
                 assert!(known, "host {} has no tunnel to {}", member.index, host.index);
@@ -197,6 +224,7 @@ fn run(history: Vec<Vec<Op>>) {
         held.follow(&before, &snapshot, &touched);
         check_same(&held, &Held::from_scratch(&snapshot));
         check_walks(&held, &snapshot);
+        check_realms(&held, &snapshot);
         check_hosts(&held);
         check_tallies(step, &held, &snapshot);
         check_ways(&held, &snapshot);

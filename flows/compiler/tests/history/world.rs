@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use uuid::Uuid;
 use weft_model::{
     Binding, Change, Encap, EncapIps, FixedIp, Host, HostId, HostIndex, Key, MacAddr, Mtu, Network,
-    NetworkId, OfPort, Port, PortId, PortKey, PortSecurity, Record, Revision, Snapshot, Stamp, SubnetId,
-    TenantId, Timestamp, Vni,
+    NetworkId, NextHop, OfPort, Port, PortId, PortKey, PortSecurity, ROUTER_INTERFACE, Record, Revision,
+    Route, Router, RouterId, RouterKey, Snapshot, Stamp, Subnet, SubnetId, TenantId, Timestamp, Vni,
 };
 
 /// One random change; what the world does not allow (a taken MAC, say) is left out.
@@ -23,16 +23,25 @@ pub enum Op {
     Bind { port: u8, host: u8, ofport: u8 },
     Unbind { port: u8, host: u8 },
     Tweak { port: u8, what: u8 },
+    PutRouter { router: u8, key: u8, up: bool, routes: u8 },
+    DeleteRouter(u8),
+    PutInterface { port: u8, router: u8, network: u8, up: bool },
+    DeleteInterface(u8),
+    PutSubnet { network: u8, family: u8, wide: bool },
+    DeleteSubnet { network: u8, family: u8 },
 }
 
 const HOSTS: u8 = 5;
 const NETWORKS: u8 = 3;
 const PORTS: u8 = 9;
+const ROUTERS: u8 = 3;
+/// Interfaces have ids and keys above those of other ports.
+const INTERFACES: std::ops::Range<u8> = 50..55;
 
 pub fn op() -> impl Strategy<Value = Op> {
     let index = prop_oneof![4 => 1..6u16, 1 => 300..302u16];
     let (host, network, port) = (0..HOSTS, 0..NETWORKS, 0..PORTS);
-    prop_oneof![
+    let basic = prop_oneof![
         4 => (host.clone(), index, 0..4u8).prop_map(|(host, index, ips)| Op::PutHost { host, index, ips }),
         1 => host.clone().prop_map(Op::DeleteHost),
         3 => (network.clone(), 1..5u32, 0..3u8, prop::bool::weighted(0.85))
@@ -45,6 +54,22 @@ pub fn op() -> impl Strategy<Value = Op> {
         8 => (port.clone(), host.clone(), 1..10u8).prop_map(|(port, host, ofport)| Op::Bind { port, host, ofport }),
         3 => (port.clone(), host).prop_map(|(port, host)| Op::Unbind { port, host }),
         4 => (port, 0..5u8).prop_map(|(port, what)| Op::Tweak { port, what }),
+    ];
+    prop_oneof![3 => basic, 1 => routing_op()]
+}
+
+fn routing_op() -> impl Strategy<Value = Op> {
+    let (router, network, up) = (0..ROUTERS, 0..NETWORKS, prop::bool::weighted(0.85));
+    prop_oneof![
+        4 => (router.clone(), 0..4u8, up.clone(), any::<u8>())
+            .prop_map(|(router, key, up, routes)| Op::PutRouter { router, key, up, routes }),
+        1 => router.clone().prop_map(Op::DeleteRouter),
+        8 => (INTERFACES, router, network.clone(), up)
+            .prop_map(|(port, router, network, up)| Op::PutInterface { port, router, network, up }),
+        3 => INTERFACES.prop_map(Op::DeleteInterface),
+        4 => (network.clone(), 0..2u8, any::<bool>())
+            .prop_map(|(network, family, wide)| Op::PutSubnet { network, family, wide }),
+        1 => (network, 0..2u8).prop_map(|(network, family)| Op::DeleteSubnet { network, family }),
     ]
 }
 
@@ -97,6 +122,31 @@ fn change(snapshot: &Snapshot, op: &Op) -> Option<Change> {
             tweak(&mut record, what);
             fits(snapshot, &record).then(|| Change::Put(Record::Port(Arc::new(record))))
         }
+        _ => routing_change(snapshot, op),
+    }
+}
+
+fn routing_change(snapshot: &Snapshot, op: &Op) -> Option<Change> {
+    match *op {
+        Op::PutRouter { router, key, up, routes } => {
+            let record = router_record(router, key, up, routes)?;
+            let is_free = snapshot.router_by_key(record.key).is_none_or(|other| other.id == record.id);
+            is_free.then(|| Change::Put(Record::Router(Arc::new(record))))
+        }
+        Op::DeleteRouter(router) => Some(Change::Delete(Key::Router(router_id(router)))),
+        Op::PutInterface { port, router, network, up } => {
+            let record = interface_record(port, router, network, up)?;
+            // A router has one interface in a subnet.
+            let mut others = snapshot.interfaces_of(router_id(router));
+            let is_free = others.all(|other| other.id == record.id || other.network != record.network);
+            (is_free && fits(snapshot, &record)).then(|| Change::Put(Record::Port(Arc::new(record))))
+        }
+        Op::DeleteInterface(port) => Some(Change::Delete(Key::Port(port_id(port)))),
+        Op::PutSubnet { network, family, wide } => {
+            Some(Change::Put(Record::Subnet(Arc::new(subnet_record(network, family, wide)))))
+        }
+        Op::DeleteSubnet { network, family } => Some(Change::Delete(Key::Subnet(subnet_id(network, family)))),
+        _ => None,
     }
 }
 
@@ -134,6 +184,76 @@ fn port_id(port: u8) -> PortId {
     PortId(Uuid::from_u128(0x2_0000 + u128::from(port)))
 }
 
+fn router_id(router: u8) -> RouterId {
+    RouterId(Uuid::from_u128(0x4_0000 + u128::from(router)))
+}
+
+fn subnet_id(network: u8, family: u8) -> SubnetId {
+    SubnetId(Uuid::from_u128(0x3_0000 + 2 * u128::from(network) + u128::from(family)))
+}
+
+/// An address of a network: the last numbers of its IPv4 and IPv6 prefixes.
+fn addresses(network: u8, last: u8) -> [IpAddr; 2] {
+    let v6 = Ipv6Addr::new(0xfd00, 0, 0, u16::from(network), 0, 0, 0, last.into());
+    [Ipv4Addr::new(10, 0, network, last).into(), v6.into()]
+}
+
+fn subnet_record(network: u8, family: u8, wide: bool) -> Subnet {
+    let length = [if wide { 24 } else { 25 }, if wide { 64 } else { 96 }][usize::from(family)];
+    let prefix = ipnet::IpNet::new(addresses(network, 0)[usize::from(family)], length).expect("a length");
+    Subnet {
+        id: subnet_id(network, family),
+        tenant: tenant(),
+        network: network_id(network),
+        stamp: Stamp::default(),
+        cidr: prefix,
+        gateway: None,
+        pools: Vec::new(),
+        dhcp: true,
+        dns_servers: Vec::new(),
+        host_routes: Vec::new(),
+        ipv6_ra_mode: None,
+        ipv6_address_mode: None,
+    }
+}
+
+/// Every bit of `routes` is a route: shared ones, single ones, nowhere, and some that nothing reaches.
+fn router_record(router: u8, key: u8, admin_up: bool, routes: u8) -> Option<Router> {
+    let via = |network: u8, last: u8| addresses(network, last).map(NextHop::Via);
+    let all = [
+        ("192.0.2.0/24", via(0, 9)[0]),
+        ("192.0.2.0/24", via(1, 9)[0]),
+        ("192.0.2.0/24", via(1, 8)[0]),
+        ("0.0.0.0/0", via(2, 100)[0]),
+        ("::/0", via(1, 7)[1]),
+        ("::/0", via(2, 100)[1]),
+        ("198.51.100.0/24", NextHop::Blackhole),
+        ("10.0.1.7/32", via(0, 100)[0]),
+    ];
+    let chosen = all.iter().enumerate().filter(|(bit, _)| routes >> bit & 1 == 1);
+    let route = |(destination, next_hop): &(&str, NextHop)| {
+        Some(Route { destination: destination.parse().ok()?, next_hop: *next_hop })
+    };
+    Some(Router {
+        id: router_id(router),
+        tenant: tenant(),
+        key: RouterKey::new(u32::from(key) + 1)?,
+        stamp: Stamp::default(),
+        admin_up,
+        routes: chosen.filter_map(|(_, entry)| route(entry)).collect(),
+    })
+}
+
+fn interface_record(port: u8, router: u8, network: u8, admin_up: bool) -> Option<Port> {
+    let mut record = port_record(port, network, port, 0, admin_up, true)?;
+    let ips = addresses(network, 100 + port % 4);
+    let fixed = |(family, address): (u8, IpAddr)| FixedIp { subnet: subnet_id(network, family), address };
+    record.fixed_ips = (0..).zip(ips).map(fixed).collect();
+    record.device_id = router_id(router).to_string();
+    record.device_owner = ROUTER_INTERFACE.to_owned();
+    Some(record)
+}
+
 fn tenant() -> TenantId {
     "red".parse().expect("a valid id")
 }
@@ -167,9 +287,8 @@ fn network_record(network: u8, vni: Vni, encap: u8, admin_up: bool) -> Network {
 }
 
 fn port_record(port: u8, network: u8, mac: u8, addresses: u8, admin_up: bool, secure: bool) -> Option<Port> {
-    let subnet = |family: u128| SubnetId(Uuid::from_u128(0x3_0000 + 2 * u128::from(network) + family));
-    let v4 = IpAddr::V4(Ipv4Addr::new(10, 0, 0, addresses % 8 + 1));
-    let v6 = IpAddr::V6(Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, u16::from(addresses % 8) + 1));
+    let subnet = |family: u8| subnet_id(network, family);
+    let [v4, v6] = self::addresses(network, addresses % 8 + 1);
     let mut fixed_ips = Vec::new();
     if addresses & 8 == 0 {
         fixed_ips.push(FixedIp { subnet: subnet(0), address: v4 });

@@ -74,16 +74,26 @@ fn intent((kind, x, y, z): Step) -> Intent {
             let name = ["h1", "h2", "h3"][usize::from(x % 3)];
             Intent::ReportHost(super::hosts::report(name, &claims[..usize::from(kind) % 3]))
         }
-        16 => Intent::CreateRouter(NewRouter { tenant: Some(owner), ..NewRouter::new(router(m % 3)) }),
+        16..=22 => router_intent((kind % 24, x, y, z)),
+        _ => Intent::DeleteHost(host(["h1", "h2", "h3"][usize::from(x % 3)])),
+    }
+}
+
+fn router_intent((kind, x, y, z): Step) -> Intent {
+    let m = u128::from(y % 3);
+    let owner = tenant(["a", "b"][usize::from(x % 2)]);
+    let if_number = (z == 0).then_some(1);
+    match kind {
+        16 => Intent::CreateRouter(NewRouter { tenant: Some(owner), ..NewRouter::new(router(m)) }),
         17 | 18 => {
             let (subnet, port) = (subnet(u128::from(z % 8)), port(u128::from(x % 16)));
-            Intent::AddInterface(router(m % 3), NewInterface::OfSubnet { subnet, port, mac_seed: z.into() })
+            Intent::AddInterface(router(m), NewInterface::OfSubnet { subnet, port, mac_seed: z.into() })
         }
-        19 => Intent::AddInterface(router(m % 3), NewInterface::Port(port(u128::from(x % 16)))),
+        19 => Intent::AddInterface(router(m), NewInterface::Port(port(u128::from(x % 16)))),
         20 => {
             let port = (z % 2 == 0).then_some(port(u128::from(x % 16)));
             let subnet = (z % 3 != 0).then_some(subnet(u128::from(z % 8)));
-            Intent::RemoveInterface(router(m % 3), OldInterface { subnet, port })
+            Intent::RemoveInterface(router(m), OldInterface { subnet, port })
         }
         21 => {
             let via = Route {
@@ -95,10 +105,9 @@ fn intent((kind, x, y, z): Step) -> Intent {
                 1 => RoutesPatch::Add(vec![via]),
                 _ => RoutesPatch::Remove(vec![via]),
             });
-            Intent::UpdateRouter(router(m % 3), RouterPatch { if_number, routes, ..RouterPatch::default() })
+            Intent::UpdateRouter(router(m), RouterPatch { if_number, routes, ..RouterPatch::default() })
         }
-        22 => Intent::DeleteRouter(router(m % 3), if_number),
-        _ => Intent::DeleteHost(host(["h1", "h2", "h3"][usize::from(x % 3)])),
+        _ => Intent::DeleteRouter(router(m), if_number),
     }
 }
 
