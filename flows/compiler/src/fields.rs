@@ -1,6 +1,6 @@
 //! A flow's match while it is written: encoded fields, always in canonical order, without a heap.
 
-use weft_openflow::OxmField;
+use weft_openflow::{FieldId, OxmField};
 
 /// The longest match that any flow of the pipeline has, in bytes, with room to spare.
 const CAPACITY: usize = 112;
@@ -49,10 +49,12 @@ impl Fields {
         position
     }
 
-    /// Class and number of the field at an offset, which is what canonical order goes by.
+    /// Class and number of the field at an offset, which is what canonical order goes by, behind what puts it last.
     #[inline]
-    fn key_at(&self, at: usize) -> [u8; 3] {
-        [self.bytes[at], self.bytes[at + 1], self.bytes[at + 2] & 0xfe]
+    fn key_at(&self, at: usize) -> [u8; 4] {
+        let [a, b, c] = [self.bytes[at], self.bytes[at + 1], self.bytes[at + 2]];
+        let id = FieldId { class: u16::from_be_bytes([a, b]), number: c >> 1, experimenter: 0 };
+        [u8::from(id.needs_others()), a, b, c & 0xfe]
     }
 }
 
@@ -70,6 +72,7 @@ mod tests {
             oxm::tun_id(5),
             oxm::reg_masked(5, 1, 1),
             oxm::nd_reserved(9),
+            oxm::ip_ttl(1),
             oxm::in_port(weft_openflow::PortNo(3)),
         ];
         for shift in 0..fields.len() {

@@ -24,7 +24,7 @@ pub fn canonical_fields(raw: &[u8], out: &mut [u8]) -> Option<usize> {
             // The packet type: "Ethernet" goes without saying.
             (FieldId::CLASS_BASIC, 44) if !has_mask && field[4..] == [0; 4] => {}
             (FieldId::CLASS_BASIC, 44) => return None,
-            (FieldId::CLASS_BASIC | FieldId::CLASS_ERICSSON, _) | (FieldId::CLASS_NXM1, 0..16) => {
+            (FieldId::CLASS_BASIC | FieldId::CLASS_ERICSSON, _) | (FieldId::CLASS_NXM1, 0..16 | 26 | 29) => {
                 if has_mask {
                     sorted.masked(field)?;
                 } else {
@@ -68,8 +68,10 @@ impl Sorted<'_> {
         Some(())
     }
 
-    fn key(&self, at: usize) -> [u8; 3] {
-        [self.out[at], self.out[at + 1], self.out[at + 2] & 0xfe]
+    fn key(&self, at: usize) -> [u8; 4] {
+        let [a, b, c] = [self.out[at], self.out[at + 1], self.out[at + 2]];
+        let id = FieldId { class: u16::from_be_bytes([a, b]), number: c >> 1, experimenter: 0 };
+        [u8::from(id.needs_others()), a, b, c & 0xfe]
     }
 
     /// A mask may say too little or too much.
@@ -153,9 +155,12 @@ fn canonical_actions(mut list: &[u8]) -> Option<()> {
         let is_canonical = match kind {
             0 => is_output(body),
             22 => body.len() == 4,
+            // The TTL, set or decremented.
+            23 => body.len() == 4 && body[1..] == [0; 3],
+            24 => body == [0; 4],
             25 => is_set_field(body),
             28 => is_copy_field(body),
-            0xffff => is_resubmit(body),
+            0xffff => is_resubmit(body) || is_multipath(body),
             _ => false,
         };
         if !is_canonical {
@@ -195,7 +200,7 @@ fn is_copy_field(body: &[u8]) -> bool {
         let class = u16::from_be_bytes([body[at], body[at + 1]]);
         let number = body[at + 2] >> 1;
         matches!(class, FieldId::CLASS_BASIC | FieldId::CLASS_ERICSSON)
-            || class == FieldId::CLASS_NXM1 && number < 16
+            || class == FieldId::CLASS_NXM1 && matches!(number, 0..16 | 111..115)
     };
     body.len() == 20 && has_one_name(8) && has_one_name(12)
 }
@@ -210,9 +215,27 @@ fn is_resubmit(body: &[u8]) -> bool {
         && body[9..] == [0; 3]
 }
 
+/// Nicira's choice of a link, with its number into a whole register.
+fn is_multipath(body: &[u8]) -> bool {
+    const MULTIPATH: [u8; 2] = [0, 10];
+    const WHOLE: [u8; 2] = [0, 31];
+    let class = FieldId::CLASS_NXM1.to_be_bytes();
+    body.len() == 28
+        && body[..4] == FieldId::NICIRA.to_be_bytes()
+        && body[4..6] == MULTIPATH
+        && body[10..12] == [0; 2]
+        && body[20..22] == [0; 2]
+        && body[22..24] == WHOLE
+        && body[24..26] == class
+        && body[26] >> 1 < 16
+        && body[26] & 1 == 0
+        && body[27] == 4
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::action::{Multipath, Subfield};
     use crate::oxm;
     use crate::{Action, Instruction, Match, Writer};
 
@@ -239,6 +262,14 @@ mod tests {
         let copy = |src: OxmField, dst: OxmField| {
             Action::CopyField(crate::action::CopyField::whole(src.header(), dst.header()))
         };
+        let multipath = |dst: OxmField| Multipath {
+            fields: 3,
+            basis: 0,
+            algorithm: 2,
+            max_link: 1,
+            arg: 0,
+            dst: Subfield::whole(dst.header()),
+        };
         let old_name = OxmField::exact(FieldId::nxm0(2), 6, 0);
         for (action, taken) in [
             (Action::output(PortNo(7)), true),
@@ -254,7 +285,12 @@ mod tests {
             (Action::SetField(oxm::eth_src_masked([2; 6], [2; 6])), false),
             (copy(oxm::eth_src([0; 6]), oxm::eth_dst([0; 6])), true),
             (copy(old_name, oxm::eth_dst([0; 6])), false),
-            (Action::DecNwTtl, false),
+            (copy(oxm::ipv6_dst(std::net::Ipv6Addr::UNSPECIFIED), oxm::xxreg(2, 0)), true),
+            (Action::DecNwTtl, true),
+            (Action::SetNwTtl(64), true),
+            (Action::Multipath(multipath(oxm::reg(15, 0))), true),
+            (Action::Multipath(multipath(oxm::tun_id(0))), false),
+            (Action::PopVlan, false),
         ] {
             let mut w = Writer::new();
             Instruction::encode_list(&[Instruction::ApplyActions(vec![action.clone()])], &mut w);

@@ -85,14 +85,7 @@ pub static NEIGHBOUR: Table = Table {
     purpose: "Whose is the next hop's address? No router ever asks on the wire. The address of another router's \
               interface leads into that router.",
     holds: Holds::NetworkWide,
-    matches: &[
-        reg(NETWORK),
-        reg(NEXT_HOP),
-        FieldId::reg(9),
-        FieldId::reg(10),
-        FieldId::reg(11),
-        ETH_TYPE,
-    ],
+    matches: &[reg(NETWORK), reg(NEXT_HOP), FieldId::reg(9), FieldId::reg(10), FieldId::reg(11), ETH_TYPE],
     sets: &[ETH_DST, reg(ROUTER)],
     verbs: &[Verb::Resubmit],
     next: &[&ROUTER_LOCAL, &L2_LOCAL, &DROP],

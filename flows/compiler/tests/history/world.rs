@@ -61,7 +61,7 @@ pub fn op() -> impl Strategy<Value = Op> {
 fn routing_op() -> impl Strategy<Value = Op> {
     let (router, network, up) = (0..ROUTERS, 0..NETWORKS, prop::bool::weighted(0.85));
     prop_oneof![
-        4 => (router.clone(), 0..4u8, up.clone(), any::<u8>())
+        4 => (router.clone(), 0..4u8, up, any::<u8>())
             .prop_map(|(router, key, up, routes)| Op::PutRouter { router, key, up, routes }),
         1 => router.clone().prop_map(Op::DeleteRouter),
         8 => (INTERFACES, router, network.clone(), up)

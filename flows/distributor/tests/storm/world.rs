@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 use uuid::Uuid;
 use weft_model::intent::{
-    Actor, Context, HostReport, Intent, NetworkPatch, NewNetwork, NewPort, NewSubnet, NewTenant, PortPatch,
-    ReportedInterface, Settings, plan,
+    Actor, Context, HostReport, Intent, NetworkPatch, NewInterface, NewNetwork, NewPort, NewRouter,
+    NewSubnet, NewTenant, OldInterface, PortPatch, ReportedInterface, RouterPatch, RoutesPatch, Settings,
+    plan,
 };
 use weft_model::{
-    Change, EncapIps, HostId, Key, NetworkId, OfPort, PortId, PortSecurity, Snapshot, SubnetId, TenantId,
-    Timestamp,
+    Change, EncapIps, HostId, Key, NetworkId, NextHop, OfPort, PortId, PortSecurity, Route, RouterId,
+    Snapshot, SubnetId, TenantId, Timestamp,
 };
 
 /// One step of a history, in terms of small numbers that always mean something.
@@ -33,6 +34,25 @@ pub enum Step {
         encap: u8,
     },
     DeleteHost(u8),
+    AddRouter(u8),
+    DeleteRouter(u8),
+    ToggleRouter(u8),
+    /// Bits of `family` say which of the network's subnets the router is to join.
+    Join {
+        router: u8,
+        network: u8,
+        family: u8,
+    },
+    Part {
+        router: u8,
+        network: u8,
+        family: u8,
+    },
+    Routes {
+        router: u8,
+        network: u8,
+        count: u8,
+    },
     /// The switch of a host connects anew.
     Connect(u8),
     Disconnect(u8),
@@ -66,11 +86,24 @@ pub fn step() -> impl Strategy<Value = Step> {
         1 => (0u8..10).prop_map(Step::ToggleSecurity),
         6 => (0u8..4, interfaces, 0u8..3).prop_map(|(host, interfaces, encap)| Step::Report { host, interfaces, encap }),
         1 => (0u8..4).prop_map(Step::DeleteHost),
+        6 => routing(),
         3 => (0u8..4).prop_map(Step::Connect),
         1 => (0u8..4).prop_map(Step::Disconnect),
         1 => (0u8..4).prop_map(Step::Wipe),
         1 => (0u8..4, 0u8..20).prop_map(|(host, nth)| Step::Refuse { host, nth }),
         3 => Just(Step::Settle),
+    ]
+}
+
+fn routing() -> impl Strategy<Value = Step> {
+    let of = || (0u8..2, 0u8..4, 0u8..2);
+    prop_oneof![
+        2 => (0u8..2).prop_map(Step::AddRouter),
+        1 => (0u8..2).prop_map(Step::DeleteRouter),
+        1 => (0u8..2).prop_map(Step::ToggleRouter),
+        6 => of().prop_map(|(router, network, family)| Step::Join { router, network, family }),
+        2 => of().prop_map(|(router, network, family)| Step::Part { router, network, family }),
+        2 => (0u8..2, 0u8..4, 0u8..4).prop_map(|(router, network, count)| Step::Routes { router, network, count }),
     ]
 }
 
@@ -124,8 +157,13 @@ impl World {
                 let network = NetworkId(id(1, *n));
                 let mut new = NewNetwork::new(network);
                 new.tenant = "red".parse().ok();
-                let subnet = NewSubnet::new(SubnetId(id(2, *n)), network, "10.0.0.0/24".parse().unwrap());
-                let subnet6 = NewSubnet::new(SubnetId(id(4, *n)), network, "fd00::/64".parse().unwrap());
+                let subnet =
+                    NewSubnet::new(SubnetId(id(2, *n)), network, format!("10.0.{n}.0/24").parse().unwrap());
+                let subnet6 = NewSubnet::new(
+                    SubnetId(id(4, *n)),
+                    network,
+                    format!("fd00:0:0:{n}::/64").parse().unwrap(),
+                );
                 [Intent::CreateNetwork(new), Intent::CreateSubnet(subnet), Intent::CreateSubnet(subnet6)]
                     .into()
             }
@@ -161,10 +199,59 @@ impl World {
                 vec![Intent::ReportHost(report(*host, interfaces, *encap))]
             }
             Step::DeleteHost(n) => vec![Intent::DeleteHost(host_id(*n))],
+            Step::AddRouter(_)
+            | Step::DeleteRouter(_)
+            | Step::ToggleRouter(_)
+            | Step::Join { .. }
+            | Step::Part { .. }
+            | Step::Routes { .. } => self.routing(step),
             Step::Connect(_) | Step::Disconnect(_) | Step::Wipe(_) | Step::Refuse { .. } | Step::Settle => {
                 Vec::new()
             }
         }
+    }
+}
+
+impl World {
+    fn routing(&self, step: &Step) -> Vec<Intent> {
+        let id_of = |n: u8| RouterId(id(5, n));
+        let subnet = |network: u8, family: u8| SubnetId(id(2 + 2 * family, network));
+        let intent = match *step {
+            Step::AddRouter(n) => {
+                let tenant = "red".parse().ok();
+                Intent::CreateRouter(NewRouter { tenant, ..NewRouter::new(id_of(n)) })
+            }
+            Step::DeleteRouter(n) => {
+                let ports = self.snapshot.interfaces_of(id_of(n)).map(|port| {
+                    Intent::RemoveInterface(id_of(n), OldInterface { subnet: None, port: Some(port.id) })
+                });
+                return ports.chain([Intent::DeleteRouter(id_of(n), None)]).collect();
+            }
+            Step::ToggleRouter(n) => {
+                let up = self.snapshot.router(&id_of(n)).is_some_and(|router| router.admin_up);
+                let patch = RouterPatch { admin_up: Some(!up), ..RouterPatch::default() };
+                Intent::UpdateRouter(id_of(n), patch)
+            }
+            Step::Join { router, network, family } => {
+                let port = PortId(id(6, router * 16 + network * 2 + family));
+                let (subnet, mac_seed) = (subnet(network, family), u32::from(router) + 100);
+                Intent::AddInterface(id_of(router), NewInterface::OfSubnet { subnet, port, mac_seed })
+            }
+            Step::Part { router, network, family } => {
+                let subnet = Some(subnet(network, family));
+                Intent::RemoveInterface(id_of(router), OldInterface { subnet, port: None })
+            }
+            Step::Routes { router, network, count } => {
+                let route = |last: u8| Route {
+                    destination: "192.0.2.0/24".parse().unwrap(),
+                    next_hop: NextHop::Via([10, 0, network, 200 + last].into()),
+                };
+                let routes = Some(RoutesPatch::Set((0..count).map(route).collect()));
+                Intent::UpdateRouter(id_of(router), RouterPatch { routes, ..RouterPatch::default() })
+            }
+            _ => return Vec::new(),
+        };
+        vec![intent]
     }
 }
 

@@ -23,7 +23,7 @@ pub(super) fn fields(fields: &[OxmField]) -> Vec<OxmField> {
         push(field, &mut out);
     }
     // A stable sort keeps the first of two that speak of the same field in front.
-    out.sort_by_key(OxmField::id);
+    out.sort_by_key(|field| (field.id().needs_others(), field.id()));
     out.dedup();
     out
 }

@@ -69,6 +69,12 @@ impl FieldId {
         Self::nxm1(111 + n)
     }
 
+    /// True for Nicira's fields that make sense only in an IP packet (TTL, fragment): sorted by number they would stand
+    /// before the Ethernet type that says so, and a switch takes a match only in the order of its reasons.
+    pub const fn needs_others(self) -> bool {
+        self.class == Self::CLASS_NXM1 && matches!(self.number, 26 | 29)
+    }
+
     /// Bytes of the header on the wire, experimenter included.
     pub const fn header_len(self) -> usize {
         if self.class == Self::CLASS_EXPERIMENTER { 8 } else { 4 }
