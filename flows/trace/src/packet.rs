@@ -157,6 +157,14 @@ impl Packet {
         fresh.with(oxm::in_port(port)).with(oxm::tun_id(tunnel))
     }
 
+    /// The packet as whoever gets it sees it: without what switches keep beside it.
+    #[must_use]
+    pub fn arrived(&self) -> Packet {
+        let mut bare = self.arriving(PortNo(0), 0);
+        bare.set_metadata(0, u64::MAX);
+        bare
+    }
+
     /// The tunnel id.
     pub fn tunnel(&self) -> u64 {
         u64::try_from(self.known(TUN_ID)).expect("64 bits")

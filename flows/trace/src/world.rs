@@ -21,7 +21,7 @@ use crate::tracker::Tracker;
 /// How many hosts one packet and its copies are followed to.
 const MOST_HOSTS: usize = 64;
 /// How many flows are compiled at most, over all hosts.
-const MOST_FLOWS: usize = 2_000_000;
+const MOST_FLOWS: usize = 500_000;
 /// How often a packet may go from host to host.
 const MOST_HOPS: u32 = 8;
 
@@ -330,7 +330,7 @@ impl Walk<'_> {
 }
 
 /// The reason that a flow of the drop table counts.
-fn reason(entry: &Entry) -> Option<Reason> {
+pub(crate) fn reason(entry: &Entry) -> Option<Reason> {
     let number = entry.matching.get(REASON.field())?.value()?;
     Reason::from_number(u32::try_from(number).ok()?)
 }

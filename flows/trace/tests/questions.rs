@@ -1,0 +1,78 @@
+//! Questions of tenants and their answers: a ping there and back over two hosts, answers by the network itself, drops with
+//! their reason, and what is never sent.
+
+#[path = "../../compiler/tests/state/mod.rs"]
+#[allow(dead_code, unreachable_pub, reason = "the language of the compiler's tests")]
+mod state;
+
+use weft_compiler::Reason;
+use weft_trace::{Probe, Question, Report, Target, Unsent, Verdict, World, ask, report};
+
+const STATE: &str = "
+    host h1 index=1 ip=192.0.2.1
+    host h2 index=2 ip=192.0.2.2
+    network red vni=5001
+    network blue vni=5002
+    port a network=red key=1 mac=02:00:00:00:00:01 ip=10.0.0.1,fd00::1
+    port b network=red key=2 mac=02:00:00:00:00:02 ip=10.0.0.2,fd00::2
+    port d network=red key=4 mac=02:00:00:00:00:04 ip=10.0.0.4 down
+    port e network=red key=5 mac=02:00:00:00:00:05 ip=10.0.0.5
+    port x network=blue key=11 mac=02:00:00:00:00:01 ip=10.0.0.9
+    bind a h1 of=1
+    bind d h1 of=5
+    bind x h1 of=3
+    bind b h2 of=1
+";
+
+fn asked(from: &str, to: &str, change: impl FnOnce(&mut Question)) -> Report {
+    let mut world = World::new(state::parse(STATE).expect("well formed"));
+    let (from, to) = (state::port_id(from), Target::Address(to.parse().expect("an address")));
+    let mut question = Question { from, to, source: None, probe: Probe::Ping, ttl: 64, size: 98 };
+    change(&mut question);
+    let answer = ask(&mut world, &question).expect("no fault");
+    report(&answer, world.snapshot())
+}
+
+#[test]
+fn a_ping_goes_there_and_back() {
+    for to in ["10.0.0.2", "fd00::2", "fe80::ff:fe00:2"] {
+        let report = asked("a", to, |_| {});
+        assert_eq!(report.verdict, Verdict::Delivered, "{to}: {report:#?}");
+        assert_eq!(report.next_hop, Some(to.parse().unwrap()));
+        let back = report.back.expect("a reply");
+        assert_eq!(back.verdict, Verdict::Delivered, "{to}: {back:#?}");
+        let tables: Vec<_> = report.lines.iter().map(|line| (line.hop, line.name)).collect();
+        assert_eq!(tables.first(), Some(&(0, "classify")));
+        assert_eq!(tables.last(), Some(&(1, "deliver")));
+        let first = report.lines.first().and_then(|line| line.object.clone()).expect("an object");
+        assert_eq!((first.kind, first.id), ("port", state::port_id("a").to_string()));
+    }
+}
+
+#[test]
+fn drops_have_a_reason_and_an_object() {
+    let down = asked("a", "10.0.0.4", |question| question.to = Target::Mac([2, 0, 0, 0, 0, 4]));
+    assert_eq!(down.verdict, Verdict::Dropped);
+    let ending = down.endings.first().expect("an end");
+    assert_eq!(ending.reason, Some(Reason::PortDown));
+    let object = ending.object.clone().expect("an object");
+    assert_eq!((object.kind, object.id), ("port", state::port_id("d").to_string()));
+    let spoofed = asked("a", "10.0.0.2", |question| question.source = Some("10.0.0.77".parse().unwrap()));
+    assert_eq!(spoofed.unsent, Some(Unsent::Unanswered("10.0.0.2".parse().unwrap())));
+    assert_eq!(spoofed.endings.first().and_then(|end| end.reason), Some(Reason::SpoofedArp));
+}
+
+#[test]
+fn what_nobody_answers_is_not_sent() {
+    let nobody = asked("a", "10.0.0.9", |_| {});
+    assert_eq!(nobody.unsent, Some(Unsent::Unanswered("10.0.0.9".parse().unwrap())), "another tenant's");
+    assert_eq!(asked("e", "10.0.0.1", |_| {}).unsent, Some(Unsent::NotBound));
+    assert_eq!(asked("d", "fd00::1", |_| {}).unsent, Some(Unsent::NoAddress));
+}
+
+#[test]
+fn broadcasts_reach_everybody_and_are_not_answered() {
+    let report = asked("a", "255.255.255.255", |question| question.probe = Probe::Ports(17, 68, 9));
+    assert_eq!((report.verdict, report.back), (Verdict::Delivered, None));
+    assert_eq!(report.endings.iter().filter(|end| end.verdict == Verdict::Delivered).count(), 1);
+}
