@@ -4,7 +4,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use crate::discovery::Link;
-use crate::{Host, Network, Port, Subnet, Tenant, Token};
+use crate::{Host, Network, Port, Subnet, Tenant, Token, Trace};
 
 macro_rules! envelopes {
     ($($one:ident($field:ident), $many:ident($fields:ident), $of:ty, $links:literal;)*) => {$(
@@ -47,6 +47,13 @@ pub struct TokenEnvelope {
 pub struct TokenList {
     /// All of them.
     pub tokens: Vec<Token>,
+}
+
+/// A trace in its envelope.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+pub struct TraceEnvelope {
+    /// The trace.
+    pub trace: Trace,
 }
 
 /// The tags of an object.

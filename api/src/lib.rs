@@ -17,10 +17,11 @@ pub mod progress;
 pub mod subnet;
 pub mod tenant;
 pub mod token;
+pub mod trace;
 
 pub use envelope::{
     HostEnvelope, HostList, NetworkEnvelope, NetworkList, PortEnvelope, PortList, SubnetEnvelope, SubnetList,
-    TagList, TenantEnvelope, TenantList, TokenEnvelope, TokenList,
+    TagList, TenantEnvelope, TenantList, TokenEnvelope, TokenList, TraceEnvelope,
 };
 pub use host::{Audit, Host, Tunnel};
 pub use network::{Network, NetworkCreate, NetworkUpdate};
@@ -30,6 +31,7 @@ pub use progress::{Applied, Health, Whoami};
 pub use subnet::{AllocationPool, HostRoute, Subnet, SubnetCreate, SubnetUpdate};
 pub use tenant::{Tenant, TenantCreate, TenantUpdate};
 pub use token::{Token, TokenCreate};
+pub use trace::{Trace, TraceAsked, TraceObject, TraceOutcome, TraceStep};
 
 /// The header on every successful answer: the store's revision that the answer reflects, or that a write made.
 pub const REVISION_HEADER: &str = "weft-revision";

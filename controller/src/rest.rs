@@ -26,6 +26,7 @@ mod subnets;
 mod tags;
 mod tenants;
 mod tokens;
+mod traces;
 
 use std::time::Duration;
 
@@ -107,6 +108,7 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(identity::login))
         .routes(routes!(identity::projects))
         .routes(routes!(identity::project))
+        .routes(routes!(traces::trace))
         .routes(routes!(progress::applied))
         .routes(routes!(progress::whoami))
         .routes(routes!(progress::health))

@@ -16,6 +16,7 @@ mod tenant;
 #[cfg(test)]
 mod tests;
 mod token;
+mod trace;
 mod verbs;
 
 use std::process::ExitCode;
@@ -62,6 +63,8 @@ enum Noun {
     Token(token::Command),
     /// The whole picture at a glance.
     Show(show::Show),
+    /// Where would a packet go, and why. Nothing is sent.
+    Trace(trace::Trace),
     /// Wait until a revision is in force on every switch that it concerns.
     Applied(progress::Applied),
     /// Who the token speaks for.
@@ -99,6 +102,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Noun::Host(command) => host::run(&session, command).await,
         Noun::Token(command) => token::run(&session, command).await,
         Noun::Show(wish) => show::run(&session, &wish).await,
+        Noun::Trace(asked) => trace::run(&session, asked).await,
         Noun::Applied(wanted) => progress::applied(&session, &wanted).await,
         Noun::Whoami => progress::whoami(&session).await,
         Noun::Version => progress::version(&session).await,

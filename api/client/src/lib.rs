@@ -14,12 +14,17 @@ mod transport;
 
 use std::time::Duration;
 
+use reqwest::Method;
+use serde_json::json;
+
 pub use collection::{Collection, Never, Resource, TokenCollection};
 pub use error::{ClientError, Refusal};
 pub use transport::Answer;
 use transport::Transport;
 pub use weft_api as api;
-use weft_api::{Applied, Health, Host, Network, Port, Subnet, Tenant, Whoami};
+use weft_api::{
+    Applied, Health, Host, Network, Port, Subnet, Tenant, Trace, TraceAsked, TraceEnvelope, Whoami,
+};
 
 /// How much longer than asked to wait for an answer about an applied revision.
 const APPLIED_SLACK: Duration = Duration::from_secs(15);
@@ -100,6 +105,16 @@ impl Client {
         let query = [("revision", revision), ("timeout", seconds), ("host", host.to_owned())];
         let request = self.transport.get(&["v1", "applied"], &query).patience(timeout + APPLIED_SLACK);
         Ok(request.send::<Applied>().await?.value)
+    }
+
+    /// Where a packet would go, and why. Nothing is sent.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn trace(&self, asked: &TraceAsked) -> Result<Trace, ClientError> {
+        let request = self.transport.request(Method::POST, &["v1", "trace"], &[]);
+        let envelope = request.body(&json!({ "trace": asked })).send::<TraceEnvelope>().await?.value;
+        Ok(envelope.trace)
     }
 
     /// Who the token speaks for.

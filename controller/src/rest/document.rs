@@ -72,4 +72,5 @@ bodies! {
     NewTenantBody { tenant: api::TenantCreate }
     TenantBody { tenant: api::TenantUpdate }
     NewTokenBody { token: api::TokenCreate }
+    TraceBody { trace: api::TraceAsked }
 }

@@ -12,6 +12,7 @@ mod operators;
 mod pages;
 mod published;
 mod refusals;
+mod traces;
 mod wire;
 
 use axum::Router;

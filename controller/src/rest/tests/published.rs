@@ -51,6 +51,7 @@ async fn every_field_that_the_document_offers_is_known_to_the_server() {
         ("TenantCreate", "tenant", "POST /v1/tenants".into()),
         ("TenantUpdate", "tenant", "PUT /v1/tenants/red".into()),
         ("TokenCreate", "token", "POST /v1/tenants/red/tokens".into()),
+        ("TraceAsked", "trace", "POST /v1/trace".into()),
     ];
     for (schema, one, line) in cases {
         let properties = document["components"]["schemas"][schema]["properties"].as_object().unwrap();
