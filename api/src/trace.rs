@@ -81,7 +81,7 @@ pub struct TraceStep {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct TraceObject {
-    /// What it is: `port`, `network`, `host`...
+    /// What it is: `port`, `network`, `router`, `host`...
     pub kind: String,
     /// Its id.
     pub id: String,

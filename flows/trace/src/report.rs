@@ -91,7 +91,7 @@ pub struct Ending {
 /// Something that a tenant made, or a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Object {
-    /// What it is: `port`, `network`, `host`.
+    /// What it is: `port`, `network`, `router`, `host`.
     pub kind: &'static str,
     /// Its id.
     pub id: String,
@@ -131,6 +131,11 @@ pub fn object_of(owner: Owner, snapshot: &Snapshot) -> Option<Object> {
             network(snapshot.network_by_vni(vni)?.id, snapshot)
         }
         Owner::Port(_, key) | Owner::LocalPort(_, key) => port(snapshot.port_by_key(key)?.id, snapshot),
+        Owner::Router(key) => {
+            let router = snapshot.router_by_key(key)?;
+            let (id, name) = (router.id.to_string(), router.stamp.name.clone());
+            Some(Object { kind: "router", id, name, tenant: Some(router.tenant.clone()) })
+        }
         Owner::HostBase(host) => Some(host_object(snapshot.host_by_index(host)?)),
     }
 }

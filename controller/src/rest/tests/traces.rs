@@ -1,7 +1,7 @@
 //! Proves what `/v1/trace` takes, what it refuses, and what it shows to whom.
 
 use serde_json::json;
-use weft_model::intent::{Actor, HostReport, Intent, SeenInterface};
+use weft_model::intent::{Actor, HostReport, Intent, ReportedInterface};
 use weft_model::{EncapIps, OfPort};
 
 use super::Lab;
@@ -11,9 +11,9 @@ async fn plugged(lab: &Lab) -> [String; 2] {
     let network = lab.network("red").await;
     lab.subnet("red", &network, "10.0.0.0/24").await;
     let ports = [lab.port("red", &network).await, lab.port("red", &network).await];
-    let interface = |(number, port): (i64, &String)| SeenInterface {
+    let interface = |(number, port): (i64, &String)| ReportedInterface {
         port: port.parse().unwrap(),
-        interface: format!("tap{number}"),
+        name: format!("tap{number}"),
         ofport: OfPort::new(number + 1).unwrap(),
     };
     let report = HostReport {
@@ -24,7 +24,7 @@ async fn plugged(lab: &Lab) -> [String; 2] {
         datapath_type: String::new(),
         interfaces: (0..).zip(&ports).map(interface).collect(),
     };
-    lab.desk.write(Actor::System, vec![Intent::ReportHost(report)]).await.unwrap();
+    lab.desk.write(Actor::Admin, vec![Intent::ReportHost(report)]).await.unwrap();
     ports
 }
 
@@ -39,7 +39,10 @@ async fn a_tenant_sees_its_own_and_an_administrator_everything() {
         let answer = lab.call(token, "POST /v1/trace", question.clone()).await;
         assert_eq!(answer.status, 200, "{}", answer.text);
         let trace = &answer.body["trace"];
-        assert_eq!((&trace["verdict"], &trace["back"]["verdict"]), (&json!("delivered"), &json!("delivered")));
+        assert_eq!(
+            (&trace["verdict"], &trace["back"]["verdict"]),
+            (&json!("delivered"), &json!("delivered"))
+        );
         assert_eq!(trace["outcomes"][0]["port"]["id"], json!(b));
         assert_eq!(trace["steps"][0]["table"], json!("classify"));
         assert_eq!(trace["steps"][0]["object"]["id"], json!(a));
