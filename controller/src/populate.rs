@@ -115,6 +115,7 @@ pub fn host(host: u32) -> Host {
         encap_ips: EncapIps { v4: Some(vtep(host)), v6: None },
         ovs_version: "3.1.0".into(),
         datapath_type: "netdev".into(),
+        bridge_mappings: Default::default(),
         joined: MADE,
     }
 }
@@ -299,6 +300,7 @@ fn network(network: u32) -> Record {
         admin_up: true,
         port_security_default: true,
         dns_domain: String::new(),
+        segment: None,
     }))
 }
 

@@ -3,11 +3,12 @@
 //! The model's types are not serialisable on purpose; these shapes are the parse step. Fields are only ever added, with
 //! a default, so that an older file always loads.
 
+mod physical;
 mod routers;
 mod security;
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -21,6 +22,7 @@ use weft_model::{
     Subnet, SubnetId, Tenant, TenantId, Timestamp, Token, TokenRole, Vni,
 };
 
+use physical::{StoredPhysicalNetwork, StoredSegment};
 use routers::StoredRouter;
 use security::{StoredAddressGroup, StoredGroup, StoredPair, StoredPolicy, StoredRule};
 
@@ -37,11 +39,12 @@ pub struct Damaged {
 }
 
 /// The names of the tables, in the order in which they are loaded.
-pub const TABLES: [&str; 13] = [
+pub const TABLES: [&str; 14] = [
     "counters",
     "tenants",
     "tokens",
     "hosts",
+    "physical_networks",
     "networks",
     "subnets",
     "security_groups",
@@ -60,6 +63,7 @@ pub fn place(key: &Key) -> (&'static str, String) {
         Key::Tenant(id) => ("tenants", id.to_string()),
         Key::Token(id) => ("tokens", id.to_string()),
         Key::Host(id) => ("hosts", id.to_string()),
+        Key::PhysicalNetwork(key) => ("physical_networks", key.to_string()),
         Key::Network(id) => ("networks", id.to_string()),
         Key::Subnet(id) => ("subnets", id.to_string()),
         Key::Port(id) => ("ports", id.to_string()),
@@ -79,6 +83,7 @@ pub fn encode(record: &Record) -> Vec<u8> {
         Record::Tenant(r) => serde_json::to_vec(&StoredTenant::from(&**r)),
         Record::Token(r) => serde_json::to_vec(&StoredToken::from(&**r)),
         Record::Host(r) => serde_json::to_vec(&StoredHost::from(&**r)),
+        Record::PhysicalNetwork(r) => serde_json::to_vec(&StoredPhysicalNetwork::from(&**r)),
         Record::Network(r) => serde_json::to_vec(&StoredNetwork::from(&**r)),
         Record::Subnet(r) => serde_json::to_vec(&StoredSubnet::from(&**r)),
         Record::Port(r) => serde_json::to_vec(&StoredPort::from(&**r)),
@@ -137,6 +142,9 @@ impl Decoder {
             "tenants" => Record::Tenant(Arc::new(json::<StoredTenant>(value)?.parse(names)?)),
             "tokens" => Record::Token(Arc::new(json::<StoredToken>(value)?.parse(names)?)),
             "hosts" => Record::Host(Arc::new(json::<StoredHost>(value)?.parse(names)?)),
+            "physical_networks" => {
+                Record::PhysicalNetwork(Arc::new(json::<StoredPhysicalNetwork>(value)?.parse()?))
+            }
             "networks" => Record::Network(Arc::new(json::<StoredNetwork>(value)?.parse(names)?)),
             "subnets" => Record::Subnet(Arc::new(json::<StoredSubnet>(value)?.parse(names)?)),
             "ports" => Record::Port(Arc::new(json::<StoredPort>(value)?.parse(names)?)),
@@ -244,6 +252,8 @@ struct StoredCounters {
     next_policy_key: u32,
     #[serde(default = "first")]
     next_rule_key: u32,
+    #[serde(default = "first")]
+    next_physnet_key: u32,
 }
 
 /// Where counters start that an older version did not have.
@@ -260,6 +270,7 @@ impl From<Counters> for StoredCounters {
             next_router_key: c.next_router_key,
             next_policy_key: c.next_policy_key,
             next_rule_key: c.next_rule_key,
+            next_physnet_key: c.next_physnet_key,
         }
     }
 }
@@ -273,6 +284,7 @@ impl From<StoredCounters> for Counters {
             next_router_key: c.next_router_key,
             next_policy_key: c.next_policy_key,
             next_rule_key: c.next_rule_key,
+            next_physnet_key: c.next_physnet_key,
         }
     }
 }
@@ -356,6 +368,8 @@ struct StoredHost {
     encap_ipv6: Option<std::net::Ipv6Addr>,
     ovs_version: String,
     datapath_type: String,
+    #[serde(default)]
+    bridge_mappings: BTreeMap<String, String>,
     joined: u64,
 }
 
@@ -369,6 +383,7 @@ impl From<&Host> for StoredHost {
             encap_ipv6: h.encap_ips.v6,
             ovs_version: h.ovs_version.clone(),
             datapath_type: h.datapath_type.clone(),
+            bridge_mappings: h.bridge_mappings.clone(),
             joined: h.joined.0,
         }
     }
@@ -383,6 +398,7 @@ impl StoredHost {
             encap_ips: EncapIps { v4: self.encap_ipv4, v6: self.encap_ipv6 },
             ovs_version: self.ovs_version,
             datapath_type: self.datapath_type,
+            bridge_mappings: self.bridge_mappings,
             joined: Timestamp(self.joined),
         })
     }
@@ -397,6 +413,8 @@ struct StoredNetwork<'a> {
     stamp: StoredStamp<'a>,
     vni: u32,
     encap: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    segment: Option<StoredSegment>,
     mtu: u16,
     admin_up: bool,
     port_security_default: bool,
@@ -412,6 +430,7 @@ impl<'a> From<&'a Network> for StoredNetwork<'a> {
             stamp: (&n.stamp).into(),
             vni: n.vni.get(),
             encap: n.encap.name().into(),
+            segment: n.segment.map(StoredSegment::from),
             mtu: n.mtu.0,
             admin_up: n.admin_up,
             port_security_default: n.port_security_default,
@@ -428,6 +447,7 @@ impl StoredNetwork<'_> {
             stamp: self.stamp.into(),
             vni: Vni::new(self.vni).ok_or("VNI out of range")?,
             encap: Encap::from_name(&self.encap).ok_or("unknown encapsulation")?,
+            segment: self.segment.map(StoredSegment::parse).transpose()?,
             mtu: Mtu(self.mtu),
             admin_up: self.admin_up,
             port_security_default: self.port_security_default,

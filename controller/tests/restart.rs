@@ -10,12 +10,12 @@ use weft_controller::desk::{Desk, Hooks, WriteError};
 use weft_controller::records;
 use weft_controller::vault::Vault;
 use weft_model::intent::{
-    Actor, AskedIp, HostReport, Intent, NewNetwork, NewPort, NewSubnet, NewTenant, NewToken, Rejected,
+    Actor, AskedIp, HostReport, Intent, NewNetwork, NewPort, NewSegment, NewSubnet, NewTenant, NewToken, Rejected,
     ReportedInterface, Settings,
 };
 use weft_model::{
     EncapIps, HostRoute, Key, NetworkId, OfPort, PortId, PortSecurity, Revision, Snapshot, SubnetId,
-    TenantId, Timestamp, TokenId, TokenRole, Vni,
+    TenantId, Timestamp, TokenId, TokenRole, VlanId, Vni,
 };
 use weft_store::{Batch, Engine, Options, Store, Table};
 
@@ -68,12 +68,16 @@ fn everything() -> Vec<Intent> {
         encap_ips: EncapIps { v4: "192.0.2.1".parse().ok(), v6: "2001:db8::1".parse().ok() },
         ovs_version: "3.1.0".into(),
         datapath_type: "netdev".into(),
+        bridge_mappings: [("outside".to_owned(), "br-ex".to_owned())].into(),
         interfaces: vec![ReportedInterface {
             port: PortId(id(4)),
             name: "tap0".into(),
             ofport: OfPort::new(3).unwrap(),
         }],
     };
+    let mut provider = NewNetwork::new(NetworkId(id(5)));
+    provider.tenant = Some(tenant());
+    provider.segment = Some(NewSegment { physnet: "outside".into(), vlan: VlanId::new(100) });
     let token = |n, role, expires| {
         let digest = [u8::try_from(n).unwrap(); 32];
         Intent::CreateToken(NewToken {
@@ -94,6 +98,7 @@ fn everything() -> Vec<Intent> {
         Intent::CreateSubnet(v6),
         Intent::CreatePort(port),
         Intent::ReportHost(report),
+        Intent::CreateNetwork(provider),
     ]
 }
 
@@ -106,7 +111,7 @@ async fn everything_acknowledged_is_there_after_a_restart() {
         assert_eq!(empty, Snapshot::new());
         let written = desk.write(Actor::Admin, everything()).await.unwrap();
         assert_eq!(written.revision, Revision(1));
-        assert_eq!(written.touched.len(), 9);
+        assert_eq!(written.touched.len(), everything().len());
         drop(desk);
         let (desk, loaded) = reopen(engine, &path).await;
         assert_eq!(loaded, written.snapshot, "{engine:?}");
@@ -137,6 +142,7 @@ async fn ten_thousand_claims_come_and_go_as_one_commit_each() {
             encap_ips: EncapIps::default(),
             ovs_version: "3.1.0".into(),
             datapath_type: "netdev".into(),
+            bridge_mappings: Default::default(),
             interfaces: (1..=count).map(interface).collect(),
         })
     };

@@ -34,6 +34,7 @@ fn report(n: u8, interfaces: &[u8]) -> Intent {
         encap_ips: EncapIps { v4: Some([192, 0, 2, n].into()), v6: None },
         ovs_version: "3.1.0".into(),
         datapath_type: "netdev".into(),
+        bridge_mappings: Default::default(),
         interfaces: interfaces.iter().map(interface).collect(),
     })
 }

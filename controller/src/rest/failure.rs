@@ -167,6 +167,7 @@ impl From<Rejected> for Failure {
             | Rejected::HostsExhausted
             | Rejected::PortKeysExhausted
             | Rejected::RouterKeysExhausted
+            | Rejected::PhysnetsExhausted
             | Rejected::RuleKeysExhausted
             | Rejected::PolicyKeysExhausted
             | Rejected::MacAddressesExhausted { .. }) => {
@@ -349,6 +350,14 @@ fn in_conflict(rejected: Rejected) -> Failure {
         Rejected::VniInUse { vni } => {
             ("TunnelIdInUse", format!("Unable to create the network. The tunnel ID {vni} is in use."))
         }
+        Rejected::SegmentInUse { physnet, vlan: Some(vlan) } => (
+            "VlanIdInUse",
+            format!("Unable to create the network. The VLAN {vlan} on physical network {physnet} is in use."),
+        ),
+        Rejected::SegmentInUse { physnet, vlan: None } => (
+            "FlatNetworkInUse",
+            format!("Unable to create the flat network. Physical network {physnet} is in use."),
+        ),
         Rejected::PortBound { port, host } => (
             "PortBound",
             format!("Unable to complete operation on port {port}, port is already bound on host {host}."),

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 
 use weft_compiler::TunnelId;
 use weft_model::intent::{HostReport, ReportedInterface};
-use weft_model::{EncapIps, HostId, OfPort, PortId};
+use weft_model::{BridgeMappings, EncapIps, HostId, OfPort, PortId};
 use weft_ovsdb::vswitch::{Bridge, Dictionary, Interface, OpenVSwitch, Port};
 use weft_ovsdb::{Change, Column, Id, Ids, Mirror, View};
 
@@ -282,7 +282,9 @@ impl Inventory {
         let hostname = external.get("hostname").cloned().unwrap_or_else(|| id.to_string());
         let ovs_version = root.maybe_text(OpenVSwitch::ovs_version()).unwrap_or_default().into_owned();
         let datapath_type = self.datapath_type(mirror);
-        Ok(HostReport { id, hostname, encap_ips, ovs_version, datapath_type, interfaces: Vec::new() })
+        let bridge_mappings = mappings(root).bridges;
+        let interfaces = Vec::new();
+        Ok(HostReport { id, hostname, encap_ips, ovs_version, datapath_type, bridge_mappings, interfaces })
     }
 
     /// The datapath type of the integration bridge: what it has, or what it should be created with.
@@ -339,6 +341,12 @@ impl Part {
 /// The root row.
 pub fn root_of(mirror: &Mirror) -> Option<(Id<OpenVSwitch>, View<'_, OpenVSwitch>)> {
     mirror.views().next()
+}
+
+/// By which bridges the host's owner leads to physical networks.
+pub fn mappings(root: View<'_, OpenVSwitch>) -> BridgeMappings {
+    let text = root.entry(OpenVSwitch::external_ids(), "weft-bridge-mappings");
+    BridgeMappings::read(&text.unwrap_or_default())
 }
 
 /// The datapath type that the host's owner chose.

@@ -42,8 +42,8 @@ pub fn impact(before: &Snapshot, after: &Snapshot, touched: &BTreeSet<Key>) -> I
     let mut ports = BTreeSet::new();
     for key in touched {
         match key {
-            // Flows never depend on tenants, tokens or counters.
-            Key::Tenant(_) | Key::Token(_) | Key::Counters => {}
+            // Flows never depend on tenants, tokens, counters or what a physical network is called.
+            Key::Tenant(_) | Key::Token(_) | Key::Counters | Key::PhysicalNetwork(_) => {}
             Key::Subnet(subnet) => collector.subnet(*subnet),
             Key::SecurityGroup(_) | Key::SecurityRule(_) | Key::AddressGroup(_) | Key::Policy(_) => {}
             Key::Port(port) | Key::Binding(port, _) => drop(ports.insert(*port)),

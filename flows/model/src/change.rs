@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use crate::{
-    AddressGroup, AddressGroupId, Binding, Host, HostId, Network, NetworkId, Policy, PolicyKey, Port, PortId,
-    Router, RouterId, SecurityGroup, SecurityGroupId, SecurityRule, SecurityRuleId, Subnet, SubnetId, Tenant,
-    TenantId, Token, TokenId,
+    AddressGroup, AddressGroupId, Binding, Host, HostId, Network, NetworkId, PhysicalNetwork, PhysnetKey,
+    Policy, PolicyKey, Port, PortId, Router, RouterId, SecurityGroup, SecurityGroupId, SecurityRule,
+    SecurityRuleId, Subnet, SubnetId, Tenant, TenantId, Token, TokenId,
 };
 
 /// The next numbers to hand out. They only grow (and wrap), so that a number is not reused while a switch that was
@@ -24,6 +24,8 @@ pub struct Counters {
     pub next_policy_key: u32,
     /// Where the search for a free rule key starts.
     pub next_rule_key: u32,
+    /// Where the search for a free physical network's key starts.
+    pub next_physnet_key: u32,
 }
 
 impl Default for Counters {
@@ -35,6 +37,7 @@ impl Default for Counters {
             next_router_key: 1,
             next_policy_key: 1,
             next_rule_key: 1,
+            next_physnet_key: 1,
         }
     }
 }
@@ -46,6 +49,8 @@ pub enum Record {
     Tenant(Arc<Tenant>),
     /// An API token.
     Token(Arc<Token>),
+    /// A physical network.
+    PhysicalNetwork(Arc<PhysicalNetwork>),
     /// A network.
     Network(Arc<Network>),
     /// A subnet.
@@ -77,6 +82,8 @@ pub enum Key {
     Tenant(TenantId),
     /// An API token.
     Token(TokenId),
+    /// A physical network.
+    PhysicalNetwork(PhysnetKey),
     /// A network.
     Network(NetworkId),
     /// A subnet.
@@ -107,6 +114,7 @@ impl Record {
         match self {
             Record::Tenant(r) => Key::Tenant(r.id.clone()),
             Record::Token(r) => Key::Token(r.id),
+            Record::PhysicalNetwork(r) => Key::PhysicalNetwork(r.key),
             Record::Network(r) => Key::Network(r.id),
             Record::Subnet(r) => Key::Subnet(r.id),
             Record::Port(r) => Key::Port(r.id),

@@ -1,7 +1,7 @@
 //! A newtype for every identifier, so that a VNI can never be passed where an ofport is meant.
 
 use std::fmt;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU8, NonZeroU16, NonZeroU32};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -214,6 +214,58 @@ impl PortKey {
 }
 
 impl fmt::Display for PortKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The number of a physical network, 1..=178; the ports that lead to it are pinned at a base plus this number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PhysnetKey(NonZeroU8);
+
+impl PhysnetKey {
+    /// The largest key: what is left of the ofports of controllers above those of tunnels.
+    pub const MAX: u8 = 178;
+
+    /// A key, if `value` is within 1..=178.
+    pub fn new(value: u32) -> Option<PhysnetKey> {
+        let small = u8::try_from(value).ok().and_then(NonZeroU8::new)?;
+        (small.get() <= Self::MAX).then_some(PhysnetKey(small))
+    }
+
+    /// The number itself.
+    pub fn get(self) -> u8 {
+        self.0.get()
+    }
+}
+
+impl fmt::Display for PhysnetKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The number in a VLAN tag (IEEE 802.1Q), 1..=4094.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct VlanId(NonZeroU16);
+
+impl VlanId {
+    /// The largest VLAN id; 4095 is reserved, and 0 stands for a tag that carries nothing but a priority.
+    pub const MAX: u16 = 4094;
+
+    /// A VLAN id, if `value` is within 1..=4094.
+    pub fn new(value: u32) -> Option<VlanId> {
+        let small = u16::try_from(value).ok().and_then(NonZeroU16::new)?;
+        (small.get() <= Self::MAX).then_some(VlanId(small))
+    }
+
+    /// The number itself.
+    pub fn get(self) -> u16 {
+        self.0.get()
+    }
+}
+
+impl fmt::Display for VlanId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }

@@ -22,8 +22,8 @@ mod tenants;
 pub use rejected::{Fault, Rejected};
 pub use request::{
     AskedIp, HostReport, Labels, LabelsPatch, NetworkPatch, NewInterface, NewNetwork, NewPort, NewRouter,
-    NewSubnet, NewTenant, NewToken, OldInterface, PortPatch, ReportedInterface, RouterPatch, RoutesPatch,
-    SubnetPatch, TenantPatch,
+    NewSegment, NewSubnet, NewTenant, NewToken, OldInterface, PortPatch, ReportedInterface, RouterPatch,
+    RoutesPatch, SubnetPatch, TenantPatch,
 };
 pub use security_request::{
     AddressGroupPatch, NewAddressGroup, NewSecurityGroup, NewSecurityRule, PortGroups, SecurityGroupPatch,

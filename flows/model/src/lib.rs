@@ -22,13 +22,13 @@ pub mod tenant;
 
 pub use binding::Binding;
 pub use change::{Change, Counters, Key, Record};
-pub use host::{EncapIps, Host};
+pub use host::{BridgeMappings, EncapIps, Host};
 pub use ids::{
-    AddressGroupId, HostId, HostIndex, NetworkId, OfPort, PolicyKey, PortId, PortKey, Revision, RouterId,
-    RouterKey, RuleKey, SecurityGroupId, SecurityRuleId, SubnetId, TenantId, TokenId, Vni,
+    AddressGroupId, HostId, HostIndex, NetworkId, OfPort, PhysnetKey, PolicyKey, PortId, PortKey, Revision,
+    RouterId, RouterKey, RuleKey, SecurityGroupId, SecurityRuleId, SubnetId, TenantId, TokenId, VlanId, Vni,
 };
 pub use mac::MacAddr;
-pub use network::{Encap, Mtu, Network};
+pub use network::{Encap, Mtu, Network, PhysicalNetwork, Segment};
 pub use port::{FixedIp, Port, PortSecurity};
 pub use router::{NextHop, ROUTER_INTERFACE, Route, Router};
 pub use security::{

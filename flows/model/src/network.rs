@@ -1,6 +1,6 @@
 //! Networks: one broadcast domain each, carried under one VNI.
 
-use crate::ids::{NetworkId, TenantId, Vni};
+use crate::ids::{NetworkId, PhysnetKey, TenantId, VlanId, Vni};
 use crate::stamp::Stamp;
 
 /// How a network's packets travel between hosts.
@@ -46,6 +46,31 @@ impl Encap {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Mtu(pub u16);
 
+/// A physical network of the operator: hosts reach it by the bridge that they map it to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PhysicalNetwork {
+    /// Its number; never changes while a network uses it.
+    pub key: PhysnetKey,
+    /// What the operator calls it, in the API and in `external_ids:weft-bridge-mappings`.
+    pub name: String,
+}
+
+/// Where on the operator's own layer 2 a network is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Segment {
+    /// On which physical network.
+    pub physnet: PhysnetKey,
+    /// Under which tag; `None` for a flat network, whose frames have none.
+    pub vlan: Option<VlanId>,
+}
+
+impl Segment {
+    /// The `provider:network_type` in the API.
+    pub fn kind(&self) -> &'static str {
+        if self.vlan.is_some() { "vlan" } else { "flat" }
+    }
+}
+
 /// A tenant's network: a broadcast domain of ports on any hosts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Network {
@@ -57,8 +82,10 @@ pub struct Network {
     pub stamp: Stamp,
     /// Its virtual network identifier; never changes while the network lives.
     pub vni: Vni,
-    /// How its packets travel between hosts.
+    /// How its packets travel between hosts, unless it has a segment.
     pub encap: Encap,
+    /// Where it is on the operator's layer 2; `None` for a network that is carried in tunnels.
+    pub segment: Option<Segment>,
     /// The largest IP packet its workloads may send.
     pub mtu: Mtu,
     /// When false, none of its ports sends or receives.
@@ -67,4 +94,12 @@ pub struct Network {
     pub port_security_default: bool,
     /// The DNS domain of its ports' names; may be empty.
     pub dns_domain: String,
+}
+
+impl Network {
+    /// Bytes that are added in front of an IP packet on its way: see [`Encap::overhead`]; none where frames travel as
+    /// they are.
+    pub fn overhead(&self) -> u16 {
+        if self.segment.is_some() { 0 } else { self.encap.overhead() }
+    }
 }

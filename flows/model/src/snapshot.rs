@@ -5,6 +5,7 @@
 
 mod bulk;
 mod commit;
+mod physical;
 mod routers;
 mod security;
 mod used;
@@ -21,6 +22,7 @@ use crate::{
     SubnetId, Tenant, TenantId, Token, TokenId, Vni,
 };
 
+use physical::Physical;
 use routers::Routing;
 pub(crate) use used::UsedAddresses;
 
@@ -63,6 +65,8 @@ pub struct Snapshot {
     bound_by_host: Map<(HostIndex, NetworkId, PortId), ()>,
     /// Routers, and what they join.
     routing: Routing,
+    /// Physical networks, and which networks are on them.
+    physical: Physical,
     /// Groups, rules and policies, with their indexes.
     security: security::Security,
 }

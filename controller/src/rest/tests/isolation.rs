@@ -44,6 +44,7 @@ impl Theirs {
             encap_ips: EncapIps::default(),
             ovs_version: String::new(),
             datapath_type: String::new(),
+            bridge_mappings: Default::default(),
             interfaces: Vec::new(),
         };
         lab.desk.write(Actor::Admin, vec![Intent::ReportHost(report)]).await.unwrap();

@@ -40,6 +40,7 @@ fn report(interfaces: Vec<ReportedInterface>) -> Intent {
         encap_ips: EncapIps { v4: Some([192, 0, 2, 1].into()), v6: None },
         ovs_version: "3.1.0".into(),
         datapath_type: "system".into(),
+        bridge_mappings: Default::default(),
         interfaces,
     })
 }

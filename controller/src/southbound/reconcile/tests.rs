@@ -37,6 +37,7 @@ fn snapshot(hosts: u8) -> Snapshot {
             encap_ips: EncapIps { v4: Some([192, 0, 2, n].into()), v6: None },
             ovs_version: "3.1.0".into(),
             datapath_type: "netdev".into(),
+            bridge_mappings: Default::default(),
             interfaces: vec![interface],
         })
     };

@@ -268,6 +268,7 @@ fn host_record(host: u8, index: HostIndex, ips: u8) -> Host {
         encap_ips: EncapIps { v4, v6 },
         ovs_version: String::new(),
         datapath_type: "netdev".into(),
+        bridge_mappings: Default::default(),
         joined: Timestamp(0),
     }
 }
@@ -283,6 +284,7 @@ fn network_record(network: u8, vni: Vni, encap: u8, admin_up: bool) -> Network {
         admin_up,
         port_security_default: true,
         dns_domain: String::new(),
+        segment: None,
     }
 }
 

@@ -108,6 +108,7 @@ fn host(line: &Line<'_>) -> Result<Host> {
         encap_ips,
         ovs_version: String::new(),
         datapath_type: "netdev".to_owned(),
+        bridge_mappings: Default::default(),
         joined: Timestamp(0),
     })
 }
@@ -124,6 +125,7 @@ fn network(line: &Line<'_>) -> Result<Network> {
         admin_up: !line.has("down"),
         port_security_default: true,
         dns_domain: String::new(),
+        segment: None,
     })
 }
 

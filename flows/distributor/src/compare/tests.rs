@@ -24,6 +24,7 @@ fn distributor(tuning: Tuning) -> Distributor {
         encap_ips: EncapIps { v4: Some([192, 0, 2, 1].into()), v6: None },
         ovs_version: String::new(),
         datapath_type: "system".into(),
+        bridge_mappings: Default::default(),
         joined: Timestamp(0),
     };
     Distributor::new(Snapshot::from_records(Revision(1), [Record::Host(Arc::new(record))]), tuning)

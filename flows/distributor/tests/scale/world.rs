@@ -58,6 +58,7 @@ fn host(n: u32) -> Host {
         encap_ips: EncapIps { v4: Some((0x0a00_0001 + n).into()), v6: None },
         ovs_version: String::new(),
         datapath_type: "system".into(),
+        bridge_mappings: Default::default(),
         joined: Timestamp(0),
     }
 }
@@ -73,6 +74,7 @@ fn network(n: u32) -> Network {
         admin_up: true,
         port_security_default: true,
         dns_domain: String::new(),
+        segment: None,
     }
 }
 

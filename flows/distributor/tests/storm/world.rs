@@ -271,6 +271,7 @@ fn report(host: u8, interfaces: &BTreeMap<u8, u8>, encap: u8) -> HostReport {
         encap_ips: EncapIps { v4: Some(v4), v6: None },
         ovs_version: "3.1.0".into(),
         datapath_type: "netdev".into(),
+        bridge_mappings: Default::default(),
         interfaces: interfaces.iter().map(interface).collect(),
     }
 }

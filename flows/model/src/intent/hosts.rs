@@ -27,6 +27,7 @@ impl Draft<'_> {
             encap_ips: report.encap_ips,
             ovs_version: clip(&report.ovs_version),
             datapath_type: clip(&report.datapath_type),
+            bridge_mappings: report.bridge_mappings.clone(),
             joined: before.as_ref().map_or(self.context.now, |host| host.joined),
         };
         if before.as_deref() != Some(&after) {

@@ -5,6 +5,7 @@ use std::fmt::Display;
 
 use super::{Fault, Rejected};
 use crate::Stamp;
+use crate::host::is_physnet_name;
 
 /// Most characters of a name, a description, a device id and the like.
 const TEXT: usize = 255;
@@ -50,6 +51,13 @@ impl Faults {
         let bare = text.strip_suffix('.').unwrap_or(text);
         if text.len() > TEXT || !bare.split('.').all(label_fits) {
             self.add(path, "must be a domain name of labels of A-Z a-z 0-9 - _, at most 255 characters");
+        }
+    }
+
+    /// The name of a physical network.
+    pub(super) fn check_physnet(&mut self, path: &str, name: &str) {
+        if !is_physnet_name(name) {
+            self.add(path, "must be 1 to 64 characters without spaces, commas, colons or control characters");
         }
     }
 

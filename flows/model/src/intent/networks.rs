@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::draft::{Draft, expect_number, relabel, set};
 use super::limits::Faults;
-use super::{NetworkPatch, NewNetwork, Rejected};
-use crate::{Encap, Key, Mtu, Network, NetworkId, Record, Vni};
+use super::{NetworkPatch, NewNetwork, NewSegment, Rejected};
+use crate::{Key, Mtu, Network, NetworkId, PhysicalNetwork, PhysnetKey, Record, Segment, Vni};
 
 /// The smallest MTU that IPv4 works with (RFC 791).
 const MTU_MIN: u16 = 68;
@@ -19,6 +19,9 @@ impl Draft<'_> {
         if new.vni.is_some() || new.encap.is_some() {
             self.admin_only("choosing a VNI or an encapsulation")?;
         }
+        if new.segment.is_some() {
+            self.admin_only("choosing a physical network")?;
+        }
         if self.state.network(&new.id).is_some() {
             return Err(Rejected::AlreadyExists { what: "network", id: new.id.to_string() });
         }
@@ -28,15 +31,20 @@ impl Draft<'_> {
         let stamp = self.stamp(&new.labels);
         faults.check_stamp(&stamp);
         faults.check_domain("dns_domain", &new.dns_domain);
+        let overhead = if new.segment.is_some() { 0 } else { encap.overhead() };
         let mtu = match new.mtu {
-            Some(asked) => self.checked_mtu(&mut faults, asked, encap),
-            None => self.largest_mtu(encap),
+            Some(asked) => self.checked_mtu(&mut faults, asked, overhead),
+            None => self.largest_mtu(overhead),
         };
+        if let Some(segment) = &new.segment {
+            faults.check_physnet("provider:physical_network", &segment.physnet);
+        }
         if owner.is_none() {
             faults.add("project_id", "must name the tenant that the network is for");
         }
         faults.settle()?;
         let tenant = owner.expect("a network for nobody was a fault");
+        let segment = new.segment.as_ref().map(|segment| self.segment_for(segment)).transpose()?;
         let vni = self.vni_for(new.vni)?;
         Ok(self.put(Record::Network(Arc::new(Network {
             id: new.id,
@@ -44,6 +52,7 @@ impl Draft<'_> {
             stamp,
             vni,
             encap,
+            segment,
             mtu,
             admin_up: new.admin_up,
             port_security_default: new.port_security_default,
@@ -61,7 +70,7 @@ impl Draft<'_> {
         set(&mut after.port_security_default, patch.port_security_default);
         set(&mut after.dns_domain, patch.dns_domain.clone());
         if let Some(asked) = patch.mtu {
-            after.mtu = self.checked_mtu(&mut faults, asked, before.encap);
+            after.mtu = self.checked_mtu(&mut faults, asked, before.overhead());
             let has_v6 = self.state.subnets_of(id).any(|subnet| subnet.cidr.addr().is_ipv6());
             if after.mtu.0 < MTU_MIN_V6 && has_v6 {
                 let reason =
@@ -80,7 +89,8 @@ impl Draft<'_> {
     }
 
     pub(super) fn delete_network(&mut self, id: NetworkId, number: Option<u64>) -> Result<Key, Rejected> {
-        expect_number(&self.network(id)?.stamp, number)?;
+        let network = self.network(id)?;
+        expect_number(&network.stamp, number)?;
         let ports: Vec<_> = self.state.ports_of(id).take(PORTS_LISTED).map(|port| port.id).collect();
         if !ports.is_empty() {
             return Err(Rejected::NetworkInUse { network: id, ports });
@@ -89,7 +99,35 @@ impl Draft<'_> {
         for subnet in subnets {
             self.delete(Key::Subnet(subnet));
         }
-        Ok(self.delete(Key::Network(id)))
+        let deleted = self.delete(Key::Network(id));
+        let physnet = network.segment.map(|segment| segment.physnet);
+        if let Some(unused) = physnet.filter(|key| self.state.networks_of_physnet(*key).next().is_none()) {
+            self.delete(Key::PhysicalNetwork(unused));
+        }
+        Ok(deleted)
+    }
+
+    /// The segment asked for; a physical network that no network is on yet gets a number.
+    fn segment_for(&mut self, new: &NewSegment) -> Result<Segment, Rejected> {
+        let Some(known) = self.state.physnet_by_name(&new.physnet).map(|physnet| physnet.key) else {
+            let physnet = self.new_physnet(&new.physnet)?;
+            return Ok(Segment { physnet, vlan: new.vlan });
+        };
+        let segment = Segment { physnet: known, vlan: new.vlan };
+        match self.state.network_by_segment(segment) {
+            None => Ok(segment),
+            Some(_) => Err(Rejected::SegmentInUse { physnet: new.physnet.clone(), vlan: new.vlan }),
+        }
+    }
+
+    fn new_physnet(&mut self, name: &str) -> Result<PhysnetKey, Rejected> {
+        let is_used = |n| PhysnetKey::new(n).is_none_or(|key| self.state.physnet(key).is_some());
+        let found = Self::next_free(self.state.counters().next_physnet_key, PhysnetKey::MAX.into(), is_used);
+        let (number, next) = found.ok_or(Rejected::PhysnetsExhausted)?;
+        let key = PhysnetKey::new(number).ok_or(Rejected::PhysnetsExhausted)?;
+        self.count(|counters| counters.next_physnet_key = next);
+        self.put(Record::PhysicalNetwork(Arc::new(PhysicalNetwork { key, name: name.to_owned() })));
+        Ok(key)
     }
 
     /// The VNI asked for, or the next one that is free.
@@ -106,12 +144,12 @@ impl Draft<'_> {
     }
 
     /// What an inner IP packet may measure so that the underlay carries it whole.
-    fn largest_mtu(&self, encap: Encap) -> Mtu {
-        Mtu(self.context.settings.underlay_mtu.saturating_sub(encap.overhead()).max(MTU_MIN))
+    fn largest_mtu(&self, overhead: u16) -> Mtu {
+        Mtu(self.context.settings.underlay_mtu.saturating_sub(overhead).max(MTU_MIN))
     }
 
-    fn checked_mtu(&self, faults: &mut Faults, asked: u32, encap: Encap) -> Mtu {
-        let largest = self.largest_mtu(encap);
+    fn checked_mtu(&self, faults: &mut Faults, asked: u32, overhead: u16) -> Mtu {
+        let largest = self.largest_mtu(overhead);
         match u16::try_from(asked) {
             Ok(mtu) if (MTU_MIN..=largest.0).contains(&mtu) => Mtu(mtu),
             _ => {

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use crate::{
     AddressGroupId, HostId, MacAddr, NetworkId, PortId, RouterId, SecurityGroupId, SecurityRuleId, SubnetId,
-    TenantId, TokenId, Vni,
+    TenantId, TokenId, VlanId, Vni,
 };
 
 /// What is wrong with one field of a request.
@@ -142,6 +142,17 @@ pub enum Rejected {
         /// The VNI.
         vni: Vni,
     },
+    /// Another network has the segment.
+    #[error("{} of physical network {physnet} is in use by another network", of_segment(*.vlan))]
+    SegmentInUse {
+        /// The physical network's name.
+        physnet: String,
+        /// The tag; none is the flat network.
+        vlan: Option<VlanId>,
+    },
+    /// As many physical networks are in use as there are numbers for.
+    #[error("every physical network's number is in use")]
+    PhysnetsExhausted,
     /// All 16,777,215 VNIs are in use.
     #[error("every VNI is in use")]
     VnisExhausted,
@@ -277,6 +288,10 @@ pub enum Rejected {
 
 fn join(ports: &[PortId]) -> String {
     ports.iter().map(PortId::to_string).collect::<Vec<_>>().join(",")
+}
+
+fn of_segment(vlan: Option<VlanId>) -> String {
+    vlan.map_or_else(|| "the untagged segment".to_owned(), |vlan| format!("VLAN {vlan}"))
 }
 
 fn list(faults: &[Fault]) -> String {

@@ -2,7 +2,7 @@
 //!
 //! In a patch, an absent field stays as it is; where a field can be cleared, `Some(None)` clears it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -10,7 +10,8 @@ use ipnet::IpNet;
 use super::security_request::PortGroups;
 use crate::{
     AddressRange, AllowedPair, Encap, EncapIps, HostId, HostRoute, MacAddr, NetworkId, OfPort, PortId,
-    PortSecurity, Route, RouterId, SecurityGroupId, SubnetId, TenantId, Timestamp, TokenId, TokenRole, Vni,
+    PortSecurity, Route, RouterId, SecurityGroupId, SubnetId, TenantId, Timestamp, TokenId, TokenRole,
+    VlanId, Vni,
 };
 
 /// The descriptive part of a new object.
@@ -72,6 +73,15 @@ pub struct NewToken {
     pub expires: Option<Timestamp>,
 }
 
+/// Where a new network is to be on the operator's layer 2.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewSegment {
+    /// The name of the physical network; it need not be known before.
+    pub physnet: String,
+    /// Under which tag; a flat network has none.
+    pub vlan: Option<VlanId>,
+}
+
 /// A network to create.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewNetwork {
@@ -85,6 +95,8 @@ pub struct NewNetwork {
     pub vni: Option<Vni>,
     /// The encapsulation to use (admin only); the configured one when absent.
     pub encap: Option<Encap>,
+    /// Where it is on the operator's layer 2 (admin only); carried in tunnels when absent.
+    pub segment: Option<NewSegment>,
     /// The largest IP packet of its workloads in bytes; what the underlay carries when absent.
     pub mtu: Option<u32>,
     /// When false, none of its ports sends or receives.
@@ -104,6 +116,7 @@ impl NewNetwork {
             labels: Labels::default(),
             vni: None,
             encap: None,
+            segment: None,
             mtu: None,
             admin_up: true,
             port_security_default: true,
@@ -375,6 +388,8 @@ pub struct HostReport {
     pub ovs_version: String,
     /// The datapath type of its integration bridge.
     pub datapath_type: String,
+    /// By which bridges it reaches physical networks, see [`crate::Host::bridge_mappings`].
+    pub bridge_mappings: BTreeMap<String, String>,
     /// Every interface of the integration bridge whose `external_ids:iface-id` is a port id and that has an ofport.
     pub interfaces: Vec<ReportedInterface>,
 }

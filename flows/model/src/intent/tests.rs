@@ -78,8 +78,12 @@ fn show(change: &Change) -> String {
         Change::Put(Record::Token(r)) => format!("token {} {:?}", r.id, r.role),
         Change::Put(Record::Network(r)) => {
             let (vni, encap, mtu) = (r.vni, r.encap.name(), r.mtu.0);
-            format!("network {} {} of {} vni {vni} {encap} mtu {mtu}", r.id, label(&r.stamp), r.tenant)
+            let vlan =
+                |segment: crate::Segment| segment.vlan.map_or(String::new(), |vlan| format!(" vlan {vlan}"));
+            let way = r.segment.map_or(encap.to_owned(), |s| format!("physnet {}{}", s.physnet, vlan(s)));
+            format!("network {} {} of {} vni {vni} {way} mtu {mtu}", r.id, label(&r.stamp), r.tenant)
         }
+        Change::Put(Record::PhysicalNetwork(r)) => format!("physnet {} {}", r.key, r.name),
         Change::Put(Record::Subnet(r)) => {
             let gateway = r.gateway.map_or("none".to_owned(), |gateway| gateway.to_string());
             let pools: Vec<_> = r.pools.iter().map(|pool| format!("{}-{}", pool.start, pool.end)).collect();

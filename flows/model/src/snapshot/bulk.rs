@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Map, Routing, Snapshot, UsedAddresses, commit};
+use super::{Map, Physical, Routing, Snapshot, UsedAddresses, commit};
 use crate::change::{Counters, Key, Record};
 use crate::{
-    Binding, Host, HostId, HostIndex, Network, NetworkId, Port, PortId, Revision, Router, RouterId, Subnet,
-    SubnetId, Tenant, TenantId, Token, TokenId,
+    Binding, Host, HostId, HostIndex, Network, NetworkId, PhysicalNetwork, PhysnetKey, Port, PortId,
+    Revision, Router, RouterId, Subnet, SubnetId, Tenant, TenantId, Token, TokenId,
 };
 
 impl Snapshot {
@@ -29,6 +29,8 @@ struct Pile {
     counters: Counters,
     tenants: Vec<(TenantId, Arc<Tenant>)>,
     tokens: Vec<(TokenId, Arc<Token>)>,
+    /// At most a few hundred.
+    physnets: BTreeMap<PhysnetKey, Arc<PhysicalNetwork>>,
     networks: Vec<(NetworkId, Arc<Network>)>,
     subnets: Vec<(SubnetId, Arc<Subnet>)>,
     ports: Vec<(PortId, Arc<Port>)>,
@@ -45,6 +47,7 @@ impl Pile {
             Record::Counters(counters) => self.counters = counters,
             Record::Tenant(r) => self.tenants.push((r.id.clone(), r)),
             Record::Token(r) => self.tokens.push((r.id, r)),
+            Record::PhysicalNetwork(r) => drop(self.physnets.insert(r.key, r)),
             Record::Network(r) => self.networks.push((r.id, r)),
             Record::Subnet(r) => self.subnets.push((r.id, r)),
             Record::Port(r) => self.ports.push((r.id, r)),
@@ -85,6 +88,7 @@ impl Pile {
         snapshot.bound_by_host = with_claims.bound_by_host;
         snapshot.put_tenants(self.tenants, self.tokens);
         snapshot.put_networks(self.networks, self.subnets);
+        snapshot.physical = Physical::of(self.physnets.values(), snapshot.networks.values());
         let by_index = self.hosts.iter().map(|(id, host)| (host.index, id.clone()));
         snapshot.hosts_by_index = index(by_index);
         snapshot.hosts = Map::from_sorted(self.hosts.into_iter());
@@ -274,6 +278,7 @@ mod tests {
                 encap_ips: EncapIps::default(),
                 ovs_version: String::new(),
                 datapath_type: String::new(),
+                bridge_mappings: BTreeMap::new(),
                 joined: Timestamp(0),
             })),
             1 => Record::Port(Arc::new(Port {

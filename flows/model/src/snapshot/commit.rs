@@ -14,6 +14,7 @@ impl Snapshot {
         std::iter::once(Record::Counters(self.counters))
             .chain(self.tenants.values().cloned().map(Record::Tenant))
             .chain(self.tokens.values().cloned().map(Record::Token))
+            .chain(self.physnets().cloned().map(Record::PhysicalNetwork))
             .chain(self.networks.values().cloned().map(Record::Network))
             .chain(self.subnets.values().cloned().map(Record::Subnet))
             .chain(self.ports.values().cloned().map(Record::Port))
@@ -50,6 +51,7 @@ impl Snapshot {
         Some(match key {
             Key::Tenant(id) => Record::Tenant(self.tenants.get(id)?.clone()),
             Key::Token(id) => Record::Token(self.tokens.get(id)?.clone()),
+            Key::PhysicalNetwork(key) => Record::PhysicalNetwork(self.physnet(*key)?.clone()),
             Key::Network(id) => Record::Network(self.networks.get(id)?.clone()),
             Key::Subnet(id) => Record::Subnet(self.subnets.get(id)?.clone()),
             Key::Port(id) => Record::Port(self.ports.get(id)?.clone()),
@@ -70,7 +72,9 @@ impl Snapshot {
                 self.tokens_by_digest.insert(r.digest, r.id);
                 self.tokens.insert(r.id, r.clone());
             }
+            Record::PhysicalNetwork(r) => self.physical.put(r),
             Record::Network(r) => {
+                self.physical.put_network(r);
                 self.networks_by_vni.insert(r.vni, r.id);
                 self.networks_by_tenant.insert((r.tenant.clone(), r.id), ());
                 self.networks.insert(r.id, r.clone());
@@ -137,7 +141,9 @@ impl Snapshot {
                 self.tokens_by_digest.remove(&r.digest);
                 self.tokens.remove(&r.id);
             }
+            Some(Record::PhysicalNetwork(r)) => self.physical.remove(&r),
             Some(Record::Network(r)) => {
+                self.physical.remove_network(&r);
                 self.networks_by_vni.remove(&r.vni);
                 self.networks_by_tenant.remove(&(r.tenant.clone(), r.id));
                 self.networks.remove(&r.id);

@@ -23,7 +23,12 @@ fn intent((kind, x, y, z): Step) -> Intent {
         return security((kind, x, y, z));
     }
     match kind % 24 {
-        0 => Intent::CreateNetwork(NewNetwork { tenant: Some(owner), ..NewNetwork::new(network(n)) }),
+        0 => {
+            let vlan = crate::VlanId::new(u32::from(z % 3));
+            let physnet = ["one", "two"][usize::from(y % 2)].to_owned();
+            let segment = (z % 2 == 0).then_some(NewSegment { physnet, vlan });
+            Intent::CreateNetwork(NewNetwork { tenant: Some(owner), segment, ..NewNetwork::new(network(n)) })
+        }
         1 => {
             let labels = named(["", "x"][usize::from(z % 2)]);
             let mtu = (z % 3 == 0).then_some(1000 + u32::from(y) * 2);
@@ -280,6 +285,22 @@ fn check_lists(snapshot: &Snapshot) {
     }
 }
 
+/// A physical network is there exactly while a network is on it, and no two networks are in one place.
+fn check_segments(snapshot: &Snapshot) {
+    let segments: Vec<_> = snapshot.networks().filter_map(|n| Some((n.segment?, n.id))).collect();
+    let places: BTreeSet<_> = segments.iter().map(|(segment, _)| *segment).collect();
+    assert_eq!(places.len(), segments.len());
+    let used: BTreeSet<_> = places.iter().map(|segment| segment.physnet).collect();
+    assert_eq!(snapshot.physnets().map(|physnet| physnet.key).collect::<BTreeSet<_>>(), used);
+    for (segment, network) in segments {
+        assert_eq!(snapshot.network_by_segment(segment).map(|found| found.id), Some(network));
+        assert!(snapshot.networks_of_physnet(segment.physnet).any(|found| found.id == network));
+    }
+    for physnet in snapshot.physnets() {
+        assert_eq!(snapshot.physnet_by_name(&physnet.name), Some(physnet));
+    }
+}
+
 /// Routers have what their ports say, and realms are what a walk from every network finds.
 fn check_routers(snapshot: &Snapshot) {
     for router in snapshot.routers() {
@@ -392,6 +413,7 @@ proptest! {
             check_references(&snapshot);
             check_lists(&snapshot);
             check_routers(&snapshot);
+            check_segments(&snapshot);
         }
     }
 

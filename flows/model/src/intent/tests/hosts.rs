@@ -19,6 +19,7 @@ pub(super) fn report(name: &str, interfaces: &[(u128, &str, i64)]) -> HostReport
         encap_ips: EncapIps::default(),
         ovs_version: "3.1.0".to_owned(),
         datapath_type: "system".to_owned(),
+        bridge_mappings: BTreeMap::new(),
         interfaces: interfaces.iter().map(interface).collect(),
     }
 }

@@ -141,3 +141,41 @@ fn deletion() {
     check(&[Intent::DeleteNetwork(network(1), Some(9))], "refused: the object's revision number is 1, not 9");
     check(&[Intent::DeleteNetwork(network(7), None)], "refused: there is no network #07");
 }
+
+fn on(n: u128, physnet: &str, vlan: u32) -> Intent {
+    let segment = Some(NewSegment { physnet: physnet.to_owned(), vlan: crate::VlanId::new(vlan) });
+    create(NewNetwork { segment, ..NewNetwork::new(network(n)) })
+}
+
+#[test]
+fn provider_networks() {
+    // Nothing is put around their packets, and the first one gives its physical network a number.
+    check_admin(
+        &[on(9, "blue", 100), on(10, "blue", 0), on(11, "red", 100)],
+        "physnet 1 blue
+         physnet 2 red
+         network #09 v1 \"\" of a vni 3 physnet 1 vlan 100 mtu 1500
+         network #0a v1 \"\" of a vni 4 physnet 1 mtu 1500
+         network #0b v1 \"\" of a vni 5 physnet 2 vlan 100 mtu 1500",
+    );
+    check_admin(
+        &[on(9, "blue", 100), on(10, "blue", 100)],
+        "refused: VLAN 100 of physical network blue is in use by another network",
+    );
+    check_admin(
+        &[on(9, "blue", 0), on(10, "blue", 0)],
+        "refused: the untagged segment of physical network blue is in use by another network",
+    );
+    // The last one takes it along, and the number is not the next to be handed out.
+    check_admin(
+        &[on(9, "blue", 100), Intent::DeleteNetwork(network(9), None), on(10, "red", 7)],
+        "physnet 2 red
+         network #0a v1 \"\" of a vni 4 physnet 2 vlan 7 mtu 1500",
+    );
+    check(&[on(9, "blue", 100)], "refused: choosing a physical network is not allowed for this token");
+    check_admin(
+        &[on(9, "a,b", 1)],
+        "refused: provider:physical_network must be 1 to 64 characters without spaces, commas, colons or control \
+         characters",
+    );
+}
