@@ -10,12 +10,13 @@ use weft_controller::desk::{Desk, Hooks, WriteError};
 use weft_controller::records;
 use weft_controller::vault::Vault;
 use weft_model::intent::{
-    Actor, AskedIp, HostReport, Intent, NewNetwork, NewPort, NewSegment, NewSubnet, NewTenant, NewToken, Rejected,
-    ReportedInterface, Settings,
+    Actor, AskedIp, HostReport, Intent, NewAddressGroup, NewNetwork, NewPort, NewRouter, NewSecurityGroup,
+    NewSegment, NewSubnet, NewTenant, NewToken, PortGroups, Rejected, ReportedInterface, Settings,
 };
 use weft_model::{
-    EncapIps, HostRoute, Key, NetworkId, OfPort, PortId, PortSecurity, Revision, Snapshot, SubnetId,
-    TenantId, Timestamp, TokenId, TokenRole, VlanId, Vni,
+    AddressGroupId, EncapIps, HostRoute, Key, NetworkId, OfPort, PortId, PortSecurity, Revision, RouterId,
+    SecurityGroupId, SecurityRuleId, Snapshot, SubnetId, TenantId, Timestamp, TokenId, TokenRole, Tracking,
+    VlanId, Vni,
 };
 use weft_store::{Batch, Engine, Options, Store, Table};
 
@@ -78,6 +79,22 @@ fn everything() -> Vec<Intent> {
     let mut provider = NewNetwork::new(NetworkId(id(5)));
     provider.tenant = Some(tenant());
     provider.segment = Some(NewSegment { physnet: "outside".into(), vlan: VlanId::new(100) });
+    let group = NewSecurityGroup {
+        id: SecurityGroupId(id(6)),
+        tenant: Some(tenant()),
+        labels: Default::default(),
+        tracking: Tracking::Stateless,
+        rule_ids: [7, 8].map(|n| SecurityRuleId(id(n))),
+    };
+    let addresses = NewAddressGroup {
+        id: AddressGroupId(id(9)),
+        tenant: Some(tenant()),
+        labels: Default::default(),
+        prefixes: ["192.0.2.0/24".parse().unwrap()].into(),
+    };
+    let mut filtered = NewPort::new(PortId(id(13)), network(), 8);
+    filtered.groups = PortGroups::These([group.id].into());
+    let router = NewRouter { tenant: Some(tenant()), ..NewRouter::new(RouterId(id(14))) };
     let token = |n, role, expires| {
         let digest = [u8::try_from(n).unwrap(); 32];
         Intent::CreateToken(NewToken {
@@ -99,6 +116,10 @@ fn everything() -> Vec<Intent> {
         Intent::CreatePort(port),
         Intent::ReportHost(report),
         Intent::CreateNetwork(provider),
+        Intent::CreateSecurityGroup(group),
+        Intent::CreateAddressGroup(addresses),
+        Intent::CreatePort(filtered),
+        Intent::CreateRouter(router),
     ]
 }
 
@@ -226,7 +247,7 @@ async fn concurrent_writers_get_distinct_addresses_and_revisions_in_order() {
     let snapshot = desk.snapshot();
     let addresses: std::collections::BTreeSet<_> =
         snapshot.ports_of(network()).flat_map(|port| port.fixed_ips.iter().map(|ip| ip.address)).collect();
-    assert_eq!(addresses.len(), 401, "200 ports with one address of each family, and one with one");
+    assert_eq!(addresses.len(), 403, "201 ports with one address of each family, and one with one");
     let published = published.lock().unwrap();
     let revisions: Vec<u64> = published.iter().map(|(revision, _)| revision.0).collect();
     assert_eq!(revisions, (1..=snapshot.revision().0).collect::<Vec<_>>());

@@ -30,7 +30,6 @@ pub fn fleet_spec(population: &Arc<Population>, ovsdb: SocketAddr) -> FleetSpec 
         let bridge = LocalChange::AddBridge {
             bridge: "br-int".into(),
             datapath_type: "netdev".into(),
-            bridge_mappings: Default::default(),
             external_ids: vec![("weft-owner".into(), "weft".into())],
         };
         population.ports_of_host(host).iter().map(plug).chain([bridge]).collect()
