@@ -22,6 +22,7 @@ async fn plugged(lab: &Lab) -> [String; 2] {
         encap_ips: EncapIps::default(),
         ovs_version: String::new(),
         datapath_type: String::new(),
+        bridge_mappings: Default::default(),
         interfaces: (0..).zip(&ports).map(interface).collect(),
     };
     lab.desk.write(Actor::Admin, vec![Intent::ReportHost(report)]).await.unwrap();
