@@ -4,7 +4,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use crate::discovery::Link;
-use crate::{Host, Network, Port, Subnet, Tenant, Token, Trace};
+use crate::{Host, Network, Port, Router, Subnet, Tenant, Token, Trace};
 
 macro_rules! envelopes {
     ($($one:ident($field:ident), $many:ident($fields:ident), $of:ty, $links:literal;)*) => {$(
@@ -31,6 +31,7 @@ envelopes! {
     NetworkEnvelope(network), NetworkList(networks), Network, "networks_links";
     SubnetEnvelope(subnet), SubnetList(subnets), Subnet, "subnets_links";
     PortEnvelope(port), PortList(ports), Port, "ports_links";
+    RouterEnvelope(router), RouterList(routers), Router, "routers_links";
     TenantEnvelope(tenant), TenantList(tenants), Tenant, "tenants_links";
     HostEnvelope(host), HostList(hosts), Host, "hosts_links";
 }

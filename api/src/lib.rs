@@ -14,20 +14,22 @@ pub mod network;
 pub mod port;
 pub mod problem;
 pub mod progress;
+pub mod router;
 pub mod subnet;
 pub mod tenant;
 pub mod token;
 pub mod trace;
 
 pub use envelope::{
-    HostEnvelope, HostList, NetworkEnvelope, NetworkList, PortEnvelope, PortList, SubnetEnvelope, SubnetList,
-    TagList, TenantEnvelope, TenantList, TokenEnvelope, TokenList, TraceEnvelope,
+    HostEnvelope, HostList, NetworkEnvelope, NetworkList, PortEnvelope, PortList, RouterEnvelope, RouterList,
+    SubnetEnvelope, SubnetList, TagList, TenantEnvelope, TenantList, TokenEnvelope, TokenList, TraceEnvelope,
 };
 pub use host::{Audit, Host, Tunnel};
 pub use network::{Network, NetworkCreate, NetworkUpdate};
 pub use port::{DnsAssignment, FixedIp, FixedIpAsked, Port, PortCreate, PortUpdate};
 pub use problem::{FieldError, NeutronError, NeutronFault, Problem};
 pub use progress::{Applied, Health, Whoami};
+pub use router::{InterfaceAsked, Router, RouterCreate, RouterInterface, RouterRoutes, RouterUpdate};
 pub use subnet::{AllocationPool, HostRoute, Subnet, SubnetCreate, SubnetUpdate};
 pub use tenant::{Tenant, TenantCreate, TenantUpdate};
 pub use token::{Token, TokenCreate};

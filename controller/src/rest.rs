@@ -21,6 +21,7 @@ mod page;
 mod ports;
 mod progress;
 mod query;
+mod routers;
 mod scope;
 mod subnets;
 mod tags;
@@ -96,6 +97,12 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(subnets::show, subnets::update, subnets::delete))
         .routes(routes!(ports::list, ports::create))
         .routes(routes!(ports::show, ports::update, ports::delete))
+        .routes(routes!(routers::list, routers::create))
+        .routes(routes!(routers::show, routers::update, routers::delete))
+        .routes(routes!(routers::add_interface))
+        .routes(routes!(routers::remove_interface))
+        .routes(routes!(routers::add_routes))
+        .routes(routes!(routers::remove_routes))
         .routes(routes!(tags::list, tags::replace, tags::clear))
         .routes(routes!(tags::show, tags::add, tags::remove))
         .routes(routes!(tenants::list, tenants::create))

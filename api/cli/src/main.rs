@@ -8,6 +8,7 @@ mod output;
 mod picture;
 mod port;
 mod progress;
+mod router;
 mod session;
 mod show;
 mod spelling;
@@ -55,6 +56,9 @@ enum Noun {
     /// A tenant's attachment points.
     #[command(subcommand)]
     Port(port::Command),
+    /// What joins a tenant's networks.
+    #[command(subcommand)]
+    Router(router::Command),
     /// The machines that joined.
     #[command(subcommand)]
     Host(host::Command),
@@ -99,6 +103,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Noun::Network(command) => network::run(&session, command).await,
         Noun::Subnet(command) => subnet::run(&session, command).await,
         Noun::Port(command) => port::run(&session, command).await,
+        Noun::Router(command) => router::run(&session, command).await,
         Noun::Host(command) => host::run(&session, command).await,
         Noun::Token(command) => token::run(&session, command).await,
         Noun::Show(wish) => show::run(&session, &wish).await,

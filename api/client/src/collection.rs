@@ -7,8 +7,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use weft_api::{
-    Host, Network, NetworkCreate, NetworkUpdate, Port, PortCreate, PortUpdate, Subnet, SubnetCreate,
-    SubnetUpdate, TagList, Tenant, TenantCreate, TenantUpdate, Token, TokenCreate, TokenList,
+    Host, InterfaceAsked, Network, NetworkCreate, NetworkUpdate, Port, PortCreate, PortUpdate, Router,
+    RouterCreate, RouterInterface, RouterUpdate, Subnet, SubnetCreate, SubnetUpdate, TagList, Tenant,
+    TenantCreate, TenantUpdate, Token, TokenCreate, TokenList,
 };
 
 use crate::error::{ClientError, Refusal};
@@ -52,8 +53,38 @@ macro_rules! resource {
 resource!(Network, NetworkCreate, NetworkUpdate, "v2.0", "network", "networks");
 resource!(Subnet, SubnetCreate, SubnetUpdate, "v2.0", "subnet", "subnets");
 resource!(Port, PortCreate, PortUpdate, "v2.0", "port", "ports");
+resource!(Router, RouterCreate, RouterUpdate, "v2.0", "router", "routers");
 resource!(Tenant, TenantCreate, TenantUpdate, "v1", "tenant", "tenants");
 resource!(Host, Never, Never, "v1", "host", "hosts");
+
+/// What routers do besides.
+impl Collection<'_, Router> {
+    /// Gives a router an interface, in a subnet or of a port.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn add_interface(
+        &self,
+        router: &str,
+        asked: &InterfaceAsked,
+    ) -> Result<Answer<RouterInterface>, ClientError> {
+        let path = ["v2.0", "routers", router, "add_router_interface"];
+        self.transport.request(Method::PUT, &path, &[]).body(asked).send().await
+    }
+
+    /// Takes an interface from a router; its port is deleted.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn remove_interface(
+        &self,
+        router: &str,
+        asked: &InterfaceAsked,
+    ) -> Result<Answer<RouterInterface>, ClientError> {
+        let path = ["v2.0", "routers", router, "remove_router_interface"];
+        self.transport.request(Method::PUT, &path, &[]).body(asked).send().await
+    }
+}
 
 /// All objects of one kind that the caller may see.
 #[derive(Debug)]

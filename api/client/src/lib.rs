@@ -23,7 +23,7 @@ pub use transport::Answer;
 use transport::Transport;
 pub use weft_api as api;
 use weft_api::{
-    Applied, Health, Host, Network, Port, Subnet, Tenant, Trace, TraceAsked, TraceEnvelope, Whoami,
+    Applied, Health, Host, Network, Port, Router, Subnet, Tenant, Trace, TraceAsked, TraceEnvelope, Whoami,
 };
 
 /// How much longer than asked to wait for an answer about an applied revision.
@@ -62,6 +62,11 @@ impl Client {
 
     /// The ports.
     pub fn ports(&self) -> Collection<'_, Port> {
+        Collection::new(&self.transport)
+    }
+
+    /// The routers.
+    pub fn routers(&self) -> Collection<'_, Router> {
         Collection::new(&self.transport)
     }
 

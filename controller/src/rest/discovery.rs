@@ -13,12 +13,20 @@ use super::failure::Failure;
 use super::frame::origin;
 
 /// The collections under `/v2.0`, each with the word for one of them.
-const COLLECTIONS: [(&str, &str); 3] = [("network", "networks"), ("subnet", "subnets"), ("port", "ports")];
+const COLLECTIONS: [(&str, &str); 4] =
+    [("network", "networks"), ("subnet", "subnets"), ("port", "ports"), ("router", "routers")];
 
 /// The extensions that work here: alias, name, what it adds. Clients look for an alias before they use what it stands for.
-const EXTENSIONS: [(&str, &str, &str); 20] = [
+const EXTENSIONS: [(&str, &str, &str); 24] = [
     ("binding", "Port Binding", "Expose port bindings of a virtual port to external application"),
     ("dns-integration", "DNS Integration", "Provides names for the addresses of ports"),
+    ("dvr", "Distributed Virtual Router", "Every host routes for itself"),
+    ("extraroute", "Neutron Extra Route", "Static routes of routers"),
+    (
+        "extraroute-atomic",
+        "Atomically add/remove extra routes",
+        "Static routes are added and removed one by one",
+    ),
     ("filter-validation", "Filter parameters validation", "Refuses filters that no attribute answers to"),
     ("ip-substring-filtering", "IP address substring filtering", "Finds ports by a part of their address"),
     ("net-mtu", "Network MTU", "Provides MTU attribute for a network resource"),
@@ -33,6 +41,7 @@ const EXTENSIONS: [(&str, &str, &str); 20] = [
     ("project-id", "project_id field enabled", "Every tenant_id is a project_id as well"),
     ("provider", "Provider Network", "Expose how a virtual network is carried, to administrators"),
     ("revision-if-match", "If-Match constraints based on revision_number", "Conditional changes"),
+    ("router", "Neutron L3 Router", "Routers between the networks of a tenant"),
     ("sorting", "Sorting support", "Lists in any order"),
     ("standard-attr-description", "standard-attr-description", "Descriptions on every resource"),
     ("standard-attr-revisions", "Resource revision numbers", "Revision numbers on every resource"),

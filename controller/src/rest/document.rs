@@ -69,6 +69,9 @@ bodies! {
     SubnetBody { subnet: api::SubnetUpdate }
     NewPortBody { port: api::PortCreate }
     PortBody { port: api::PortUpdate }
+    NewRouterBody { router: api::RouterCreate }
+    RouterBody { router: api::RouterUpdate }
+    RouterRoutesBody { router: api::RouterRoutes }
     NewTenantBody { tenant: api::TenantCreate }
     TenantBody { tenant: api::TenantUpdate }
     NewTokenBody { token: api::TokenCreate }

@@ -78,6 +78,7 @@ impl Failure {
             "Network" => "NetworkNotFound",
             "Subnet" => "SubnetNotFound",
             "Port" => "PortNotFound",
+            "Router" => "RouterNotFound",
             "Tenant" => "TenantNotFound",
             "Token" => "TokenNotFound",
             "Host" => "HostNotFound",

@@ -1,4 +1,4 @@
-//! `/v2.0/{collection}/{id}/tags`: the tags of networks, subnets and ports.
+//! `/v2.0/{collection}/{id}/tags`: the tags of networks, subnets, ports and routers.
 
 use std::collections::BTreeSet;
 
@@ -16,6 +16,7 @@ use super::kind::visible;
 use super::labels::read_tags;
 use super::networks::{self, Networks};
 use super::ports::{self, Ports};
+use super::routers::{self, Routers};
 use super::subnets::{self, Subnets};
 
 /// How often a change of one tag is tried again because the object changed in between.
@@ -34,6 +35,7 @@ impl<'a> Tagged<'a> {
             "networks" => visible::<Networks>(view, id).map(|n| (&n.stamp, Key::Network(n.id))),
             "subnets" => visible::<Subnets>(view, id).map(|s| (&s.stamp, Key::Subnet(s.id))),
             "ports" => visible::<Ports>(view, id).map(|p| (&p.stamp, Key::Port(p.id))),
+            "routers" => visible::<Routers>(view, id).map(|r| (&r.stamp, Key::Router(r.id))),
             _ => return Err(Failure::of_status(StatusCode::NOT_FOUND)),
         };
         let (stamp, key) = found.ok_or_else(|| Failure::not_found(label(collection), id))?;
@@ -49,6 +51,7 @@ impl<'a> Tagged<'a> {
         match &self.key {
             Key::Network(id) => snapshot.network(id).map(|n| networks::retag(n, tags, if_number)),
             Key::Subnet(id) => snapshot.subnet(id).map(|s| subnets::retag(s, tags, if_number)),
+            Key::Router(id) => snapshot.router(id).map(|r| routers::retag(r, tags, if_number)),
             Key::Port(id) => snapshot.port(id).map(|p| ports::retag(p, tags, if_number)),
             _ => None,
         }
@@ -59,6 +62,7 @@ fn label(collection: &str) -> &'static str {
     match collection {
         "networks" => "Network",
         "subnets" => "Subnet",
+        "routers" => "Router",
         _ => "Port",
     }
 }
@@ -95,7 +99,7 @@ async fn change(
 
 /// Shows an object's tags.
 #[utoipa::path(get, path = "/v2.0/{collection}/{id}/tags", tag = "tags", operation_id = "list_tags",
-    params(("collection" = String, Path, description = "networks, subnets or ports"),
+    params(("collection" = String, Path, description = "networks, subnets, ports or routers"),
         ("id" = String, Path, description = "The object's UUID")),
     responses((status = 200, body = api::TagList), (status = "default", body = api::NeutronError)))]
 pub(super) async fn list(call: Call, Path(of): Path<(String, String)>) -> Result<Reply, Failure> {
@@ -106,7 +110,7 @@ pub(super) async fn list(call: Call, Path(of): Path<(String, String)>) -> Result
 
 /// Replaces an object's tags.
 #[utoipa::path(put, path = "/v2.0/{collection}/{id}/tags", tag = "tags", operation_id = "replace_tags",
-    params(("collection" = String, Path, description = "networks, subnets or ports"),
+    params(("collection" = String, Path, description = "networks, subnets, ports or routers"),
         ("id" = String, Path, description = "The object's UUID")),
     request_body = api::TagList,
     responses((status = 200, body = api::TagList), (status = "default", body = api::NeutronError)))]
@@ -129,7 +133,7 @@ pub(super) async fn replace(
 
 /// Removes all of an object's tags.
 #[utoipa::path(delete, path = "/v2.0/{collection}/{id}/tags", tag = "tags", operation_id = "delete_tags",
-    params(("collection" = String, Path, description = "networks, subnets or ports"),
+    params(("collection" = String, Path, description = "networks, subnets, ports or routers"),
         ("id" = String, Path, description = "The object's UUID")),
     responses((status = 204), (status = "default", body = api::NeutronError)))]
 pub(super) async fn clear(call: Call, Path(of): Path<(String, String)>) -> Result<Reply, Failure> {
@@ -139,7 +143,7 @@ pub(super) async fn clear(call: Call, Path(of): Path<(String, String)>) -> Resul
 
 /// Says whether an object has a tag.
 #[utoipa::path(get, path = "/v2.0/{collection}/{id}/tags/{tag}", tag = "tags", operation_id = "show_tag",
-    params(("collection" = String, Path, description = "networks, subnets or ports"),
+    params(("collection" = String, Path, description = "networks, subnets, ports or routers"),
         ("id" = String, Path, description = "The object's UUID"), ("tag" = String, Path, description = "The tag")),
     responses((status = 204), (status = "default", body = api::NeutronError)))]
 pub(super) async fn show(call: Call, Path(of): Path<(String, String, String)>) -> Result<Reply, Failure> {
@@ -152,7 +156,7 @@ pub(super) async fn show(call: Call, Path(of): Path<(String, String, String)>) -
 
 /// Adds a tag to an object.
 #[utoipa::path(put, path = "/v2.0/{collection}/{id}/tags/{tag}", tag = "tags", operation_id = "add_tag",
-    params(("collection" = String, Path, description = "networks, subnets or ports"),
+    params(("collection" = String, Path, description = "networks, subnets, ports or routers"),
         ("id" = String, Path, description = "The object's UUID"), ("tag" = String, Path, description = "The tag")),
     responses((status = 201), (status = "default", body = api::NeutronError)))]
 pub(super) async fn add(call: Call, Path(of): Path<(String, String, String)>) -> Result<Response, Failure> {
@@ -168,7 +172,7 @@ pub(super) async fn add(call: Call, Path(of): Path<(String, String, String)>) ->
 
 /// Removes a tag from an object.
 #[utoipa::path(delete, path = "/v2.0/{collection}/{id}/tags/{tag}", tag = "tags", operation_id = "delete_tag",
-    params(("collection" = String, Path, description = "networks, subnets or ports"),
+    params(("collection" = String, Path, description = "networks, subnets, ports or routers"),
         ("id" = String, Path, description = "The object's UUID"), ("tag" = String, Path, description = "The tag")),
     responses((status = 204), (status = "default", body = api::NeutronError)))]
 pub(super) async fn remove(call: Call, Path(of): Path<(String, String, String)>) -> Result<Reply, Failure> {

@@ -12,6 +12,7 @@ mod operators;
 mod pages;
 mod published;
 mod refusals;
+mod routers;
 mod traces;
 mod wire;
 

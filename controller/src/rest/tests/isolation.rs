@@ -28,6 +28,7 @@ struct Theirs {
     network: String,
     subnet: String,
     port: String,
+    router: String,
     token: String,
 }
 
@@ -36,6 +37,10 @@ impl Theirs {
         let network = lab.network("blue").await;
         let subnet = lab.subnet("blue", &network, "10.9.8.0/24").await;
         let port = lab.port("blue", &network).await;
+        let router = lab.call("blue", "POST /v2.0/routers", json!({"router": {"name": "theirs"}})).await;
+        let router = router.created("router");
+        let join = format!("PUT /v2.0/routers/{router}/add_router_interface");
+        assert_eq!(lab.call("blue", &join, json!({"subnet_id": subnet})).await.status, 200);
         let made = lab.call("admin", "POST /v1/tenants/blue/tokens", json!({"token": {}})).await;
         assert_eq!(made.status, 201, "{}", made.text);
         let report = HostReport {
@@ -48,7 +53,7 @@ impl Theirs {
             interfaces: Vec::new(),
         };
         lab.desk.write(Actor::Admin, vec![Intent::ReportHost(report)]).await.unwrap();
-        Theirs { network, subnet, port, token: made.body["id"].as_str().unwrap().to_owned() }
+        Theirs { network, subnet, port, router, token: made.body["id"].as_str().unwrap().to_owned() }
     }
 
     /// The paths that a template stands for, with the other tenant's ids in it.
@@ -59,13 +64,19 @@ impl Theirs {
             return vec!["/v1/applied?timeout=0".into()];
         }
         if template.contains("{collection}") {
-            let of = [("networks", &self.network), ("subnets", &self.subnet), ("ports", &self.port)];
+            let of = [
+                ("networks", &self.network),
+                ("subnets", &self.subnet),
+                ("ports", &self.port),
+                ("routers", &self.router),
+            ];
             return of.map(|(c, id)| with_token.replace("{collection}", c).replace("{id}", id)).to_vec();
         }
         let id = match template {
             t if t.contains("/networks/") => self.network.as_str(),
             t if t.contains("/subnets/") => self.subnet.as_str(),
             t if t.contains("/ports/") => self.port.as_str(),
+            t if t.contains("/routers/") => self.router.as_str(),
             t if t.contains("/tenants/") || t.contains("/projects/") => "blue",
             _ => "host-9",
         };
@@ -74,7 +85,8 @@ impl Theirs {
 
     /// Nothing of it may stand in an answer to somebody else.
     fn check_absent(&self, text: &str, what: &str) {
-        for secret in [&self.network, &self.subnet, &self.port, &self.token, "10.9.8.", "secret-host"] {
+        let ids = [&self.network, &self.subnet, &self.port, &self.router, &self.token];
+        for secret in ids.map(String::as_str).into_iter().chain(["10.9.8.", "secret-host"]) {
             assert!(!text.contains(secret), "{what} tells {secret}: {text}");
         }
     }
@@ -88,6 +100,11 @@ fn body(line: &str, theirs: &Theirs) -> Value {
     }
     match path {
         p if p.ends_with("/tags") => json!({"tags": ["mine"]}),
+        p if p.contains("router_interface") => json!({"subnet_id": theirs.subnet}),
+        p if p.contains("/routers") && method == "POST" => {
+            json!({"router": {"name": "mine", "project_id": "blue"}})
+        }
+        p if p.contains("/routers") => json!({"router": {"routes": []}}),
         p if p.contains("/tokens") => json!({"token": {"role": "member"}}),
         p if p.contains("/tenants") => json!({"tenant": {"name": "mine"}}),
         p if p.contains("/networks") && method == "POST" => {

@@ -41,6 +41,7 @@ async fn every_field_that_the_document_offers_is_known_to_the_server() {
     let network = network.created("network");
     let subnet = lab.subnet("red", &network, "10.0.0.0/24").await;
     let port = lab.port("red", &network).await;
+    let router = lab.call("red", "POST /v2.0/routers", json!({"router": {}})).await.created("router");
     let cases = [
         ("NetworkCreate", "network", "POST /v2.0/networks".to_owned()),
         ("NetworkUpdate", "network", format!("PUT /v2.0/networks/{network}")),
@@ -48,6 +49,8 @@ async fn every_field_that_the_document_offers_is_known_to_the_server() {
         ("SubnetUpdate", "subnet", format!("PUT /v2.0/subnets/{subnet}")),
         ("PortCreate", "port", "POST /v2.0/ports".into()),
         ("PortUpdate", "port", format!("PUT /v2.0/ports/{port}")),
+        ("RouterCreate", "router", "POST /v2.0/routers".into()),
+        ("RouterUpdate", "router", format!("PUT /v2.0/routers/{router}")),
         ("TenantCreate", "tenant", "POST /v1/tenants".into()),
         ("TenantUpdate", "tenant", "PUT /v1/tenants/red".into()),
         ("TokenCreate", "token", "POST /v1/tenants/red/tokens".into()),
