@@ -8,8 +8,8 @@ use weft_openflow::{Action, Instruction, PortNo, oxm};
 
 use crate::fault::Fault;
 use crate::packet::Packet;
-use crate::steps::{Deed, Step};
-use crate::switch::Switch;
+use crate::steps::{Branch, Deed, Step};
+use crate::switch::{Entry, Switch};
 use crate::tracker::Tracker;
 
 /// How many lookups a packet may take on one switch (`MAX_RESUBMITS`).
@@ -17,13 +17,16 @@ const MOST_LOOKUPS: u32 = 4096;
 /// How deep lookups may be nested (`MAX_DEPTH`).
 const MOST_DEPTH: u32 = 64;
 
-/// What is done with select groups.
+/// How many ways of a `multipath` are followed.
+const MOST_PATHS: u16 = 256;
+
+/// What is done where a switch chooses by a hash: select groups, and `multipath`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Choice {
-    /// The first live bucket stands for whichever the switch would take.
+    /// The first live way stands for whichever the switch would take.
     #[default]
     First,
-    /// Every bucket that the switch might take is followed.
+    /// Every way that the switch might take is followed.
     Every,
 }
 
@@ -33,6 +36,8 @@ pub(crate) struct Run<'a> {
     pub tracker: &'a mut Tracker,
     pub choice: Choice,
     pub lookups: u32,
+    /// The path that a `multipath` takes.
+    path: u16,
 }
 
 /// Whether work on a packet goes on.
@@ -57,7 +62,7 @@ pub fn run(
     choice: Choice,
     packet: &mut Packet,
 ) -> Result<Vec<Step>, Fault> {
-    let mut run = Run { switch, tracker, choice, lookups: 0 };
+    let mut run = Run { switch, tracker, choice, lookups: 0, path: 0 };
     let mut steps = Vec::new();
     run.tables(First { table: 0, port: packet.in_port() }, 0, packet, &mut steps)?;
     Ok(steps)
@@ -92,6 +97,11 @@ impl Run<'_> {
                 return Ok(Flow::On);
             };
             let mut deeds = Vec::new();
+            if let Some(paths) = self.paths(&entry) {
+                let ended = self.fork(&entry, paths, depth, packet, &mut deeds);
+                steps.push(Step { table, flow: Some(entry), deeds });
+                return ended.map(|()| Flow::On);
+            }
             let ended = self.instructions(&entry.instructions, table, depth, packet, &mut deeds);
             steps.push(Step { table, flow: Some(entry), deeds });
             match ended? {
@@ -100,6 +110,45 @@ impl Run<'_> {
                 Next::End(flow) => return Ok(flow),
             }
         }
+    }
+
+    /// How many ways a flow chooses among, where all of them are to be followed.
+    fn paths(&self, entry: &Entry) -> Option<u16> {
+        let links = entry.actions().find_map(|action| match action {
+            Action::Multipath(multipath) => Some(multipath.max_link),
+            _ => None,
+        })?;
+        (self.choice == Choice::Every).then(|| links.saturating_add(1).min(MOST_PATHS))
+    }
+
+    /// Does what a flow says once for every way that it may choose, each with a packet of its own.
+    fn fork(
+        &mut self,
+        entry: &Entry,
+        paths: u16,
+        depth: u32,
+        packet: &Packet,
+        deeds: &mut Vec<Deed>,
+    ) -> Result<(), Fault> {
+        for path in 0..paths {
+            let (mut copy, mut inner) = (packet.clone(), Vec::new());
+            self.path = path;
+            let table = entry.flow.table;
+            let next = self.instructions(&entry.instructions, table, depth + 1, &mut copy, &mut inner)?;
+            self.path = 0;
+            let branch = Branch::Path { path, alternatives: paths };
+            deeds.push(Deed::Copy(branch, inner));
+            if let Next::Table(next) = next {
+                if next <= table {
+                    return Err(Fault::Backwards(table, next));
+                }
+                let mut steps = Vec::new();
+                let first = First { table: next, port: packet.in_port() };
+                self.tables(first, depth + 1, &mut copy, &mut steps)?;
+                deeds.push(Deed::Branch(branch, steps));
+            }
+        }
+        Ok(())
     }
 
     fn instructions(

@@ -237,6 +237,7 @@ fn does(step: &Step) -> String {
             Deed::Branch(Branch::Resubmit(table), _) => {
                 words.extend(pipeline::table(*table).map(|table| format!("looked up in {}", table.name)));
             }
+            Deed::Branch(Branch::Path { .. }, _) | Deed::Copy(Branch::Path { .. }, _) => {}
             Deed::Branch(..) | Deed::Copy(..) => copies += 1,
             Deed::Output(sent) if sent.back => words.push("sent back".to_owned()),
             Deed::Output(_) => words.push("sent out".to_owned()),
@@ -257,6 +258,9 @@ fn change(action: &Action) -> Option<String> {
     match action {
         Action::SetField(field) => name_of(field.id()).map(|name| format!("new {name}")),
         Action::CopyField(copy) => name_of(copy.dst.id).map(|name| format!("new {name}")),
+        Action::Multipath(choose) => {
+            Some(format!("one of {} ways, by connection", u32::from(choose.max_link) + 1))
+        }
         Action::DecNwTtl => Some("one hop less to live".to_owned()),
         Action::PushVlan(_) => Some("VLAN tag put on".to_owned()),
         Action::PopVlan => Some("VLAN tag taken off".to_owned()),

@@ -48,6 +48,13 @@ pub enum Branch {
         /// Among how many ways the switch chooses by a hash.
         alternatives: usize,
     },
+    /// One of the ways among which a switch chooses by a hash and remembers the choice in a register.
+    Path {
+        /// Which, from 0.
+        path: u16,
+        /// Of how many.
+        alternatives: u16,
+    },
     /// A copy.
     Clone,
     /// The connection tracker looked at it.

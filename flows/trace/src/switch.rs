@@ -89,7 +89,8 @@ impl Entry {
         self.conjunctions().next().is_some()
     }
 
-    fn actions(&self) -> impl Iterator<Item = &Action> {
+    /// All actions that it applies.
+    pub(crate) fn actions(&self) -> impl Iterator<Item = &Action> {
         self.instructions.iter().flat_map(|instruction| match instruction {
             Instruction::ApplyActions(actions) => actions.as_slice(),
             _ => &[],

@@ -14,7 +14,7 @@ use weft_openflow::PortNo;
 use crate::execute::{Choice, run};
 use crate::fault::Fault;
 use crate::packet::Packet;
-use crate::steps::{Branch, Deed, End, Sent, Step, Told};
+use crate::steps::{Deed, End, Sent, Step, Told};
 use crate::switch::{Entry, Group, Switch};
 use crate::tracker::Tracker;
 
@@ -285,9 +285,6 @@ impl Walk<'_> {
         for deed in deeds {
             match deed {
                 Deed::Branch(_, steps) => self.settle(steps, Some(by), hop, hops)?,
-                Deed::Copy(Branch::Bucket { .. } | Branch::Clone, deeds) => {
-                    self.deeds(deeds, by, hop, hops)?
-                }
                 Deed::Copy(_, deeds) => self.deeds(deeds, by, hop, hops)?,
                 Deed::Output(sent) => self.leave(sent, by, hop, hops)?,
                 Deed::Controller(told) => self.end(hop.host, Fate::Told(told.clone()), Some(by)),

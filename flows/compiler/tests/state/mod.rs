@@ -163,3 +163,15 @@ fn binding(line: &Line<'_>, since: Revision) -> Result<Binding> {
 pub fn port_id(name: &str) -> PortId {
     PortId(id("port", name))
 }
+
+/// The id of the network that is called so.
+#[allow(dead_code, reason = "not all tests that share this file ask")]
+pub fn network_id(name: &str) -> NetworkId {
+    NetworkId(id("network", name))
+}
+
+/// The id of the subnet of all addresses in the network that is called so.
+#[allow(dead_code, reason = "not all tests that share this file ask")]
+pub fn subnet_id(network: &str) -> SubnetId {
+    SubnetId(id("subnet", network))
+}

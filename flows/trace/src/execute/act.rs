@@ -34,6 +34,10 @@ impl Run<'_> {
             // What ends a clone ends the packet too, other than a bucket.
             Action::Clone(actions) => return self.copy(Branch::Clone, actions, here, packet, deeds),
             Action::Ct(ct) => self.track(ct, here, packet, deeds)?,
+            Action::Multipath(choose) => {
+                let path = u128::from(self.path.min(choose.max_link));
+                packet.put_part(choose.dst, path).ok_or(Fault::UnknownField(choose.dst.field.id))?;
+            }
             Action::DecNwTtl => return Ok(dec_ttl(packet, deeds)),
             Action::DecTtlCntIds(_) => return Ok(dec_ttl(packet, deeds)),
             Action::Exit => return Ok(Flow::Exit),

@@ -5,16 +5,19 @@ mod may;
 mod model;
 mod packets;
 mod random;
+mod routing;
 #[path = "../../../compiler/tests/state/mod.rs"]
 #[allow(dead_code, unreachable_pub, reason = "the language of the compiler's tests")]
 mod state;
 
 use std::collections::BTreeSet;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 
 use weft_model::PortId;
 use weft_trace::{Choice, Fate, Trace, World};
 
-use model::Model;
+use model::{Model, Port};
 use random::Random;
 
 /// How many models are tried; `ISOLATION_CASES` says otherwise.
@@ -40,13 +43,13 @@ fn on_random_models(check: impl Fn(&Model, &mut World, &mut Random) + std::panic
     for seed in cases() {
         let mut random = Random::new(seed);
         let model = Model::random(&mut random);
-        let snapshot = state::parse(&model.text()).expect("a model is well formed");
+        let snapshot = model.snapshot();
         let outcome = std::panic::catch_unwind(|| {
             let mut world = World::new(snapshot.clone());
             world.choice = Choice::Every;
             check(&model, &mut world, &mut random.clone());
         });
-        assert!(outcome.is_ok(), "ISOLATION_SEED={seed}\n{}", model.text());
+        assert!(outcome.is_ok(), "ISOLATION_SEED={seed}\n{}{:#?}", model.text(), model.routers);
     }
 }
 
@@ -78,6 +81,49 @@ fn broadcasts_reach_all_of_the_network_and_nobody_else() {
             assert_eq!(reached(&trace), may::broadcast(model, from), "{}: {packet}", from.name);
         }
     });
+}
+
+/// A router's interface in the sender's network.
+fn a_way_out(model: &Model, from: &Port, random: &mut Random) -> Option<(usize, usize)> {
+    let legs = model.routers.iter().enumerate().flat_map(|(n, router)| {
+        router
+            .legs
+            .iter()
+            .enumerate()
+            .filter(|(_, leg)| leg.network == from.network)
+            .map(move |(m, _)| (n, m))
+    });
+    let legs: Vec<_> = legs.collect();
+    (!legs.is_empty()).then(|| *random.pick(&legs))
+}
+
+#[test]
+fn routers_join_what_they_have_interfaces_in() {
+    let (sent, came) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    on_random_models(|model, world, random| {
+        for _ in 0..60 {
+            let (from, to) = (random.pick(&model.ports), random.pick(&model.ports));
+            let Some(way) = a_way_out(model, from, random) else { continue };
+            let leg = &model.routers[way.0].legs[way.1];
+            let sender = world.snapshot().port(&from.id()).expect("of the model").clone();
+            let pinged = world.send(&sender, &packets::ping(model, from, leg, random));
+            let Ok(pinged) = pinged else { continue };
+            let answered = pinged.outcomes.iter().any(|outcome| matches!(outcome.fate, Fate::Answered(..)));
+            assert_eq!(answered, may::answered(model, from, way), "{} pings {leg:?}", from.name);
+            let target = (to.subnet, to.number);
+            let packet = packets::through(from, leg, target, random);
+            let trace = world.send(&sender, &packet).expect("no fault");
+            let mut expected = may::routed(model, from, way, target);
+            if packet.eth_type() == 0x86dd {
+                expected.retain(|port| model.port(*port).is_some_and(|port| port.v6));
+            }
+            assert_eq!(reached(&trace), expected, "{} through {leg:?} to {target:?}: {packet}", from.name);
+            sent.fetch_add(1, Relaxed);
+            came.fetch_add(expected.len(), Relaxed);
+        }
+    });
+    let (sent, came) = (sent.into_inner(), came.into_inner());
+    assert!(sent > 500 && came * 20 > sent && came < sent, "{came} of {sent} packets came through");
 }
 
 #[test]

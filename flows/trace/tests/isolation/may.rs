@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use weft_model::PortId;
 
 use crate::model::{Host, Model, Port};
+use crate::routing::{Leg, Router, realm};
 
 /// Whether packets travel between two hosts at all: they are one, or have VTEPs of a common family.
 fn connected(a: &Host, b: &Host) -> bool {
@@ -34,7 +35,52 @@ pub fn broadcast(model: &Model, from: &Port) -> BTreeSet<PortId> {
     model.ports.iter().filter(|port| may(model, from, port)).map(Port::id).collect()
 }
 
-/// Whether anything at all from one port can come to another.
+/// Who gets a packet that a port sends into a router, to an address in a subnet: the host's number in it.
+pub fn routed(
+    model: &Model,
+    from: &Port,
+    (router, leg): (usize, usize),
+    (subnet, number): (u8, u8),
+) -> BTreeSet<PortId> {
+    let entered = &model.routers[router].legs[leg];
+    let begins = is_up(model, from) && entered.network == from.network && entered.up;
+    let arrives = begins.then(|| leads(model, router, subnet)).flatten();
+    let gets = |port: &&Port| {
+        let ways = model.place(from).zip(model.place(port)).is_some_and(|(a, b)| connected(a, b));
+        let there = Some(port.network) == arrives && port.number == number;
+        there && ways && is_up(model, port) && port.key != from.key
+    };
+    model.ports.iter().filter(gets).map(Port::id).collect()
+}
+
+/// The network in which a router finds a subnet, itself or through others.
+fn leads(model: &Model, router: usize, subnet: u8) -> Option<usize> {
+    let Router { up, legs, routes, .. } = &model.routers[router];
+    if !up {
+        return None;
+    }
+    let out = |leg: &Leg| leg.up && model.networks[leg.network].up;
+    if let Some(own) = legs.iter().find(|leg| model.networks[leg.network].subnet == subnet) {
+        return out(own).then_some(own.network);
+    }
+    let (_, next, through) = routes.iter().find(|(destination, ..)| *destination == subnet)?;
+    let entered = &model.routers[*next].legs[*through];
+    let exit = legs.iter().find(|leg| leg.network == entered.network)?;
+    // What goes on has to come in by an interface that is up.
+    (out(exit) && entered.up).then(|| leads(model, *next, subnet)).flatten()
+}
+
+/// Whether a router answers a ping to one of its addresses.
+pub fn answered(model: &Model, from: &Port, (router, leg): (usize, usize)) -> bool {
+    let router = &model.routers[router];
+    let leg = &router.legs[leg];
+    model.place(from).is_some() && is_up(model, from) && router.up && leg.up && leg.network == from.network
+}
+
+/// Whether anything at all from one port can come to another: they are in one network, or in networks that routers join.
 pub fn ever_reach(model: &Model, from: &Port, to: PortId) -> bool {
-    model.port(to).is_some_and(|to| may(model, from, to))
+    let Some(to) = model.port(to) else { return false };
+    let joined = realm(from.network, &model.routers).contains(&to.network) && from.key != to.key;
+    let ways = model.place(from).zip(model.place(to)).is_some_and(|(a, b)| connected(a, b));
+    joined && ways && is_up(model, from) && is_up(model, to)
 }

@@ -3,9 +3,10 @@
 use std::fmt::Write;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use weft_model::PortId;
+use weft_model::{PortId, Snapshot};
 
 use crate::random::Random;
+use crate::routing::{self, Router};
 
 #[derive(Debug, Clone)]
 pub struct Host {
@@ -21,14 +22,17 @@ pub struct Network {
     pub vni: u32,
     pub encap: &'static str,
     pub up: bool,
+    /// The third byte of its IPv4 addresses, the fourth part of its IPv6 addresses.
+    pub subnet: u8,
 }
 
 #[derive(Debug, Clone)]
 pub struct Port {
     pub name: String,
     pub key: u32,
-    /// Which network.
+    /// Which network, and its subnet.
     pub network: usize,
+    pub subnet: u8,
     /// The last byte of its MAC and of its addresses.
     pub number: u8,
     pub up: bool,
@@ -43,6 +47,7 @@ pub struct Model {
     pub hosts: Vec<Host>,
     pub networks: Vec<Network>,
     pub ports: Vec<Port>,
+    pub routers: Vec<Router>,
 }
 
 impl Port {
@@ -55,11 +60,11 @@ impl Port {
     }
 
     pub fn ipv4(&self) -> Ipv4Addr {
-        Ipv4Addr::new(10, 0, 0, self.number)
+        Ipv4Addr::new(10, 0, self.subnet, self.number)
     }
 
     pub fn ipv6(&self) -> Ipv6Addr {
-        Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, u16::from(self.number))
+        Ipv6Addr::new(0xfd00, 0, 0, u16::from(self.subnet), 0, 0, 0, u16::from(self.number))
     }
 }
 
@@ -77,7 +82,8 @@ impl Model {
                 ports.push(port);
             }
         }
-        Model { hosts, networks, ports }
+        let routers = routing::routers(&networks, random);
+        Model { hosts, networks, ports, routers }
     }
 
     /// The host on which a port is in force.
@@ -89,7 +95,14 @@ impl Model {
         self.ports.iter().find(|port| port.id() == id)
     }
 
-    /// The model in the words of `state`.
+    /// The state that the model describes.
+    pub fn snapshot(&self) -> Snapshot {
+        let mut snapshot = crate::state::parse(&self.text()).expect("a model is well formed");
+        routing::complete(self, &mut snapshot);
+        snapshot
+    }
+
+    /// The model in the words of `state`, as far as that has any.
     pub fn text(&self) -> String {
         let mut text = String::new();
         for Host { name, index, v4, v6 } in &self.hosts {
@@ -98,7 +111,7 @@ impl Model {
             let ips: Vec<String> = v4.into_iter().chain(v6).collect();
             writeln!(text, "host {name} index={index} ip={}", ips.join(",")).expect("text");
         }
-        for Network { name, vni, encap, up } in &self.networks {
+        for Network { name, vni, encap, up, .. } in &self.networks {
             writeln!(text, "network {name} vni={vni} encap={encap}{}", word(!up, "down")).expect("text");
         }
         for port in &self.ports {
@@ -139,7 +152,8 @@ fn host(n: u64, random: &mut Random) -> Host {
 fn network(n: u64, random: &mut Random) -> Network {
     let encap = *random.pick(&["vxlan", "vxlan", "geneve", "gre"]);
     let vni = u32::try_from(5000 + n).expect("small");
-    Network { name: format!("n{n}"), vni, encap, up: !random.once_in(8) }
+    let subnet = u8::try_from(random.below(3)).expect("small");
+    Network { name: format!("n{n}"), vni, encap, up: !random.once_in(8), subnet }
 }
 
 fn port(n: u64, hosts: &[Host], networks: &[Network], random: &mut Random) -> Port {
@@ -150,10 +164,12 @@ fn port(n: u64, hosts: &[Host], networks: &[Network], random: &mut Random) -> Po
         claims.retain(|host| *host != newer);
         claims.push(newer);
     }
+    let network = usize::try_from(random.below(networks.len() as u64)).expect("an index");
     Port {
         name: format!("p{n}"),
         key: u32::try_from(n + 1).expect("small"),
-        network: usize::try_from(random.below(networks.len() as u64)).expect("an index"),
+        network,
+        subnet: networks[network].subnet,
         number: u8::try_from(1 + random.below(12)).expect("small"),
         up: !random.once_in(8),
         secured: !random.once_in(4),

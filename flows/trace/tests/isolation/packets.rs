@@ -7,6 +7,7 @@ use weft_trace::Packet;
 
 use crate::model::{Model, Port};
 use crate::random::Random;
+use crate::routing::Leg;
 
 fn frame(from: [u8; 6], to: [u8; 6], kind: u16) -> Packet {
     Packet::new().with(oxm::eth_src(from)).with(oxm::eth_dst(to)).with(oxm::eth_type(kind))
@@ -24,7 +25,7 @@ fn ipv6(packet: Packet, from: Ipv6Addr, to: Ipv6Addr, protocol: u8) -> Packet {
 
 /// An honest packet to a port, by IPv4 or, where both have it, IPv6. None to oneself.
 pub fn to(from: &Port, to: &Port, random: &mut Random) -> Option<Packet> {
-    if from.number == to.number {
+    if from.number == to.number || from.subnet != to.subnet {
         return None;
     }
     if from.v6 && random.once_in(2) {
@@ -33,6 +34,28 @@ pub fn to(from: &Port, to: &Port, random: &mut Random) -> Option<Packet> {
     }
     let packet = ipv4(frame(from.mac(), to.mac(), 0x0800), from.ipv4(), to.ipv4(), 17);
     Some(packet.with(oxm::udp_src(40_000)).with(oxm::udp_dst(53)))
+}
+
+/// An honest packet through a router to an address of another subnet, by IPv4 or IPv6.
+pub fn through(from: &Port, leg: &Leg, (subnet, number): (u8, u8), random: &mut Random) -> Packet {
+    if from.v6 && random.once_in(2) {
+        let to = Ipv6Addr::new(0xfd00, 0, 0, u16::from(subnet), 0, 0, 0, u16::from(number));
+        let packet = ipv6(frame(from.mac(), leg.mac(), 0x86dd), from.ipv6(), to, 17);
+        return packet.with(oxm::udp_src(40_000)).with(oxm::udp_dst(53));
+    }
+    let to = Ipv4Addr::new(10, 0, subnet, number);
+    let packet = ipv4(frame(from.mac(), leg.mac(), 0x0800), from.ipv4(), to, 6);
+    packet.with(oxm::tcp_src(40_000)).with(oxm::tcp_dst(80))
+}
+
+/// A ping to a router.
+pub fn ping(model: &Model, from: &Port, leg: &Leg, random: &mut Random) -> Packet {
+    let network = &model.networks[leg.network];
+    if from.v6 && random.once_in(2) {
+        let packet = ipv6(frame(from.mac(), leg.mac(), 0x86dd), from.ipv6(), leg.ipv6(network), 58);
+        return packet.with(oxm::icmpv6_type(128));
+    }
+    ipv4(frame(from.mac(), leg.mac(), 0x0800), from.ipv4(), leg.ipv4(network), 1).with(oxm::icmpv4_type(8))
 }
 
 /// A broadcast or multicast that is nobody's question: everybody gets it.
@@ -46,7 +69,9 @@ pub fn anything(model: &Model, from: &Port, random: &mut Random) -> Packet {
     let somebody = |random: &mut Random| random.pick(&model.ports).clone();
     let source = if random.once_in(2) { from.clone() } else { somebody(random) };
     let target = somebody(random);
-    let mac = match random.below(4) {
+    let legs: Vec<&Leg> = model.routers.iter().flat_map(|router| &router.legs).collect();
+    let mac = match random.below(6) {
+        4 | 5 if !legs.is_empty() => random.pick(&legs).mac(),
         0 => [0xff; 6],
         1 => [0x33, 0x33, 0xff, 0, 0, target.number],
         2 => [random.byte(), random.byte(), random.byte(), 0, 0, random.byte()],

@@ -17,6 +17,9 @@ mod pipeline;
 #[path = "../isolation/random.rs"]
 #[allow(dead_code, reason = "shared with the isolation test")]
 mod random;
+#[path = "../isolation/routing.rs"]
+#[allow(dead_code, reason = "shared with the isolation test")]
+mod routing;
 mod semantics;
 #[path = "../../../compiler/tests/state/mod.rs"]
 #[allow(dead_code, unreachable_pub, reason = "the language of the compiler's tests")]

@@ -88,7 +88,7 @@ fn actions_and_matches_are_those_of_open_vswitch() -> Result<()> {
             let sent = Sent { text, states };
             let theirs = theirs(&bridge, &sent).with_context(|| case.name)?;
             let ours = ours(&switch, &bridge, &sent).with_context(|| format!("{}: {packet}", case.name))?;
-            if ours != theirs {
+            if !ours.allows(&theirs) {
                 faults.push(format!("{}: {packet}\n  ours   {ours:?}\n  theirs {theirs:?}", case.name));
             }
         }

@@ -18,8 +18,21 @@ pub struct Verdict {
     pub told: bool,
     /// What states the connection tracker is asked for, in order of the zones' appearance.
     pub zones: Vec<u16>,
+    /// Whether a switch chooses among ways: then it takes one of those that stand here.
+    pub chooses: bool,
     /// The packet as its last flow left it, in words; empty when it was sent through the tracker.
     pub last: String,
+}
+
+impl Verdict {
+    /// Whether Open vSwitch did what the interpreter says; where there is a choice, one of the things it says.
+    pub fn allows(&self, theirs: &Verdict) -> bool {
+        if self.chooses {
+            !theirs.outputs.is_empty() && theirs.outputs.is_subset(&self.outputs)
+        } else {
+            self == theirs
+        }
+    }
 }
 
 /// A packet in words, and the states that the connection tracker is to say.
@@ -42,8 +55,13 @@ pub fn judged(switch: &Switch, sent: &Sent<'_>) -> Result<Verdict> {
     let states = sent.states.iter().map(|text| state(text)).collect::<Result<Vec<u32>>>()?;
     let mut tracker = Tracker::assuming(states);
     let steps = run(switch, &mut tracker, Choice::Every, &mut packet)?;
-    let mut verdict =
-        Verdict { outputs: BTreeSet::new(), told: false, zones: Vec::new(), last: String::new() };
+    let mut verdict = Verdict {
+        outputs: BTreeSet::new(),
+        told: false,
+        zones: Vec::new(),
+        chooses: false,
+        last: String::new(),
+    };
     collect(&steps, &mut verdict);
     if verdict.zones.is_empty() {
         verdict.last = shown(&packet);
@@ -69,10 +87,15 @@ fn collect_deeds<'a>(deeds: &'a [Deed], verdict: &mut Verdict, later: &mut Vec<&
                 verdict.zones.push(*zone);
                 later.push(steps);
             }
-            Deed::Branch(_, steps) => {
+            Deed::Branch(branch, steps) => {
+                verdict.chooses |= matches!(branch, weft_trace::Branch::Path { .. });
                 steps.iter().for_each(|step| collect_deeds(&step.deeds, verdict, later));
             }
-            Deed::Copy(_, deeds) => collect_deeds(deeds, verdict, later),
+            Deed::Copy(branch, deeds) => {
+                verdict.chooses |=
+                    matches!(branch, weft_trace::Branch::Bucket { alternatives, .. } if *alternatives > 1);
+                collect_deeds(deeds, verdict, later);
+            }
             Deed::Output(sent) => drop(verdict.outputs.insert(sent.port.0)),
             Deed::Controller(_) => verdict.told = true,
             Deed::End(_) => {}
@@ -115,7 +138,7 @@ pub fn theirs(bridge: &Bridge<'_>, sent: &Sent<'_>) -> Result<Verdict> {
     let outputs = outputs.filter_map(|port| numbers.get(&port).copied()).collect();
     let zones: Vec<u16> = passes.iter().flat_map(|pass| zones(pass)).collect();
     let last = if zones.is_empty() { last(&text, sent.text)? } else { String::new() };
-    Ok(Verdict { outputs, told: all.contains("controller(reason="), zones, last })
+    Ok(Verdict { outputs, told: all.contains("controller(reason="), zones, chooses: false, last })
 }
 
 /// The final packet of a trace of one pass.
