@@ -1,8 +1,8 @@
 //! A request as the handlers see it: who asks, the state they see, the query; and the answer that they give back.
 
-use axum::Json;
+use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
-use axum::http::header::IF_MATCH;
+use axum::http::header::{CONTENT_TYPE, IF_MATCH};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -115,7 +115,7 @@ impl FromRequest<Api> for Body {
     type Rejection = Failure;
 
     async fn from_request(request: Request, api: &Api) -> Result<Body, Failure> {
-        let bytes = axum::body::Bytes::from_request(request, api).await;
+        let bytes = Bytes::from_request(request, api).await;
         let bytes = bytes.map_err(|rejection| Failure::of_status(rejection.status()))?;
         match serde_json::from_slice(&bytes) {
             Ok(Value::Object(body)) => Ok(Body(body)),
@@ -125,12 +125,15 @@ impl FromRequest<Api> for Body {
     }
 }
 
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
 /// An answer that is not an error.
 #[derive(Debug)]
 pub(super) struct Reply {
     status: StatusCode,
     revision: Revision,
-    body: Value,
+    /// JSON, written when the answer is made: a long list is never a tree of values, nor kept twice.
+    body: Option<Bytes>,
 }
 
 impl Reply {
@@ -146,20 +149,20 @@ impl Reply {
 
     /// 204 without a body.
     pub(super) fn nothing(revision: Revision) -> Reply {
-        Reply { status: StatusCode::NO_CONTENT, revision, body: Value::Null }
+        Reply { status: StatusCode::NO_CONTENT, revision, body: None }
     }
 
     fn with(status: StatusCode, revision: Revision, body: impl Serialize) -> Reply {
-        let body = serde_json::to_value(body).expect("our own words have text keys and finite numbers");
-        Reply { status, revision, body }
+        let body = serde_json::to_vec(&body).expect("our own words have text keys and finite numbers");
+        Reply { status, revision, body: Some(body.into()) }
     }
 }
 
 impl IntoResponse for Reply {
     fn into_response(self) -> Response {
         let mut response = match self.body {
-            Value::Null => self.status.into_response(),
-            body => (self.status, Json(body)).into_response(),
+            None => self.status.into_response(),
+            Some(json) => (self.status, [(CONTENT_TYPE, JSON)], json).into_response(),
         };
         let name = HeaderName::from_static(REVISION_HEADER);
         response.headers_mut().insert(name, HeaderValue::from(self.revision.0));

@@ -1,8 +1,9 @@
 //! A kind of object in a collection, and what every kind has in common: show, create, update, delete.
 
+use std::cell::LazyCell;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 use weft_model::intent::Intent;
 use weft_model::{Revision, Snapshot, TenantId};
@@ -99,7 +100,7 @@ pub(super) fn show<K: Kind>(call: &Call, id: &str) -> Result<Reply, Failure> {
         call.query.iter().filter(|(name, _)| name == "fields").map(|(_, value)| value.as_str()).collect();
     let mut row = members(K::row(&call.view, object));
     row.retain(|name, _| fields.is_empty() || fields.contains(&name.as_str()));
-    Ok(Reply::ok(call.view.snapshot.revision(), envelope(K::ONE, Value::Object(row))))
+    Ok(Reply::ok(call.view.snapshot.revision(), Envelope(K::ONE, row)))
 }
 
 /// `POST /{collection}`: one object in the envelope `{one: ...}`, or many in `{many: [...]}`, all or none of them.
@@ -112,7 +113,7 @@ pub(super) async fn create<K: Writable>(call: Call, Body(mut body): Body) -> Res
             let intent = read_new::<K>(Fields::new("", values), call.caller())?;
             let (revision, mut rows) = write::<K>(&call, vec![intent]).await?;
             let row = rows.pop().ok_or_else(|| vanished(K::LABEL))?;
-            Ok(Reply::created(revision, envelope(K::ONE, row)))
+            Ok(Reply::created(revision, Envelope(K::ONE, row)))
         }
         (None, Some(Value::Array(entries))) => {
             let intents = read_many::<K>(entries, call.caller())?;
@@ -120,7 +121,7 @@ pub(super) async fn create<K: Writable>(call: Call, Body(mut body): Body) -> Res
             let place = |failure: Failure| Failure { position: failure.position.or(Some(0)), ..failure };
             let written = write::<K>(&call, intents).await;
             let (revision, rows) = written.map_err(|failure| place(failure).in_list(K::MANY))?;
-            Ok(Reply::created(revision, envelope(K::MANY, Value::Array(rows))))
+            Ok(Reply::created(revision, Envelope(K::MANY, rows)))
         }
         _ => Err(Failure::malformed(format!("Unable to find '{}' in request body", K::ONE))),
     }
@@ -164,7 +165,7 @@ pub(super) async fn update<K: Writable>(
     settle::<K>(fields)?;
     let (revision, mut rows) = write::<K>(&call, vec![intent]).await?;
     let row = rows.pop().ok_or_else(|| Failure::not_found(K::LABEL, id))?;
-    Ok(Reply::ok(revision, envelope(K::ONE, row)))
+    Ok(Reply::ok(revision, Envelope(K::ONE, row)))
 }
 
 /// `DELETE /{collection}/{id}`
@@ -177,17 +178,18 @@ pub(super) async fn delete<K: Writable>(call: Call, id: &str) -> Result<Reply, F
 
 /// Commits, and shows what was written. The state shown may already lack an object that somebody else deleted in the
 /// same commit; it has no row then.
-async fn write<K: Writable>(call: &Call, intents: Vec<Intent>) -> Result<(Revision, Vec<Value>), Failure> {
+async fn write<K: Writable>(call: &Call, intents: Vec<Intent>) -> Result<(Revision, Vec<K::Row>), Failure> {
     let (committed, view) = call.write(intents).await?;
     let rows = committed.touched.iter().filter_map(K::touched).filter_map(|id| {
         let object = K::find(&view.snapshot, &id)?;
-        Some(Value::Object(members(K::row(&view, object))))
+        Some(K::row(&view, object))
     });
     Ok((committed.revision, rows.collect()))
 }
 
 fn settle<K: Kind>(fields: Fields) -> Result<(), Failure> {
-    let known = members(K::full());
+    // Made only for those who send what was not asked for.
+    let known = LazyCell::new(|| members(K::full()));
     let (mut faults, unknown) = fields.settle(|name| known.contains_key(name));
     match (faults.is_empty(), unknown.is_empty()) {
         (true, true) => Ok(()),
@@ -213,6 +215,11 @@ fn vanished(label: &'static str) -> Failure {
     Failure::not_found(label, "just created")
 }
 
-pub(super) fn envelope(member: &str, value: Value) -> Value {
-    Value::Object(Map::from_iter([(member.to_owned(), value)]))
+/// A JSON object with one member: how single objects and lists travel.
+pub(super) struct Envelope<T>(pub(super) &'static str, pub(super) T);
+
+impl<T: Serialize> Serialize for Envelope<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map([(self.0, &self.1)])
+    }
 }
