@@ -1,6 +1,6 @@
 //! The one door from snapshot to flows: which functions write which owner's sheet.
 
-use weft_model::{HostIndex, Network, Port, PortKey, RouterKey, Snapshot, Vni};
+use weft_model::{HostIndex, Network, PolicyKey, Port, PortKey, RouterKey, Snapshot, Vni};
 use weft_openflow::PortNo;
 
 use crate::flow::Compiled;
@@ -8,7 +8,9 @@ use crate::group_id::{members_of, shards_of};
 use crate::owner::{Owner, Scope};
 use crate::sheet::Sheet;
 use crate::subscribe::{has_routes, way_to};
-use crate::tables::{Local, address_security, arp_nd, classify, drops, flood, l2, port_security, routers};
+use crate::tables::{
+    Local, address_security, arp_nd, classify, drops, flood, l2, policy, port_security, routers, security,
+};
 use crate::tallies::Tally;
 use crate::tunnels::tunnel_ofport;
 
@@ -24,6 +26,7 @@ pub fn compile(owner: Owner, snapshot: &Snapshot) -> Compiled {
         Owner::Network(vni) => network(&mut sheet, snapshot, vni),
         Owner::Port(vni, key) => port(&mut sheet, snapshot, vni, key),
         Owner::Router(key) => router(&mut sheet, snapshot, key),
+        Owner::Policy(key) => write_policy(&mut sheet, snapshot, key),
         Owner::HostBase(host) => host_base(&mut sheet, snapshot, host),
         Owner::LocalPort(host, key) => local_port(&mut sheet, snapshot, host, key),
         Owner::LocalFlood(host, vni) => local_flood(&mut sheet, snapshot, host, vni),
@@ -48,6 +51,7 @@ fn walk(scope: Scope, snapshot: &Snapshot, each: &mut impl FnMut(&mut Sheet)) {
     match scope {
         Scope::Network(vni) => walk_network(vni, snapshot, each),
         Scope::Router(key) => walk_router(key, snapshot, each),
+        Scope::Policy(key) => walk_policy(key, snapshot, each),
         Scope::Host(host) => walk_host(host, snapshot, each),
     }
 }
@@ -70,6 +74,7 @@ fn walk_network(vni: Vni, snapshot: &Snapshot, each: &mut impl FnMut(&mut Sheet)
         let Some(tunnel) = tunnel_ofport(network.encap, host) else { continue };
         sheet.reuse(Owner::Port(vni, port.key));
         write_port(&mut sheet, network, port, tunnel);
+        write_identity(&mut sheet, network, port, snapshot);
         if is_routed {
             routers::neighbour(&mut sheet, network, port);
         }
@@ -142,6 +147,7 @@ fn port(sheet: &mut Sheet, snapshot: &Snapshot, vni: Vni, key: PortKey) -> Optio
     }
     let tunnel = way_to(network, port, snapshot)?;
     write_port(sheet, network, port, tunnel);
+    write_identity(sheet, network, port, snapshot);
     if snapshot.is_routed(network.id) {
         routers::neighbour(sheet, network, port);
     }
@@ -164,6 +170,24 @@ fn router(sheet: &mut Sheet, snapshot: &Snapshot, key: RouterKey) -> Option<()> 
     Some(())
 }
 
+fn write_identity(sheet: &mut Sheet, network: &Network, port: &Port, snapshot: &Snapshot) {
+    if port.admin_up {
+        security::identity(sheet, network, port, snapshot);
+    }
+}
+
+fn walk_policy(key: PolicyKey, snapshot: &Snapshot, each: &mut impl FnMut(&mut Sheet)) {
+    let mut sheet = Sheet::new(Owner::Policy(key));
+    if write_policy(&mut sheet, snapshot, key).is_some() {
+        each(&mut sheet);
+    }
+}
+
+fn write_policy(sheet: &mut Sheet, snapshot: &Snapshot, key: PolicyKey) -> Option<()> {
+    policy::policy(sheet, snapshot.policy(key)?, snapshot);
+    Some(())
+}
+
 fn write_port(sheet: &mut Sheet, network: &Network, port: &Port, tunnel: u16) {
     l2::port(sheet, network, port, PortNo(u32::from(tunnel)));
     if port.admin_up {
@@ -183,6 +207,7 @@ fn write_host_base(sheet: &mut Sheet) {
     arp_nd::host(sheet);
     routers::host(sheet);
     l2::host(sheet);
+    security::host(sheet);
     drops::host(sheet);
 }
 
@@ -202,6 +227,9 @@ fn write_local_port(sheet: &mut Sheet, local: &Local<'_>) {
         address_security::local_port(sheet, local);
         arp_nd::local_port(sheet, local);
         l2::local_port(sheet, local);
+        if let Some(policy) = local.port.policy {
+            security::local_port(sheet, local, policy);
+        }
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use weft_model::{HostIndex, PortKey, RouterKey, Vni};
+use weft_model::{HostIndex, PolicyKey, PortKey, RouterKey, Vni};
 
 use crate::group_id::GroupUse;
 use crate::owner::Owner;
@@ -17,6 +17,7 @@ const KIND_HOST_BASE: u64 = 3;
 const KIND_LOCAL_FLOOD: u64 = 4;
 const KIND_LOCAL_PORT: u64 = 5;
 const KIND_ROUTER: u64 = 7;
+const KIND_POLICY: u64 = 6;
 
 /// A cookie of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -37,6 +38,8 @@ pub enum Subject {
     LocalPort(PortKey),
     /// A router, see [`Owner::Router`].
     Router(RouterKey),
+    /// A policy, see [`Owner::Policy`].
+    Policy(PolicyKey),
     /// A network's flooding to the member hosts of one shard. It has no flows, so no cookie: its group's number names it.
     Flood(Vni, u8),
 }
@@ -52,6 +55,7 @@ impl Cookie {
             Owner::LocalFlood(_, vni) => (KIND_LOCAL_FLOOD, vni.get()),
             Owner::LocalPort(_, key) => (KIND_LOCAL_PORT, key.get()),
             Owner::Router(key) => (KIND_ROUTER, key.get()),
+            Owner::Policy(key) => (KIND_POLICY, key.get()),
         };
         let folded = content >> 96 ^ content >> 64 ^ content >> 32 ^ content;
         let low = u32::try_from(folded & 0xffff_ffff).expect("32 bits");
@@ -68,6 +72,7 @@ impl Cookie {
             KIND_LOCAL_FLOOD => Vni::new(id).map(Subject::LocalFlood),
             KIND_LOCAL_PORT => PortKey::new(id).map(Subject::LocalPort),
             KIND_ROUTER => RouterKey::new(id).map(Subject::Router),
+            KIND_POLICY => PolicyKey::new(id).map(Subject::Policy),
             _ => None,
         }
     }
@@ -83,6 +88,7 @@ impl Subject {
             Subject::LocalFlood(vni) => (KIND_LOCAL_FLOOD, vni.get()),
             Subject::LocalPort(key) => (KIND_LOCAL_PORT, key.get()),
             Subject::Router(key) => (KIND_ROUTER, key.get()),
+            Subject::Policy(key) => (KIND_POLICY, key.get()),
             Subject::Flood(..) => return None,
         };
         Some((Cookie(kind << 60 | u64::from(id) << 32), 0xffff_ffff << 32))
@@ -105,6 +111,7 @@ impl fmt::Display for Subject {
             Subject::Port(key) => write!(f, "port {key}"),
             Subject::HostBase(host) => write!(f, "host {host}"),
             Subject::LocalFlood(vni) => write!(f, "flooding of network {vni} on this host"),
+            Subject::Policy(key) => write!(f, "policy {key}"),
             Subject::LocalPort(key) => write!(f, "port {key} on this host"),
             Subject::Router(key) => write!(f, "router {key}"),
             Subject::Flood(vni, shard) => write!(f, "flooding of network {vni} to hosts of shard {shard}"),
@@ -120,6 +127,7 @@ mod tests {
     fn a_cookie_names_its_owner_and_depends_on_the_content() {
         let (vni, key) = (Vni::MAX, PortKey::MAX);
         let host = HostIndex::MAX;
+        let policy = PolicyKey::new(PolicyKey::MAX).expect("in range");
         for (owner, subject) in [
             (Owner::Network(vni), Subject::Network(vni)),
             (Owner::Port(vni, key), Subject::Port(key)),
@@ -127,6 +135,7 @@ mod tests {
             (Owner::LocalFlood(host, vni), Subject::LocalFlood(vni)),
             (Owner::LocalPort(host, key), Subject::LocalPort(key)),
             (Owner::Router(RouterKey::MAX), Subject::Router(RouterKey::MAX)),
+            (Owner::Policy(policy), Subject::Policy(policy)),
         ] {
             let cookie = Cookie::of(owner, 1);
             assert_eq!(cookie.describe(), Some(subject));

@@ -4,12 +4,14 @@
 //! made its host a member of its network or took it away. What routers join is looked at as a whole, by realm. The cost
 //! follows the change and the realms that it is in, not the system.
 
+mod security;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use weft_model::{
-    Encap, HostId, HostIndex, Key, MacAddr, NetworkId, OfPort, PortId, PortKey, PortSecurity, RouterId,
-    Snapshot, SubnetId, Vni,
+    AllowedPair, Encap, HostId, HostIndex, Key, MacAddr, NetworkId, OfPort, PolicyKey, PortId, PortKey,
+    PortSecurity, RouterId, Snapshot, SubnetId, Vni,
 };
 
 use crate::group_id::{members_of, shard, shards_of};
@@ -37,15 +39,17 @@ pub struct Impact {
 
 /// What may differ between two snapshots when exactly the records under `touched` do.
 pub fn impact(before: &Snapshot, after: &Snapshot, touched: &BTreeSet<Key>) -> Impact {
-    let (impact, memberships, regrouped, links) = Default::default();
-    let mut collector = Collector { before, after, impact, memberships, regrouped, links };
+    let (impact, memberships, regrouped, wearers, links) = Default::default();
+    let mut collector = Collector { before, after, impact, memberships, regrouped, wearers, links };
     let mut ports = BTreeSet::new();
     for key in touched {
         match key {
             // Flows never depend on tenants, tokens, counters or what a physical network is called.
             Key::Tenant(_) | Key::Token(_) | Key::Counters | Key::PhysicalNetwork(_) => {}
             Key::Subnet(subnet) => collector.subnet(*subnet),
-            Key::SecurityGroup(_) | Key::SecurityRule(_) | Key::AddressGroup(_) | Key::Policy(_) => {}
+            Key::SecurityGroup(_) | Key::SecurityRule(_) | Key::AddressGroup(_) | Key::Policy(_) => {
+                collector.security(key);
+            }
             Key::Port(port) | Key::Binding(port, _) => drop(ports.insert(*port)),
             Key::Router(router) => collector.router(*router),
             Key::Network(network) => collector.network(*network, &mut ports),
@@ -79,6 +83,8 @@ struct Face {
     security: PortSecurity,
     /// The router whose interface it is.
     router: Option<RouterId>,
+    policy: Option<PolicyKey>,
+    pairs: Vec<AllowedPair>,
 }
 
 struct Collector<'a> {
@@ -89,6 +95,8 @@ struct Collector<'a> {
     memberships: BTreeSet<(NetworkId, HostIndex)>,
     /// Networks whose realm may be another one, or in which it may have another number.
     regrouped: BTreeSet<NetworkId>,
+    /// Where it may have changed whether a policy is worn.
+    wearers: BTreeSet<(PolicyKey, HostIndex)>,
     /// Sorted at the end, which is cheaper than keeping thousands sorted all the time.
     links: Vec<Link>,
 }
@@ -214,6 +222,7 @@ impl Collector<'_> {
     }
 
     fn port(&mut self, id: PortId) {
+        self.wearing(id);
         let (before, after) = (view(self.before, id), view(self.after, id));
         if before != after || before.is_none() {
             self.interface(id);
@@ -225,6 +234,9 @@ impl Collector<'_> {
         let same_face = matches!((&before, &after), (Some(b), Some(a)) if b.face == a.face && b.vni == a.vni);
         let host = |view: &Option<PortView>| view.as_ref().and_then(|v| v.place.map(|p| p.0));
         let same_host = same_face && host(&before) == host(&after);
+        if !same_host {
+            self.sharing_pairs(before.as_ref(), after.as_ref());
+        }
         for view in [before, after].into_iter().flatten() {
             if !same_host {
                 self.impact.owners.insert(Owner::Port(view.vni, view.face.key));
@@ -301,6 +313,7 @@ impl Collector<'_> {
         for (host, networks) in moved {
             self.compare(host, &networks);
         }
+        self.worn();
         let mut impact = self.impact;
         // What one object took away and another gave back has not changed.
         let both: Vec<_> = impact.began.intersection(&impact.ended).copied().collect();
@@ -348,6 +361,8 @@ fn view(snapshot: &Snapshot, id: PortId) -> Option<PortView> {
         admin_up: port.admin_up,
         security: port.security,
         router: port.router(),
+        policy: port.policy,
+        pairs: port.allowed_pairs.clone(),
     };
     let place = place.map(|(host, claim)| (host.index, claim.ofport));
     Some(PortView { network: network.id, vni: network.vni, place, face })

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use weft_model::{HostIndex, PortKey, RouterKey, Vni};
+use weft_model::{HostIndex, PolicyKey, PortKey, RouterKey, Vni};
 
 /// A set of owners whose flows live together on the switches that subscribe to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -11,6 +11,8 @@ pub enum Scope {
     Network(Vni),
     /// Network-wide as well: the same bytes on every host with a port of a network of the router's realm.
     Router(RouterKey),
+    /// A policy: the same bytes on every host where a port wears it.
+    Policy(PolicyKey),
     /// Host-local: what only this host has.
     Host(HostIndex),
 }
@@ -32,6 +34,8 @@ pub enum Owner {
     Port(Vni, PortKey),
     /// A router: where it sends packets (network-wide). Its interfaces are ports, which have their own part.
     Router(RouterKey),
+    /// The rules of a policy, which is a set of security groups (the same wherever a port wears it).
+    Policy(PolicyKey),
     /// What every host has, whatever is on it: the misses and the drops with their reasons (host-local).
     HostBase(HostIndex),
     /// A port on its own host: classification, port security, local delivery (host-local).
@@ -46,6 +50,7 @@ impl Owner {
         match self {
             Owner::Network(vni) | Owner::Flood(vni, _) | Owner::Port(vni, _) => Scope::Network(vni),
             Owner::Router(key) => Scope::Router(key),
+            Owner::Policy(key) => Scope::Policy(key),
             Owner::HostBase(host) | Owner::LocalPort(host, _) | Owner::LocalFlood(host, _) => {
                 Scope::Host(host)
             }
@@ -58,6 +63,7 @@ impl fmt::Display for Scope {
         match self {
             Scope::Network(vni) => write!(f, "network {vni}"),
             Scope::Router(key) => write!(f, "router {key}"),
+            Scope::Policy(key) => write!(f, "policy {key}"),
             Scope::Host(host) => write!(f, "host {host}"),
         }
     }
@@ -70,6 +76,7 @@ impl fmt::Display for Owner {
             Owner::Network(vni) => write!(f, "network {vni}"),
             Owner::Port(vni, key) => write!(f, "port {key} of network {vni}"),
             Owner::Router(key) => write!(f, "router {key}"),
+            Owner::Policy(key) => write!(f, "policy {key}"),
             Owner::HostBase(host) => write!(f, "host {host}"),
             Owner::LocalPort(host, key) => write!(f, "port {key} on host {host}"),
             Owner::LocalFlood(host, vni) => write!(f, "flooding of network {vni} on host {host}"),

@@ -1,21 +1,27 @@
 //! The pipeline: every table declared once, with all that its flows may match and do.
 //!
 //! Flows are checked against these declarations ([`check`]) and PIPELINE.md is printed from them ([`markdown`]).
-//! Numbers leave gaps for what comes later. The tables of routers are in `routing`.
+//! Numbers leave gaps for what comes later. The tables of routers are in `routing`, those of security groups in
+//! `security`.
 
 mod check;
 mod markdown;
 mod routing;
+mod security;
 
 use weft_openflow::FieldId;
 
 use crate::reasons::Reason;
-use crate::registers::{DESTINATION, FLAGS, NETWORK, REASON, Register, SOURCE};
+use crate::registers::{DESTINATION, FLAGS, NETWORK, REASON, Register, SOURCE, SOURCE_POLICY, ZONE};
 
 pub(crate) use check::check_bytes;
 pub use check::{Violation, check, check_compiled};
 pub use markdown::markdown;
 pub use routing::{ECMP, NEIGHBOUR, ROUTE, ROUTER_LOCAL, TO_ROUTER};
+pub use security::{
+    EGRESS_COMMIT, EGRESS_GATE, EGRESS_PEER, EGRESS_REPLY, EGRESS_RULES, HOME_NETWORK, INGRESS_COMMIT,
+    INGRESS_GATE, INGRESS_PEER, INGRESS_REPLY, INGRESS_RULES, RECEIVE,
+};
 
 /// One table of the pipeline.
 #[derive(Debug)]
@@ -68,6 +74,11 @@ pub enum Verb {
     SetTtl,
     /// Choose one of several by a hash of the connection.
     Choose,
+    /// Send the packet through the connection tracker, in the zone of the port whose policy is asked, or remember its
+    /// connection there.
+    Track,
+    /// Be one part of a conjunction.
+    Conjunction,
     /// Look the packet up in a next table and come back (needed where a rewritten packet must be matched anew).
     Resubmit,
 }
@@ -79,6 +90,8 @@ pub enum Miss {
     Drop(Reason),
     /// They go on.
     Goto(&'static Table),
+    /// They go on in the table that asked this one; nothing was found out about them.
+    Back,
     /// They end here; only the drop table itself does this.
     End,
 }
@@ -93,6 +106,15 @@ const ETH_DST: FieldId = FieldId::basic(3);
 const ETH_SRC: FieldId = FieldId::basic(4);
 const ETH_TYPE: FieldId = FieldId::basic(5);
 const VLAN_VID: FieldId = FieldId::basic(6);
+const TCP_DST: FieldId = FieldId::basic(14);
+const SCTP_DST: FieldId = FieldId::basic(18);
+const ICMPV4_TYPE: FieldId = FieldId::basic(19);
+const ICMPV4_CODE: FieldId = FieldId::basic(20);
+const ICMPV6_CODE: FieldId = FieldId::basic(30);
+const CONJ_ID: FieldId = FieldId::nxm1(37);
+const CT_STATE: FieldId = FieldId::nxm1(105);
+const CT_MARK: FieldId = FieldId::nxm1(107);
+const CT_LABEL: FieldId = FieldId::nxm1(108);
 const IPV4_SRC: FieldId = FieldId::basic(11);
 const IPV4_DST: FieldId = FieldId::basic(12);
 const UDP_SRC: FieldId = FieldId::basic(15);
@@ -113,7 +135,7 @@ const ND_RESERVED: FieldId = FieldId { class: FieldId::CLASS_ERICSSON, number: 1
 const ND_OPTIONS_TYPE: FieldId = FieldId { class: FieldId::CLASS_ERICSSON, number: 2, experimenter: 0 };
 
 /// All tables, in the order in which packets pass them.
-pub static TABLES: [&Table; 16] = [
+pub static TABLES: [&Table; 28] = [
     &CLASSIFY,
     &PORT_SECURITY,
     &ADDRESS_SECURITY,
@@ -124,10 +146,22 @@ pub static TABLES: [&Table; 16] = [
     &ROUTE,
     &ECMP,
     &NEIGHBOUR,
+    &EGRESS_GATE,
+    &EGRESS_PEER,
+    &EGRESS_RULES,
+    &EGRESS_REPLY,
+    &EGRESS_COMMIT,
     &L2_LOCAL,
     &L2_REMOTE,
     &FLOOD,
     &FLOOD_LOCAL,
+    &RECEIVE,
+    &HOME_NETWORK,
+    &INGRESS_PEER,
+    &INGRESS_GATE,
+    &INGRESS_RULES,
+    &INGRESS_REPLY,
+    &INGRESS_COMMIT,
     &DELIVER,
     &DROP,
 ];
@@ -139,7 +173,7 @@ pub static CLASSIFY: Table = Table {
     purpose: "Whose packet is this? Local interfaces give it a network and a source port, tunnels a network.",
     holds: Holds::Both,
     matches: &[IN_PORT, VLAN_VID, TUN_ID],
-    sets: &[reg(NETWORK), reg(SOURCE), reg(FLAGS), reg(REASON)],
+    sets: &[reg(NETWORK), reg(SOURCE), reg(SOURCE_POLICY), reg(ZONE), reg(FLAGS), reg(REASON)],
     verbs: &[],
     next: &[&PORT_SECURITY, &L2_LOCAL, &DROP],
     miss: Miss::Drop(Reason::UnknownNetwork),
@@ -236,7 +270,7 @@ pub static L2_LOCAL: Table = Table {
     matches: &[reg(NETWORK), reg(FLAGS), ETH_DST],
     sets: &[reg(DESTINATION), reg(REASON)],
     verbs: &[],
-    next: &[&L2_REMOTE, &FLOOD, &FLOOD_LOCAL, &DELIVER, &DROP],
+    next: &[&L2_REMOTE, &FLOOD, &FLOOD_LOCAL, &RECEIVE, &DELIVER, &DROP],
     miss: Miss::Goto(&L2_REMOTE),
 };
 
@@ -276,7 +310,7 @@ pub static FLOOD_LOCAL: Table = Table {
     matches: &[reg(NETWORK)],
     sets: &[reg(DESTINATION)],
     verbs: &[Verb::Group, Verb::Resubmit],
-    next: &[&DELIVER, &DROP],
+    next: &[&RECEIVE, &DROP],
     miss: Miss::Drop(Reason::NotHere),
 };
 

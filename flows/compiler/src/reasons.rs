@@ -46,11 +46,25 @@ pub enum Reason {
     RouterAddress = 34,
     /// Routed to an address that no bound port of its network has.
     NoNeighbour = 35,
+    /// The port is filtered, but the flows of its policy are not here (yet).
+    NoPolicy = 20,
+    /// No rule of the sender lets it out.
+    EgressDenied = 21,
+    /// No rule of the receiver lets it in.
+    IngressDenied = 22,
+    /// Neither IP nor ARP, from or to a filtered port.
+    OtherProtocol = 23,
+    /// The connection tracker cannot make sense of it.
+    InvalidConnection = 24,
+    /// Belongs to a connection whose rule is gone.
+    RevokedRule = 25,
+    /// Belongs to a connection of another port that had the interface number before.
+    StaleConnection = 26,
 }
 
 impl Reason {
     /// All reasons, by number.
-    pub const ALL: [Reason; 21] = [
+    pub const ALL: [Reason; 28] = [
         Reason::UnknownPort,
         Reason::UnknownNetwork,
         Reason::PortDown,
@@ -72,6 +86,13 @@ impl Reason {
         Reason::TtlExpired,
         Reason::RouterAddress,
         Reason::NoNeighbour,
+        Reason::NoPolicy,
+        Reason::EgressDenied,
+        Reason::IngressDenied,
+        Reason::OtherProtocol,
+        Reason::InvalidConnection,
+        Reason::RevokedRule,
+        Reason::StaleConnection,
     ];
 
     /// The number in the reason register.
@@ -108,6 +129,13 @@ impl Reason {
             Reason::TtlExpired => "ttl_expired",
             Reason::RouterAddress => "router_address",
             Reason::NoNeighbour => "no_neighbour",
+            Reason::NoPolicy => "no_policy",
+            Reason::EgressDenied => "egress_denied",
+            Reason::IngressDenied => "ingress_denied",
+            Reason::OtherProtocol => "other_protocol",
+            Reason::InvalidConnection => "invalid_connection",
+            Reason::RevokedRule => "revoked_rule",
+            Reason::StaleConnection => "stale_connection",
         }
     }
 
@@ -139,6 +167,15 @@ impl Reason {
             Reason::TtlExpired => "its TTL or hop limit is used up",
             Reason::RouterAddress => "is for a router itself, which answers nothing but echo requests",
             Reason::NoNeighbour => "was routed to an address that no bound port of its network has",
+            Reason::NoPolicy => "the port is filtered, and the flows of its policy are not here (yet)",
+            Reason::EgressDenied => "no rule of the sender's security groups lets it out",
+            Reason::IngressDenied => "no rule of the receiver's security groups lets it in",
+            Reason::OtherProtocol => "is neither IP nor ARP, and one of its ports has security groups",
+            Reason::InvalidConnection => "makes no sense to the connection tracker",
+            Reason::RevokedRule => "belongs to a connection that no rule of the port allows any more",
+            Reason::StaleConnection => {
+                "belongs to a connection of another port that had the same interface number before"
+            }
         }
     }
 }

@@ -30,13 +30,13 @@ pub const DESTINATION: Register =
 pub const SOURCE_POLICY: Register = Register {
     number: 3,
     name: "source_policy",
-    meaning: "the sender's policy (set of security groups); later",
+    meaning: "the sender's policy (set of security groups); 0 when it has none or is not known",
 };
 /// The receiver's policy.
 pub const DESTINATION_POLICY: Register = Register {
     number: 4,
     name: "destination_policy",
-    meaning: "the receiver's policy (set of security groups); later",
+    meaning: "the receiver's policy (set of security groups); 0 when it has none or is not known",
 };
 /// Single bits.
 pub const FLAGS: Register = Register {
@@ -47,6 +47,22 @@ pub const FLAGS: Register = Register {
 /// Why the packet is dropped.
 pub const REASON: Register =
     Register { number: 6, name: "reason", meaning: "why it is dropped, see the reasons below" };
+
+/// The connection tracker's zone.
+pub const ZONE: Register = Register {
+    number: 7,
+    name: "zone",
+    meaning: "zone of the connection tracker: the interface number of the port whose policy is asked",
+};
+/// Where the sender is at home.
+pub const HOME: Register = Register {
+    number: 13,
+    name: "home",
+    meaning: "VNI of the network that the sender's address belongs to; only asked of what came out of a tunnel",
+};
+/// The rule that lets the packet pass.
+pub const RULE: Register =
+    Register { number: 14, name: "rule", meaning: "key of the security rule that lets the packet pass" };
 
 /// Where a routed packet goes next.
 pub const NEXT_HOP: Register = Register {
@@ -62,7 +78,7 @@ pub const CHOICE: Register =
     Register { number: 15, name: "choice", meaning: "which of several next hops a connection takes" };
 
 /// All registers with a fixed meaning.
-pub const ALL: [Register; 10] = [
+pub const ALL: [Register; 13] = [
     NETWORK,
     SOURCE,
     DESTINATION,
@@ -70,8 +86,11 @@ pub const ALL: [Register; 10] = [
     DESTINATION_POLICY,
     FLAGS,
     REASON,
+    ZONE,
     NEXT_HOP,
     ROUTER,
+    HOME,
+    RULE,
     CHOICE,
 ];
 

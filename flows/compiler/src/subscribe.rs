@@ -10,14 +10,16 @@ use crate::realms;
 use crate::tables::routers;
 use crate::tunnels::tunnel_ofport;
 
-/// The scopes that a host's switch needs: its own, and for every port that is bound on it the port's network with
-/// everything that routers join with it. Empty when there is no such host.
+/// The scopes that a host's switch needs: its own, and for every port that is bound on it its policy, and its
+/// network with everything that routers join with it. Empty when there is no such host.
 pub fn subscriptions(host: HostIndex, snapshot: &Snapshot) -> BTreeSet<Scope> {
     if snapshot.host_by_index(host).is_none() {
         return BTreeSet::new();
     }
     let networks = snapshot.networks_at(host).map(|network| network.id);
     let mut scopes = realms::scopes(networks, snapshot);
+    scopes
+        .extend(snapshot.policies_at(host).filter(|key| snapshot.policy(*key).is_some()).map(Scope::Policy));
     scopes.insert(Scope::Host(host));
     scopes
 }
@@ -27,6 +29,7 @@ pub fn owners(scope: Scope, snapshot: &Snapshot) -> BTreeSet<Owner> {
     match scope {
         Scope::Network(vni) => owners_of_network(vni, snapshot),
         Scope::Router(key) => owners_of_router(key, snapshot),
+        Scope::Policy(key) => snapshot.policy(key).map(|_| Owner::Policy(key)).into_iter().collect(),
         Scope::Host(host) => owners_of_host(host, snapshot),
     }
 }

@@ -6,14 +6,17 @@ pub(crate) mod classify;
 pub(crate) mod drops;
 pub(crate) mod flood;
 pub(crate) mod l2;
+pub(crate) mod policy;
 pub(crate) mod port_security;
 pub(crate) mod routers;
+pub(crate) mod security;
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use ipnet::IpNet;
 use weft_model::{Network, OfPort, Port, PortSecurity};
-use weft_openflow::oxm;
+use weft_openflow::{OxmField, oxm};
 
 use crate::fields::Fields;
 
@@ -53,6 +56,31 @@ fn with_link_local(port: &Port) -> BTreeSet<Ipv6Addr> {
 /// True if the port can have no other link-local address than the one that its MAC makes.
 fn link_local_is_known(port: &Port) -> bool {
     port.security == PortSecurity::Enforced
+}
+
+/// Which address of a packet.
+#[derive(Clone, Copy)]
+pub(crate) enum Side {
+    Source,
+    Destination,
+}
+
+/// The field that says that an address is within a prefix; `None` when every address is.
+pub(crate) fn prefix_field(prefix: IpNet, side: Side) -> Option<OxmField> {
+    let is_one = prefix.prefix_len() == prefix.max_prefix_len();
+    if prefix.prefix_len() == 0 {
+        return None;
+    }
+    Some(match (prefix, side) {
+        (IpNet::V4(p), Side::Source) if is_one => oxm::ipv4_src(p.addr()),
+        (IpNet::V4(p), Side::Destination) if is_one => oxm::ipv4_dst(p.addr()),
+        (IpNet::V6(p), Side::Source) if is_one => oxm::ipv6_src(p.addr()),
+        (IpNet::V6(p), Side::Destination) if is_one => oxm::ipv6_dst(p.addr()),
+        (IpNet::V4(p), Side::Source) => oxm::ipv4_src_masked(p.network(), p.netmask()),
+        (IpNet::V4(p), Side::Destination) => oxm::ipv4_dst_masked(p.network(), p.netmask()),
+        (IpNet::V6(p), Side::Source) => oxm::ipv6_src_masked(p.network(), p.netmask()),
+        (IpNet::V6(p), Side::Destination) => oxm::ipv6_dst_masked(p.network(), p.netmask()),
+    })
 }
 
 const ETH_IPV4: u16 = 0x0800;

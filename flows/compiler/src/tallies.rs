@@ -168,6 +168,7 @@ impl Subject {
             }
             Subject::HostBase(index) => (index == host).then_some(Owner::HostBase(host)),
             Subject::LocalFlood(vni) => Some(Owner::LocalFlood(host, vni)),
+            Subject::Policy(key) => snapshot.policy(key).map(|_| Owner::Policy(key)),
             Subject::LocalPort(key) => Some(Owner::LocalPort(host, key)),
             Subject::Router(key) => snapshot.router_by_key(key).map(|_| Owner::Router(key)),
         }

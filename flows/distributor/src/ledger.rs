@@ -226,6 +226,7 @@ impl Distributor {
             let class = match scope {
                 Scope::Network(vni) => self.class(Owner::Network(*vni), &base),
                 Scope::Router(key) => self.class(Owner::Router(*key), &base),
+                Scope::Policy(policy) => self.class(Owner::Policy(*policy), &base),
                 Scope::Host(_) => None,
             };
             self.pending.mark_member(*scope, *host, Mark { base: &base, since, class: &class });
@@ -236,6 +237,10 @@ impl Distributor {
     /// The tenant whose change it is.
     fn class(&self, owner: Owner, base: &Snapshot) -> Class {
         let tenant = |snapshot: &Snapshot| {
+            if let Owner::Policy(key) = owner {
+                let group = *snapshot.policy(key)?.groups.first()?;
+                return Some(snapshot.security_group(&group)?.tenant.clone());
+            }
             let network = match (owner, owner.scope()) {
                 (Owner::Router(key), _) => return Some(snapshot.router_by_key(key)?.tenant.clone()),
                 (Owner::LocalPort(_, key), _) => snapshot.network(&snapshot.port_by_key(key)?.network)?,

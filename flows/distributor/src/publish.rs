@@ -233,6 +233,7 @@ impl Distributor {
 /// True if a host's switch should have a scope.
 fn wants(host: HostIndex, scope: Scope, snapshot: &Snapshot) -> bool {
     match scope {
+        Scope::Policy(policy) => snapshot.policy(policy).is_some() && snapshot.is_worn_at(policy, host),
         Scope::Host(index) => index == host && snapshot.host_by_index(host).is_some(),
         Scope::Network(vni) => {
             let network = snapshot.network_by_vni(vni);

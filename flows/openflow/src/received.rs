@@ -24,7 +24,8 @@ pub fn canonical_fields(raw: &[u8], out: &mut [u8]) -> Option<usize> {
             // The packet type: "Ethernet" goes without saying.
             (FieldId::CLASS_BASIC, 44) if !has_mask && field[4..] == [0; 4] => {}
             (FieldId::CLASS_BASIC, 44) => return None,
-            (FieldId::CLASS_BASIC | FieldId::CLASS_ERICSSON, _) | (FieldId::CLASS_NXM1, 0..16 | 26 | 29) => {
+            (FieldId::CLASS_BASIC | FieldId::CLASS_ERICSSON, _)
+            | (FieldId::CLASS_NXM1, 0..16 | 26 | 29 | 37 | 105..=108) => {
                 if has_mask {
                     sorted.masked(field)?;
                 } else {
@@ -160,7 +161,7 @@ fn canonical_actions(mut list: &[u8]) -> Option<()> {
             24 => body == [0; 4],
             25 => is_set_field(body),
             28 => is_copy_field(body),
-            0xffff => is_resubmit(body) || is_multipath(body),
+            0xffff => is_resubmit(body) || is_multipath(body) || is_conjunction(body) || is_ct(body),
             _ => false,
         };
         if !is_canonical {
@@ -200,7 +201,7 @@ fn is_copy_field(body: &[u8]) -> bool {
         let class = u16::from_be_bytes([body[at], body[at + 1]]);
         let number = body[at + 2] >> 1;
         matches!(class, FieldId::CLASS_BASIC | FieldId::CLASS_ERICSSON)
-            || class == FieldId::CLASS_NXM1 && matches!(number, 0..16 | 111..115)
+            || class == FieldId::CLASS_NXM1 && matches!(number, 0..16 | 105..=108 | 111..115)
     };
     body.len() == 20 && has_one_name(8) && has_one_name(12)
 }
@@ -230,6 +231,21 @@ fn is_multipath(body: &[u8]) -> bool {
         && body[26] >> 1 < 16
         && body[26] & 1 == 0
         && body[27] == 4
+}
+
+/// Nicira's part of a conjunction.
+fn is_conjunction(body: &[u8]) -> bool {
+    body.len() == 12 && body[..4] == FieldId::NICIRA.to_be_bytes() && body[4..6] == [0, 34]
+}
+
+/// Nicira's way through the connection tracker, with a zone that stands here or in a register.
+fn is_ct(body: &[u8]) -> bool {
+    if body.len() < 20 || body[..4] != FieldId::NICIRA.to_be_bytes() || body[4..6] != [0, 35] {
+        return false;
+    }
+    let is_register = body[8..10] == FieldId::CLASS_NXM1.to_be_bytes() && body[10] >> 1 < 16;
+    let known_zone = body[8..12] == [0; 4] || (is_register && body[10] & 1 == 0 && body[11] == 4);
+    known_zone && body[15..18] == [0; 3] && canonical_actions(&body[20..]).is_some()
 }
 
 #[cfg(test)]

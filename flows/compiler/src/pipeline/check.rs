@@ -156,6 +156,11 @@ fn check_actions(owner: Owner, table: &'static Table, actions: &[Action]) -> Res
             Action::Multipath(choice) if table.verbs.contains(&Verb::Choose) => {
                 check_set(table, choice.dst.field.id)?;
             }
+            Action::Conjunction { .. } if table.verbs.contains(&Verb::Conjunction) => {}
+            Action::Ct(ct) if table.verbs.contains(&Verb::Track) => {
+                ct.table.map_or(Ok(()), |next| check_next(table, next))?;
+                check_actions(owner, table, &ct.actions)?;
+            }
             Action::Group(_) if table.verbs.contains(&Verb::Group) => {}
             Action::Resubmit(to) if table.verbs.contains(&Verb::Resubmit) => {
                 check_next(table, to.table.unwrap_or(TableId(table.number)))?;

@@ -22,8 +22,8 @@ const COOKIES: &str = "
 
 | bits | meaning |
 |---|---|
-| 63..60 | kind of owner: 1 network, 2 port (network-wide), 3 host base, 4 local flood, 5 port on its own host |
-| 59..32 | its number: VNI, port key, host index, VNI, port key |
+| 63..60 | kind of owner: 1 network, 2 port (network-wide), 3 host base, 4 local flood, 5 port on its own host, 6 policy |
+| 59..32 | its number: VNI, port key, host index, VNI, port key, policy key |
 | 31..0 | hash of table, priority, match and instructions |
 
 ## Groups
@@ -89,6 +89,7 @@ fn miss(miss: &Miss) -> String {
     match miss {
         Miss::Drop(reason) => format!("drop: {}", reason.name()),
         Miss::Goto(next) => format!("go to {}", next.name),
+        Miss::Back => "back to the table that asked".to_owned(),
         Miss::End => "drop".to_owned(),
     }
 }
@@ -102,6 +103,8 @@ fn describe(verb: Verb) -> &'static str {
         Verb::DecrementTtl => "decrement the TTL or hop limit",
         Verb::SetTtl => "set the TTL or hop limit",
         Verb::Choose => "choose a next hop by a hash of the connection",
+        Verb::Track => "go through the connection tracker, or be remembered there",
+        Verb::Conjunction => "be one part of a conjunction",
         Verb::Resubmit => "look up again in a next table",
     }
 }

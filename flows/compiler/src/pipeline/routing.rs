@@ -3,7 +3,7 @@
 use weft_openflow::FieldId;
 
 use super::{DROP, ICMPV6_TYPE, Miss, Table, Verb, reg};
-use super::{ETH_DST, ETH_SRC, ETH_TYPE, Holds, IPV4_DST, IPV4_SRC, IPV6_DST, IPV6_SRC, L2_LOCAL};
+use super::{EGRESS_GATE, ETH_DST, ETH_SRC, ETH_TYPE, Holds, IPV4_DST, IPV4_SRC, IPV6_DST, IPV6_SRC};
 use crate::reasons::Reason;
 use crate::registers::{CHOICE, FLAGS, NETWORK, NEXT_HOP, ROUTER};
 
@@ -22,8 +22,8 @@ pub static TO_ROUTER: Table = Table {
     matches: &[reg(NETWORK), ETH_DST],
     sets: &[reg(ROUTER)],
     verbs: &[],
-    next: &[&ROUTER_LOCAL, &L2_LOCAL, &DROP],
-    miss: Miss::Goto(&L2_LOCAL),
+    next: &[&ROUTER_LOCAL, &EGRESS_GATE, &DROP],
+    miss: Miss::Goto(&EGRESS_GATE),
 };
 
 /// Is it for the router itself?
@@ -88,6 +88,6 @@ pub static NEIGHBOUR: Table = Table {
     matches: &[reg(NETWORK), reg(NEXT_HOP), FieldId::reg(9), FieldId::reg(10), FieldId::reg(11), ETH_TYPE],
     sets: &[ETH_DST, reg(ROUTER)],
     verbs: &[Verb::Resubmit],
-    next: &[&ROUTER_LOCAL, &L2_LOCAL, &DROP],
+    next: &[&ROUTER_LOCAL, &EGRESS_GATE, &DROP],
     miss: Miss::Drop(Reason::NoNeighbour),
 };

@@ -3,10 +3,12 @@
 //! The Ethernet source has been checked before. What is the same for every port stands here once per host; a port
 //! adds what only it may send.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use weft_model::PortSecurity;
-use weft_openflow::oxm;
+use ipnet::{IpNet, Ipv6Net};
+use weft_model::{MacAddr, Port, PortSecurity};
+use weft_openflow::{OxmField, oxm};
 
 use crate::fields::Fields;
 use crate::pipeline::{ADDRESS_SECURITY, ARP_ND};
@@ -14,7 +16,7 @@ use crate::reasons::Reason;
 use crate::registers::SOURCE;
 use crate::sheet::{Sheet, Then};
 use crate::tables::{
-    ADVERTISEMENT, Local, PROTO_UDP, SOLICITATION, arp, icmpv6, ipv4, ipv4_of, ipv6, ipv6_of,
+    ADVERTISEMENT, Local, PROTO_UDP, SOLICITATION, Side, arp, icmpv6, ipv4, ipv6, prefix_field,
 };
 
 /// Never, from any port.
@@ -78,37 +80,75 @@ pub(crate) fn local_port(sheet: &mut Sheet, local: &Local<'_>) {
     if local.port.security == PortSecurity::Off {
         return;
     }
+    let speaks = speaks_for(local.port);
     let own = |matching: Fields| matching.with(SOURCE.is(local.port.key.get()));
-    let addresses = ipv4_of(local.port);
-    let mac = local.port.mac.0;
-    let sender = |address| own(arp()).with(oxm::arp_sha(mac)).with(oxm::arp_spa(address));
-    for address in &addresses {
-        pass(sheet, OWN, own(ipv4()).with(oxm::ipv4_src(*address)));
-        pass(sheet, OWN, sender(*address));
+    for prefix in speaks.iter().map(|(_, prefix)| *prefix).collect::<BTreeSet<IpNet>>() {
+        let family = if prefix.addr().is_ipv4() { ipv4() } else { ipv6() };
+        if let Some(source) = prefix_field(prefix, Side::Source) {
+            pass(sheet, OWN, own(family).with(source));
+        }
     }
-    if !addresses.is_empty() {
+    for (mac, prefix) in &speaks {
+        if let IpNet::V4(prefix) = prefix {
+            let spa = match prefix.prefix_len() {
+                32 => oxm::arp_spa(prefix.addr()),
+                _ => oxm::arp_spa_masked(prefix.network(), prefix.netmask()),
+            };
+            pass(sheet, OWN, own(arp()).with(oxm::arp_sha(*mac)).with(spa));
+        }
+    }
+    let with_ipv4 = speaks.iter().filter(|(_, prefix)| prefix.addr().is_ipv4());
+    for mac in with_ipv4.map(|(mac, _)| *mac).collect::<BTreeSet<[u8; 6]>>() {
         // A probe (RFC 5227) asks without saying who.
-        pass(sheet, OWN, sender(Ipv4Addr::UNSPECIFIED));
+        pass(sheet, OWN, own(arp()).with(oxm::arp_sha(mac)).with(oxm::arp_spa(Ipv4Addr::UNSPECIFIED)));
     }
-    let mut addresses = ipv6_of(local.port);
-    addresses.insert(local.port.mac.link_local());
-    for address in addresses {
-        pass(sheet, OWN, own(ipv6()).with(oxm::ipv6_src(address)));
-        neighbour_discovery(sheet, local, address);
+    neighbour_discovery(sheet, local, &speaks);
+}
+
+/// From which Ethernet and IP addresses a port may speak: its own, and those of its allowed pairs.
+fn speaks_for(port: &Port) -> BTreeSet<([u8; 6], IpNet)> {
+    let mac = port.mac.0;
+    let mut found: BTreeSet<([u8; 6], IpNet)> =
+        port.fixed_ips.iter().map(|ip| (mac, IpNet::from(ip.address))).collect();
+    found.insert((mac, link_local(port.mac)));
+    for pair in &port.allowed_pairs {
+        found.insert((pair.mac.unwrap_or(port.mac).0, pair.prefix));
+        found.extend(pair.mac.map(|mac| (mac.0, link_local(mac))));
     }
+    found
+}
+
+fn link_local(mac: MacAddr) -> IpNet {
+    IpNet::from(IpAddr::V6(mac.link_local()))
 }
 
 /// Solicitations from an own address and advertisements of it, with the own link-layer address or none (RFC 4861
 /// sections 4.3 and 4.4), and the probe for an own address that nobody else should have (RFC 4862 section 5.4.2).
-fn neighbour_discovery(sheet: &mut Sheet, local: &Local<'_>, address: Ipv6Addr) {
+fn neighbour_discovery(sheet: &mut Sheet, local: &Local<'_>, speaks: &BTreeSet<([u8; 6], IpNet)>) {
     let solicitation = || icmpv6(SOLICITATION).with(SOURCE.is(local.port.key.get()));
     let advertisement = || icmpv6(ADVERTISEMENT).with(SOURCE.is(local.port.key.get()));
-    for mac in [local.port.mac.0, NO_MAC] {
-        pass(sheet, OWN_ND, solicitation().with(oxm::ipv6_src(address)).with(oxm::nd_sll(mac)));
-        pass(sheet, OWN_ND, advertisement().with(oxm::nd_target(address)).with(oxm::nd_tll(mac)));
+    let mut pairs: BTreeSet<(Ipv6Net, [u8; 6])> = BTreeSet::new();
+    for (mac, prefix) in speaks {
+        if let IpNet::V6(prefix) = prefix {
+            pairs.extend([(*prefix, *mac), (*prefix, NO_MAC)]);
+        }
     }
-    let probe = solicitation().with(oxm::ipv6_src(Ipv6Addr::UNSPECIFIED)).with(oxm::nd_sll(NO_MAC));
-    pass(sheet, OWN_ND, probe.with(oxm::nd_target(address)));
+    for (prefix, mac) in &pairs {
+        let source = prefix_field(IpNet::V6(*prefix), Side::Source).expect("never all addresses");
+        pass(sheet, OWN_ND, solicitation().with(source).with(oxm::nd_sll(*mac)));
+        pass(sheet, OWN_ND, advertisement().with(target(*prefix)).with(oxm::nd_tll(*mac)));
+    }
+    for prefix in pairs.into_iter().map(|(prefix, _)| prefix).collect::<BTreeSet<Ipv6Net>>() {
+        let probe = solicitation().with(oxm::ipv6_src(Ipv6Addr::UNSPECIFIED)).with(oxm::nd_sll(NO_MAC));
+        pass(sheet, OWN_ND, probe.with(target(prefix)));
+    }
+}
+
+fn target(prefix: Ipv6Net) -> OxmField {
+    match prefix.prefix_len() {
+        128 => oxm::nd_target(prefix.addr()),
+        _ => oxm::nd_target_masked(prefix.network(), prefix.netmask()),
+    }
 }
 
 #[track_caller]

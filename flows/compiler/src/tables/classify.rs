@@ -6,7 +6,7 @@ use weft_openflow::{PortNo, oxm};
 use crate::fields::Fields;
 use crate::pipeline::{CLASSIFY, L2_LOCAL, PORT_SECURITY};
 use crate::reasons::Reason;
-use crate::registers::{FLAGS, FROM_TUNNEL, NETWORK, SOURCE};
+use crate::registers::{FLAGS, FROM_TUNNEL, NETWORK, SOURCE, SOURCE_POLICY, ZONE};
 use crate::sheet::{Sheet, Then};
 use crate::tables::Local;
 
@@ -30,7 +30,11 @@ pub(crate) fn local_port(sheet: &mut Sheet, local: &Local<'_>) {
         sheet.flow(&CLASSIFY, 200, interface, Then::drop(reason));
         return;
     }
-    let registers = Then::new().set(NETWORK.is(local.network.vni.get())).set(SOURCE.is(local.port.key.get()));
+    let mut registers =
+        Then::new().set(NETWORK.is(local.network.vni.get())).set(SOURCE.is(local.port.key.get()));
+    if let Some(policy) = local.port.policy {
+        registers = registers.set(SOURCE_POLICY.is(policy.get())).set(ZONE.is(u32::from(local.ofport.get())));
+    }
     sheet.flow(&CLASSIFY, 200, interface.with(oxm::vlan_none()), registers.goto(&PORT_SECURITY));
     sheet.flow(&CLASSIFY, 150, interface, Then::drop(Reason::VlanTagged));
 }

@@ -15,7 +15,7 @@ pub(crate) fn host(sheet: &mut Sheet) {
         let then = match table.miss {
             Miss::Drop(reason) => Then::drop(reason),
             Miss::Goto(next) => Then::new().goto(next),
-            Miss::End => Then::new(),
+            Miss::Back | Miss::End => Then::new(),
         };
         sheet.flow(table, 0, Fields::new(), then);
     }

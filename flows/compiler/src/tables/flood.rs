@@ -7,7 +7,7 @@ use weft_openflow::{PortNo, oxm};
 
 use crate::fields::Fields;
 use crate::group_id::{GroupUse, LOCAL_SHARDS, PORTS_PER_GROUP};
-use crate::pipeline::{DELIVER, FLOOD, FLOOD_LOCAL};
+use crate::pipeline::{FLOOD, FLOOD_LOCAL, RECEIVE};
 use crate::registers::{DESTINATION, NETWORK};
 use crate::sheet::{Sheet, Then};
 use crate::tunnels::tunnel_ofport;
@@ -54,5 +54,5 @@ pub(crate) fn local(sheet: &mut Sheet, network: &Network, ports: &[&Port]) {
 }
 
 fn to_port(port: &Port) -> Then {
-    Then::new().set(DESTINATION.is(port.key.get())).resubmit(&DELIVER)
+    Then::new().set(DESTINATION.is(port.key.get())).resubmit(&RECEIVE)
 }

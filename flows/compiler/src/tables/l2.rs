@@ -4,7 +4,7 @@ use weft_model::{Network, Port};
 use weft_openflow::{PortNo, oxm};
 
 use crate::fields::Fields;
-use crate::pipeline::{DELIVER, FLOOD, FLOOD_LOCAL, L2_LOCAL, L2_REMOTE};
+use crate::pipeline::{DELIVER, FLOOD, FLOOD_LOCAL, L2_LOCAL, L2_REMOTE, RECEIVE};
 use crate::reasons::Reason;
 use crate::registers::{DESTINATION, FLAGS, FROM_TUNNEL, NETWORK};
 use crate::sheet::{Sheet, Then};
@@ -31,7 +31,8 @@ pub(crate) fn local_port(sheet: &mut Sheet, local: &Local<'_>) {
     let key = local.port.key.get();
     let to_port =
         Fields::new().with(NETWORK.is(local.network.vni.get())).with(oxm::eth_dst(local.port.mac.0));
-    sheet.flow(&L2_LOCAL, 200, to_port, Then::new().set(DESTINATION.is(key)).goto(&DELIVER));
+    let next = if local.port.policy.is_some() { &RECEIVE } else { &DELIVER };
+    sheet.flow(&L2_LOCAL, 200, to_port, Then::new().set(DESTINATION.is(key)).goto(next));
     let interface = PortNo(u32::from(local.ofport.get()));
     sheet.flow(&DELIVER, 100, Fields::new().with(DESTINATION.is(key)), Then::new().output(interface));
 }

@@ -14,7 +14,7 @@ use weft_openflow::action::{CopyField, Multipath, Subfield};
 use weft_openflow::{Action, OxmField, PortNo, oxm};
 
 use crate::fields::Fields;
-use crate::pipeline::{ECMP, L2_LOCAL, NEIGHBOUR, ROUTE, ROUTER_LOCAL, TO_ROUTER};
+use crate::pipeline::{ECMP, EGRESS_GATE, NEIGHBOUR, ROUTE, ROUTER_LOCAL, TO_ROUTER};
 use crate::reasons::Reason;
 use crate::registers::{CHOICE, FLAGS, NETWORK, NEXT_HOP, ROUTED, ROUTER};
 use crate::sheet::{Sheet, Then};
@@ -68,7 +68,7 @@ pub(crate) fn interface(sheet: &mut Sheet, interface: &Interface<'_>) {
 /// Where routers find the addresses of a bound port; only networks with a router's interface need it.
 pub(crate) fn neighbour(sheet: &mut Sheet, network: &Network, port: &Port) {
     for ip in &port.fixed_ips {
-        let found = Then::new().set(oxm::eth_dst(port.mac.0)).goto(&L2_LOCAL);
+        let found = Then::new().set(oxm::eth_dst(port.mac.0)).goto(&EGRESS_GATE);
         sheet.flow(&NEIGHBOUR, 100, next_hop_is(network, ip.address), found);
     }
 }

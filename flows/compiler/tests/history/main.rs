@@ -1,5 +1,6 @@
 //! Random histories: after every step, what was kept up by impact equals what is compiled from scratch.
 
+mod security;
 mod switch;
 mod world;
 
@@ -77,7 +78,10 @@ impl Held {
         let networks = snapshot.networks().map(|network| Scope::Network(network.vni));
         let hosts = snapshot.hosts().map(|host| Scope::Host(host.index));
         let routers = snapshot.routers().map(|router| Scope::Router(router.key));
-        for owner in networks.chain(routers).chain(hosts).flat_map(|scope| owners(scope, snapshot)) {
+        let policies = snapshot.policies().map(|policy| Scope::Policy(policy.key));
+        for owner in
+            networks.chain(routers).chain(policies).chain(hosts).flat_map(|scope| owners(scope, snapshot))
+        {
             let compiled = compile(owner, snapshot);
             assert!(!compiled.is_empty(), "{owner} is said to exist");
             assert_eq!(compiled, compile(owner, snapshot), "compiling {owner} twice");
@@ -117,7 +121,7 @@ fn check_walks(held: &Held, snapshot: &Snapshot) {
     assert!(walked == held.compiled);
 }
 
-/// Routers' subscriptions follow from the realms, said the slow way: whoever has a port in a network has every network and
+/// Subscriptions follow from the policies of the ports that are there, and from the realms, said the slow way: whoever has a port in a network has every network and
 /// router that can be reached from it.
 fn check_realms(held: &Held, snapshot: &Snapshot) {
     for host in snapshot.hosts() {
@@ -135,6 +139,9 @@ fn check_realms(held: &Held, snapshot: &Snapshot) {
                 left.extend(beyond.map(|port| port.network));
             }
         }
+        let here = |id| snapshot.bound_host(id).is_some_and(|on| on.index == host.index);
+        let worn = snapshot.ports().filter(|port| here(port.id)).filter_map(|port| port.policy);
+        wanted.extend(worn.filter(|key| snapshot.policy(*key).is_some()).map(Scope::Policy));
         let has = &held.subscriptions[&host.index];
         assert_eq!(has, &wanted, "host {}", host.index);
     }

@@ -11,6 +11,8 @@ use weft_model::{
     Route, Router, RouterId, RouterKey, Snapshot, Stamp, Subnet, SubnetId, TenantId, Timestamp, Vni,
 };
 
+use crate::security::{self, Guard};
+
 /// One random change; what the world does not allow (a taken MAC, say) is left out.
 #[derive(Debug, Clone)]
 pub enum Op {
@@ -29,11 +31,12 @@ pub enum Op {
     DeleteInterface(u8),
     PutSubnet { network: u8, family: u8, wide: bool },
     DeleteSubnet { network: u8, family: u8 },
+    Guard(Guard),
 }
 
 const HOSTS: u8 = 5;
 const NETWORKS: u8 = 3;
-const PORTS: u8 = 9;
+pub const PORTS: u8 = 9;
 const ROUTERS: u8 = 3;
 /// Interfaces have ids and keys above those of other ports.
 const INTERFACES: std::ops::Range<u8> = 50..55;
@@ -54,6 +57,7 @@ pub fn op() -> impl Strategy<Value = Op> {
         8 => (port.clone(), host.clone(), 1..10u8).prop_map(|(port, host, ofport)| Op::Bind { port, host, ofport }),
         3 => (port.clone(), host).prop_map(|(port, host)| Op::Unbind { port, host }),
         4 => (port, 0..5u8).prop_map(|(port, what)| Op::Tweak { port, what }),
+        12 => security::guard().prop_map(Op::Guard),
     ];
     prop_oneof![3 => basic, 1 => routing_op()]
 }
@@ -117,6 +121,7 @@ fn change(snapshot: &Snapshot, op: &Op) -> Option<Change> {
             put(Record::Binding(Arc::new(Binding { port, host, interface: "tap".into(), ofport, since })))
         }
         Op::Unbind { port, host } => Some(Change::Delete(Key::Binding(port_id(port), host_id(host)))),
+        Op::Guard(guard) => security::change(snapshot, guard),
         Op::Tweak { port, what } => {
             let mut record = Port::clone(snapshot.port(&port_id(port))?);
             tweak(&mut record, what);
@@ -180,7 +185,7 @@ fn network_id(network: u8) -> NetworkId {
     NetworkId(Uuid::from_u128(0x1_0000 + u128::from(network)))
 }
 
-fn port_id(port: u8) -> PortId {
+pub fn port_id(port: u8) -> PortId {
     PortId(Uuid::from_u128(0x2_0000 + u128::from(port)))
 }
 
@@ -254,7 +259,7 @@ fn interface_record(port: u8, router: u8, network: u8, admin_up: bool) -> Option
     Some(record)
 }
 
-fn tenant() -> TenantId {
+pub fn tenant() -> TenantId {
     "red".parse().expect("a valid id")
 }
 
