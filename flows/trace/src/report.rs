@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use weft_compiler::pipeline::{self, DROP};
 use weft_compiler::{Owner, Reason};
-use weft_model::{Host, HostIndex, NetworkId, PortId, Snapshot, TenantId};
+use weft_model::{Host, HostIndex, NetworkId, PortId, SecurityGroup, Snapshot, TenantId};
 use weft_openflow::oxm::ct_state_bit;
 use weft_openflow::{Action, FieldId, Instruction};
 
@@ -135,6 +135,17 @@ pub fn object_of(owner: Owner, snapshot: &Snapshot) -> Option<Object> {
             let router = snapshot.router_by_key(key)?;
             let (id, name) = (router.id.to_string(), router.stamp.name.clone());
             Some(Object { kind: "router", id, name, tenant: Some(router.tenant.clone()) })
+        }
+        Owner::Policy(key) => {
+            // The groups are what their tenant knows; a policy of none has no name.
+            let groups: Vec<_> =
+                snapshot.policy(key)?.groups.iter().filter_map(|id| snapshot.security_group(id)).collect();
+            let join = |text: fn(&SecurityGroup) -> String| {
+                groups.iter().map(|group| text(group)).collect::<Vec<_>>().join(",")
+            };
+            let (id, name) = (join(|group| group.id.to_string()), join(|group| group.stamp.name.clone()));
+            let tenant = groups.first().map(|group| group.tenant.clone());
+            Some(Object { kind: "security groups", id, name, tenant })
         }
         Owner::HostBase(host) => Some(host_object(snapshot.host_by_index(host)?)),
     }
