@@ -4,7 +4,7 @@ use weft_model::{HostIndex, Network, PolicyKey, Port, PortKey, RouterKey, Snapsh
 use weft_openflow::PortNo;
 
 use crate::flow::Compiled;
-use crate::group_id::{members_of, shards_of};
+use crate::group_id::{flood_shards, members_of};
 use crate::owner::{Owner, Scope};
 use crate::sheet::Sheet;
 use crate::subscribe::{has_routes, way_to};
@@ -12,7 +12,7 @@ use crate::tables::{
     Local, address_security, arp_nd, classify, drops, flood, l2, policy, port_security, routers, security,
 };
 use crate::tallies::Tally;
-use crate::tunnels::tunnel_ofport;
+use crate::uplinks::way_out;
 
 /// Everything that an owner has in a snapshot; empty when the owner has no reason to exist.
 ///
@@ -64,16 +64,16 @@ fn walk_network(vni: Vni, snapshot: &Snapshot, each: &mut impl FnMut(&mut Sheet)
     if !network.admin_up {
         return;
     }
-    for shard in shards_of(network.id, snapshot) {
+    for shard in flood_shards(network, snapshot) {
         sheet.reuse(Owner::Flood(vni, shard));
         flood::shard(&mut sheet, network, shard, members_of(shard, network.id, snapshot));
         each(&mut sheet);
     }
     let is_routed = snapshot.is_routed(network.id);
     for (host, port) in snapshot.bound_ports(network.id) {
-        let Some(tunnel) = tunnel_ofport(network.encap, host) else { continue };
+        let Some(way) = way_out(network, host) else { continue };
         sheet.reuse(Owner::Port(vni, port.key));
-        write_port(&mut sheet, network, port, tunnel);
+        write_port(&mut sheet, network, port, way);
         write_identity(&mut sheet, network, port, snapshot);
         if is_routed {
             routers::neighbour(&mut sheet, network, port);
@@ -127,12 +127,14 @@ fn network(sheet: &mut Sheet, snapshot: &Snapshot, vni: Vni) -> Option<()> {
 fn write_network(sheet: &mut Sheet, network: &Network, snapshot: &Snapshot) {
     classify::network(sheet, network);
     if network.admin_up {
-        flood::network(sheet, network, shards_of(network.id, snapshot));
+        flood::network(sheet, network, flood_shards(network, snapshot));
+        l2::network(sheet, network);
     }
 }
 
 fn flood_to(sheet: &mut Sheet, snapshot: &Snapshot, vni: Vni, shard: u8) -> Option<()> {
-    let network = snapshot.network_by_vni(vni).filter(|network| network.admin_up)?;
+    let network =
+        snapshot.network_by_vni(vni).filter(|network| network.admin_up && network.tunnel().is_some())?;
     let mut members = members_of(shard, network.id, snapshot).peekable();
     members.peek()?;
     flood::shard(sheet, network, shard, members);
@@ -145,8 +147,8 @@ fn port(sheet: &mut Sheet, snapshot: &Snapshot, vni: Vni, key: PortKey) -> Optio
     if port.router().is_some() {
         return if network.admin_up { write_interface(sheet, network, port, snapshot) } else { None };
     }
-    let tunnel = way_to(network, port, snapshot)?;
-    write_port(sheet, network, port, tunnel);
+    let way = way_to(network, port, snapshot)?;
+    write_port(sheet, network, port, way);
     write_identity(sheet, network, port, snapshot);
     if snapshot.is_routed(network.id) {
         routers::neighbour(sheet, network, port);
@@ -188,8 +190,8 @@ fn write_policy(sheet: &mut Sheet, snapshot: &Snapshot, key: PolicyKey) -> Optio
     Some(())
 }
 
-fn write_port(sheet: &mut Sheet, network: &Network, port: &Port, tunnel: u16) {
-    l2::port(sheet, network, port, PortNo(u32::from(tunnel)));
+fn write_port(sheet: &mut Sheet, network: &Network, port: &Port, way: u16) {
+    l2::port(sheet, network, port, PortNo(u32::from(way)));
     if port.admin_up {
         arp_nd::port(sheet, network, port);
     }

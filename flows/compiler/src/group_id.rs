@@ -1,6 +1,6 @@
 //! Group numbers: groups carry no cookie, so their number says whose they are.
 
-use weft_model::{HostIndex, NetworkId, Snapshot, Vni};
+use weft_model::{HostIndex, Network, NetworkId, Snapshot, Vni};
 
 /// How many member hosts share one flood group.
 const HOSTS_PER_SHARD: u16 = 256;
@@ -60,6 +60,12 @@ pub(crate) fn shards_of(network: NetworkId, snapshot: &Snapshot) -> impl Iterato
         next = shard.checked_add(1).and_then(first_of);
         Some(shard)
     })
+}
+
+/// The shards to which a network's hosts flood: none where the physical network does that.
+pub(crate) fn flood_shards(network: &Network, snapshot: &Snapshot) -> impl Iterator<Item = u8> {
+    let tunnelled = network.tunnel().map(|_| shards_of(network.id, snapshot));
+    tunnelled.into_iter().flatten()
 }
 
 impl GroupUse {

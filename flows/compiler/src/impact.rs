@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use weft_model::{
-    AllowedPair, Encap, HostId, HostIndex, Key, MacAddr, NetworkId, OfPort, PolicyKey, PortId, PortKey,
-    PortSecurity, RouterId, Snapshot, SubnetId, Vni,
+    AllowedPair, Encap, HostId, HostIndex, Key, MacAddr, NetworkId, OfPort, PhysnetKey, PolicyKey, PortId, PortKey,
+    PortSecurity, RouterId, Segment, Snapshot, SubnetId, Vni,
 };
 
 use crate::group_id::{members_of, shard, shards_of};
@@ -35,6 +35,8 @@ pub struct Impact {
     /// The links whose tunnel port may differ, for [`crate::tunnel`]: what a host of `hosts` must look at instead of
     /// all its peers.
     pub links: BTreeSet<Link>,
+    /// Hosts whose uplinks may differ, for [`crate::uplinks()`].
+    pub uplinks: BTreeSet<HostIndex>,
 }
 
 /// What may differ between two snapshots when exactly the records under `touched` do.
@@ -44,8 +46,9 @@ pub fn impact(before: &Snapshot, after: &Snapshot, touched: &BTreeSet<Key>) -> I
     let mut ports = BTreeSet::new();
     for key in touched {
         match key {
-            // Flows never depend on tenants, tokens, counters or what a physical network is called.
-            Key::Tenant(_) | Key::Token(_) | Key::Counters | Key::PhysicalNetwork(_) => {}
+            // Flows never depend on tenants, tokens or counters.
+            Key::Tenant(_) | Key::Token(_) | Key::Counters => {}
+            Key::PhysicalNetwork(physnet) => collector.physnet(*physnet),
             Key::Subnet(subnet) => collector.subnet(*subnet),
             Key::SecurityGroup(_) | Key::SecurityRule(_) | Key::AddressGroup(_) | Key::Policy(_) => {
                 collector.security(key);
@@ -75,7 +78,7 @@ struct PortView {
 /// What does not depend on where the port is.
 #[derive(PartialEq, Eq)]
 struct Face {
-    network: (Encap, bool),
+    network: (Option<Encap>, Option<Segment>, bool),
     key: PortKey,
     mac: MacAddr,
     addresses: Vec<IpAddr>,
@@ -104,13 +107,16 @@ struct Collector<'a> {
 impl Collector<'_> {
     /// A network that looks different to its flows concerns all of its ports.
     fn network(&mut self, id: NetworkId, ports: &mut BTreeSet<PortId>) {
-        let face = |s: &Snapshot| s.network(&id).map(|n| (n.vni, n.encap, n.admin_up));
+        let face = |s: &Snapshot| s.network(&id).map(|n| (n.vni, n.tunnel(), n.segment, n.admin_up));
         let sides = [face(self.before), face(self.after)];
         if sides[0] == sides[1] {
             return;
         }
         for (snapshot, face) in [self.before, self.after].into_iter().zip(sides) {
-            let Some((vni, ..)) = face else { continue };
+            let Some((vni, _, segment, _)) = face else { continue };
+            if segment.is_some() {
+                self.uplinks_of(id);
+            }
             self.impact.owners.insert(Owner::Network(vni));
             self.impact.owners.extend(shards_of(id, snapshot).map(|shard| Owner::Flood(vni, shard)));
             ports.extend(snapshot.ports_of(id).map(|port| port.id));
@@ -119,6 +125,24 @@ impl Collector<'_> {
             if snapshot.is_routed(id) {
                 self.regrouped.insert(id);
             }
+        }
+    }
+
+    /// The name of a physical network, which decides where its uplinks lead.
+    fn physnet(&mut self, key: PhysnetKey) {
+        let name = |s: &Snapshot| s.physnet(key).map(|physnet| physnet.name.clone());
+        if name(self.before) != name(self.after) {
+            let both = [self.before, self.after].into_iter();
+            let networks: BTreeSet<_> = both.flat_map(|s| s.networks_of_physnet(key)).map(|n| n.id).collect();
+            networks.into_iter().for_each(|network| self.uplinks_of(network));
+        }
+    }
+
+    /// The uplinks of all hosts in a network's realm, before and after.
+    fn uplinks_of(&mut self, network: NetworkId) {
+        for snapshot in [self.before, self.after] {
+            let members = snapshot.realm(network).flat_map(|joined| snapshot.members(joined.id));
+            self.impact.uplinks.extend(members);
         }
     }
 
@@ -196,6 +220,11 @@ impl Collector<'_> {
     /// A host that came, went or changed its index concerns all ports that it claims; a new VTEP address concerns
     /// the tunnels of all its peers, but no flow.
     fn host(&mut self, id: &HostId, ports: &mut BTreeSet<PortId>) {
+        let mappings = |s: &Snapshot| s.host(id).map(|h| (h.index, h.bridge_mappings.clone()));
+        let sides = [mappings(self.before), mappings(self.after)];
+        if sides[0] != sides[1] {
+            self.impact.uplinks.extend(sides.into_iter().flatten().map(|(index, _)| index));
+        }
         let face = |s: &Snapshot| s.host(id).map(|h| (h.index, h.encap_ips));
         let sides = [face(self.before), face(self.after)];
         if sides[0] == sides[1] {
@@ -267,6 +296,9 @@ impl Collector<'_> {
         if before != after {
             self.impact.subscribers.insert(host);
         }
+        if scopes_have_segment(self.before, &before) || scopes_have_segment(self.after, &after) {
+            self.impact.uplinks.insert(host);
+        }
         self.impact.ended.extend(before.difference(&after).map(|scope| (host, *scope)));
         self.impact.began.extend(after.difference(&before).map(|scope| (host, *scope)));
         let ways = |snapshot: &Snapshot| ways(host, networks.iter().copied(), snapshot);
@@ -328,6 +360,15 @@ impl Collector<'_> {
     }
 }
 
+/// True if one of the networks is on a physical network.
+fn scopes_have_segment(snapshot: &Snapshot, scopes: &BTreeSet<Scope>) -> bool {
+    let mut networks = scopes.iter().filter_map(|scope| match scope {
+        Scope::Network(vni) => snapshot.network_by_vni(*vni),
+        Scope::Router(_) | Scope::Host(_) => None,
+    });
+    networks.any(|network| network.segment.is_some())
+}
+
 /// The tunnels that a host needs because of these networks, in order, each once.
 fn ways(
     host: HostIndex,
@@ -354,7 +395,7 @@ fn view(snapshot: &Snapshot, id: PortId) -> Option<PortView> {
     let network = snapshot.network(&port.network)?;
     let place = snapshot.bound_host(id).zip(snapshot.binding(id));
     let face = Face {
-        network: (network.encap, network.admin_up),
+        network: (network.tunnel(), network.segment, network.admin_up),
         key: port.key,
         mac: port.mac,
         addresses: port.fixed_ips.iter().map(|ip| ip.address).collect(),
@@ -369,7 +410,7 @@ fn view(snapshot: &Snapshot, id: PortId) -> Option<PortView> {
 }
 
 /// Under which VNI and encapsulation a host is a member of a network, if it is one.
-fn member(snapshot: &Snapshot, network: NetworkId, host: HostIndex) -> Option<(Vni, Encap)> {
+fn member(snapshot: &Snapshot, network: NetworkId, host: HostIndex) -> Option<(Vni, Option<Encap>)> {
     let network = snapshot.network(&network)?;
-    snapshot.is_member_at(network.id, host).then_some((network.vni, network.encap))
+    snapshot.is_member_at(network.id, host).then_some((network.vni, network.tunnel()))
 }

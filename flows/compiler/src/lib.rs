@@ -27,6 +27,7 @@ pub mod subscribe;
 mod tables;
 pub mod tallies;
 pub mod tunnels;
+pub mod uplinks;
 
 pub use compile::{compile, compile_scope, tally_scope};
 pub use cookie::{Cookie, Subject};
@@ -46,3 +47,4 @@ pub use tallies::{ByScope, Tallies, Tally, scope_of};
 pub use tunnels::{
     Link, TunnelId, TunnelPort, TunnelSettings, tunnel, tunnel_ids, tunnel_ofport, tunnel_to, tunnels,
 };
+pub use uplinks::{UplinkEnd, uplink_ofport, uplinks};

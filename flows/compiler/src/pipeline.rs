@@ -64,6 +64,10 @@ pub enum Verb {
     OutputLocal,
     /// Output to a tunnel, whose number is the same on every host.
     OutputTunnel,
+    /// Output to a physical network, whose number is the same on every host.
+    OutputUplink,
+    /// Put a VLAN tag on the packet, or take it off.
+    Tag,
     /// Output to where the packet came from.
     OutputBack,
     /// Hand copies to a group.
@@ -170,11 +174,11 @@ pub static TABLES: [&Table; 28] = [
 pub static CLASSIFY: Table = Table {
     number: 0,
     name: "classify",
-    purpose: "Whose packet is this? Local interfaces give it a network and a source port, tunnels a network.",
+    purpose: "Whose packet is this? Local interfaces give it a network and a source port, tunnels and uplinks a network.",
     holds: Holds::Both,
     matches: &[IN_PORT, VLAN_VID, TUN_ID],
     sets: &[reg(NETWORK), reg(SOURCE), reg(SOURCE_POLICY), reg(ZONE), reg(FLAGS), reg(REASON)],
-    verbs: &[],
+    verbs: &[Verb::Tag],
     next: &[&PORT_SECURITY, &L2_LOCAL, &DROP],
     miss: Miss::Drop(Reason::UnknownNetwork),
 };
@@ -278,11 +282,12 @@ pub static L2_LOCAL: Table = Table {
 pub static L2_REMOTE: Table = Table {
     number: 62,
     name: "l2_remote",
-    purpose: "On which host is the receiver? The entry exists on that host too, where l2_local wins.",
+    purpose: "On which host is the receiver? The entry exists on that host too, where l2_local wins. On a \
+              physical network, unknown receivers are looked for outside.",
     holds: Holds::NetworkWide,
     matches: &[reg(NETWORK), ETH_DST],
-    sets: &[TUN_ID, reg(REASON)],
-    verbs: &[Verb::OutputTunnel],
+    sets: &[TUN_ID, VLAN_VID, reg(REASON)],
+    verbs: &[Verb::OutputTunnel, Verb::OutputUplink, Verb::Tag],
     next: &[&DROP],
     miss: Miss::Drop(Reason::UnknownDestination),
 };
@@ -295,8 +300,8 @@ pub static FLOOD: Table = Table {
               that copy is no copy.",
     holds: Holds::NetworkWide,
     matches: &[reg(NETWORK)],
-    sets: &[TUN_ID],
-    verbs: &[Verb::Group, Verb::OutputTunnel],
+    sets: &[TUN_ID, VLAN_VID],
+    verbs: &[Verb::Group, Verb::OutputTunnel, Verb::OutputUplink, Verb::Tag],
     next: &[&FLOOD_LOCAL, &DROP],
     miss: Miss::Drop(Reason::NoPath),
 };

@@ -32,7 +32,7 @@ pub(crate) fn one_each(networks: impl Iterator<Item = NetworkId>, snapshot: &Sna
 }
 
 /// The tunnels that a host needs because of a network: to every host with a port of its realm, in the encapsulation of
-/// every network that either of them has a port of. None when the host has no port in the realm itself. A tunnel may come
+/// every tunnelled network that either of them has a port of. None when the host has no port in the realm itself. A tunnel may come
 /// twice.
 pub(crate) fn ways(
     host: HostIndex,
@@ -42,14 +42,16 @@ pub(crate) fn ways(
 ) {
     let networks: Vec<&Network> = snapshot.realm(network).map(AsRef::as_ref).collect();
     let has_port = |network: &&&Network| snapshot.is_member_at(network.id, host);
-    let own: BTreeSet<Encap> = networks.iter().filter(has_port).map(|network| network.encap).collect();
+    let own: BTreeSet<Option<Encap>> =
+        networks.iter().filter(has_port).map(|network| network.tunnel()).collect();
     if own.is_empty() {
         return;
     }
     for network in networks {
+        let theirs = network.tunnel();
         for peer in snapshot.members(network.id).filter(|peer| *peer != host) {
-            each(peer, network.encap);
-            own.iter().filter(|encap| **encap != network.encap).for_each(|encap| each(peer, *encap));
+            theirs.into_iter().for_each(|encap| each(peer, encap));
+            own.iter().filter(|own| **own != theirs).flatten().for_each(|encap| each(peer, *encap));
         }
     }
 }
@@ -57,7 +59,7 @@ pub(crate) fn ways(
 /// True if [`ways`] gives this tunnel for any network of the host; looks at no third host.
 pub(crate) fn has_way(host: HostIndex, peer: HostIndex, encap: Encap, snapshot: &Snapshot) -> bool {
     let leads = |from: HostIndex, to: HostIndex| {
-        let mut networks = snapshot.networks_at(from).filter(|network| network.encap == encap);
+        let mut networks = snapshot.networks_at(from).filter(|network| network.tunnel() == Some(encap));
         networks.any(|network| snapshot.is_in_realm_at(network.id, to))
     };
     host != peer && (leads(host, peer) || leads(peer, host))

@@ -4,7 +4,7 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u32)]
 pub enum Reason {
-    /// From an interface that no port is bound to.
+    /// From an interface that no port is bound to, or from an uplink under a VLAN that is not in use here.
     UnknownPort = 1,
     /// From a tunnel, for a network that this host has no port of.
     UnknownNetwork = 2,
@@ -30,7 +30,7 @@ pub enum Reason {
     RogueDhcp = 12,
     /// No port of the network has the destination address, or the one that has it is on no host.
     UnknownDestination = 13,
-    /// From a tunnel, for a port that is not on this host.
+    /// From a tunnel or an uplink, for a port that is not on this host.
     NotHere = 14,
     /// No way through the pipeline leads here; a fault of ours.
     NoPath = 15,
@@ -142,7 +142,9 @@ impl Reason {
     /// One sentence for people.
     pub fn meaning(self) -> &'static str {
         match self {
-            Reason::UnknownPort => "came from an interface that no port is bound to",
+            Reason::UnknownPort => {
+                "came from an interface that no port is bound to, or from an uplink under a VLAN that is not in use here"
+            }
             Reason::UnknownNetwork => "came out of a tunnel for a network that this host has no port of",
             Reason::PortDown => "the sending or receiving port is administratively down",
             Reason::NetworkDown => "the network is administratively down",
@@ -157,7 +159,7 @@ impl Reason {
             Reason::RogueRa => "a router advertisement or redirect from a port",
             Reason::RogueDhcp => "a DHCP or DHCPv6 server's answer from a port",
             Reason::UnknownDestination => "no bound port of the network has the destination address",
-            Reason::NotHere => "came out of a tunnel for a port that is not on this host",
+            Reason::NotHere => "came out of a tunnel or an uplink for a port that is not on this host",
             Reason::NoPath => "no way through the pipeline leads here; a fault of Weft's",
             Reason::RouterDown => "the router is administratively down",
             Reason::NoRoute => {

@@ -42,7 +42,8 @@ pub const DESTINATION_POLICY: Register = Register {
 pub const FLAGS: Register = Register {
     number: 5,
     name: "flags",
-    meaning: "bit 0: it came out of a tunnel; bit 1: a router forwarded it",
+    meaning: "bit 0: it came out of a tunnel; bit 1: a router forwarded it; bit 2: it came in by an uplink, and \
+              bit 0 is set as well",
 };
 /// Why the packet is dropped.
 pub const REASON: Register =
@@ -98,6 +99,10 @@ pub const ALL: [Register; 13] = [
 pub const FROM_TUNNEL: u32 = 1;
 /// The bit of [`FLAGS`] that says that a router forwarded the packet.
 pub const ROUTED: u32 = 2;
+
+/// The bit of [`FLAGS`] that says that the packet came in by an uplink. [`FROM_TUNNEL`] is set as well: what came from
+/// outside goes to local ports only.
+pub const FROM_UPLINK: u32 = 4;
 
 impl Register {
     /// The register with this value: to be matched, or to be set.

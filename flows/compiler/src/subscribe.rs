@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use weft_model::{HostIndex, Network, Port, Router, RouterKey, Snapshot, Vni};
 
-use crate::group_id::shards_of;
+use crate::group_id::flood_shards;
 use crate::owner::{Owner, Scope};
 use crate::realms;
 use crate::tables::routers;
-use crate::tunnels::tunnel_ofport;
+use crate::uplinks::way_out;
 
 /// The scopes that a host's switch needs: its own, and for every port that is bound on it its policy, and its
 /// network with everything that routers join with it. Empty when there is no such host.
@@ -39,7 +39,7 @@ fn owners_of_network(vni: Vni, snapshot: &Snapshot) -> BTreeSet<Owner> {
     let bound = snapshot.ports_of(network.id).filter(|port| way_to(network, port, snapshot).is_some());
     let known = |port: &Port| port.router().is_some_and(|router| snapshot.router(&router).is_some());
     let interfaces = snapshot.interfaces_in(network.id).filter(|port| network.admin_up && known(port));
-    let shards = shards_of(network.id, snapshot).filter(|_| network.admin_up);
+    let shards = flood_shards(network, snapshot).filter(|_| network.admin_up);
     let flooding = shards.map(|shard| Owner::Flood(vni, shard)).chain([Owner::Network(vni)]);
     bound.chain(interfaces).map(|port| Owner::Port(vni, port.key)).chain(flooding).collect()
 }
@@ -70,8 +70,8 @@ fn owners_of_host(host: HostIndex, snapshot: &Snapshot) -> BTreeSet<Owner> {
     found
 }
 
-/// The tunnel by which the other hosts of the network reach the port, if they may.
+/// The tunnel or uplink by which the other hosts of the network reach the port, if they may.
 pub(crate) fn way_to(network: &Network, port: &Port, snapshot: &Snapshot) -> Option<u16> {
     let host = snapshot.bound_host(port.id).filter(|_| network.admin_up)?;
-    tunnel_ofport(network.encap, host.index)
+    way_out(network, host.index)
 }

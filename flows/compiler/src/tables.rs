@@ -15,10 +15,11 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
-use weft_model::{Network, OfPort, Port, PortSecurity};
-use weft_openflow::{OxmField, oxm};
+use weft_model::{Network, OfPort, Port, PortSecurity, Segment};
+use weft_openflow::{Action, OxmField, oxm};
 
 use crate::fields::Fields;
+use crate::sheet::Then;
 
 /// A port on its own host, with its network.
 pub(crate) struct Local<'a> {
@@ -83,6 +84,19 @@ pub(crate) fn prefix_field(prefix: IpNet, side: Side) -> Option<OxmField> {
     })
 }
 
+/// What stands in front of a network's frames on its way from host to host: the tunnel's id, or a tag.
+fn wrapped(network: &Network) -> Then {
+    match network.segment {
+        None => Then::new().set(oxm::tun_id(u64::from(network.vni.get()))),
+        Some(Segment { vlan: None, .. }) => Then::new(),
+        Some(Segment { vlan: Some(vlan), .. }) => {
+            Then::new().act(Action::PushVlan(ETH_VLAN)).set(oxm::vlan_vid(vlan.get()))
+        }
+    }
+}
+
+/// Ethernet type of a customer's VLAN tag (IEEE 802.1Q).
+const ETH_VLAN: u16 = 0x8100;
 const ETH_IPV4: u16 = 0x0800;
 const ETH_ARP: u16 = 0x0806;
 const ETH_IPV6: u16 = 0x86dd;

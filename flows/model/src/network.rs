@@ -97,6 +97,11 @@ pub struct Network {
 }
 
 impl Network {
+    /// The encapsulation that carries its packets between hosts; `None` where the operator's layer 2 does.
+    pub fn tunnel(&self) -> Option<Encap> {
+        self.segment.is_none().then_some(self.encap)
+    }
+
     /// Bytes that are added in front of an IP packet on its way: see [`Encap::overhead`]; none where frames travel as
     /// they are.
     pub fn overhead(&self) -> u16 {

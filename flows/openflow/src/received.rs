@@ -155,6 +155,9 @@ fn canonical_actions(mut list: &[u8]) -> Option<()> {
         let (kind, body, after) = next(list)?;
         let is_canonical = match kind {
             0 => is_output(body),
+            // A VLAN tag, put on or taken off.
+            17 => body.len() == 4 && body[2..] == [0; 2],
+            18 => body == [0; 4],
             22 => body.len() == 4,
             // The TTL, set or decremented.
             23 => body.len() == 4 && body[1..] == [0; 3],
@@ -292,6 +295,8 @@ mod tests {
             (Action::Output { port: PortNo(7), max_len: 64 }, false),
             (Action::output(PortNo::CONTROLLER), false),
             (Action::Group(5.into()), true),
+            (Action::PushVlan(0x8100), true),
+            (Action::PopVlan, true),
             (Action::resubmit_table(TableId(21)), true),
             (Action::resubmit_table(TableId::ALL), false),
             (Action::SetField(oxm::eth_src([2; 6])), true),
@@ -306,7 +311,7 @@ mod tests {
             (Action::SetNwTtl(64), true),
             (Action::Multipath(multipath(oxm::reg(15, 0))), true),
             (Action::Multipath(multipath(oxm::tun_id(0))), false),
-            (Action::PopVlan, false),
+            (Action::PopPbb, false),
         ] {
             let mut w = Writer::new();
             Instruction::encode_list(&[Instruction::ApplyActions(vec![action.clone()])], &mut w);

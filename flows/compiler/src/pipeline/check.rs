@@ -9,6 +9,7 @@ use crate::flow::{Compiled, Flow};
 use crate::owner::{Owner, Scope};
 use crate::registers;
 use crate::tunnels;
+use crate::uplinks;
 
 /// What a flow does that its table does not allow.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -161,6 +162,7 @@ fn check_actions(owner: Owner, table: &'static Table, actions: &[Action]) -> Res
                 ct.table.map_or(Ok(()), |next| check_next(table, next))?;
                 check_actions(owner, table, &ct.actions)?;
             }
+            Action::PushVlan(_) | Action::PopVlan if table.verbs.contains(&Verb::Tag) => {}
             Action::Group(_) if table.verbs.contains(&Verb::Group) => {}
             Action::Resubmit(to) if table.verbs.contains(&Verb::Resubmit) => {
                 check_next(table, to.table.unwrap_or(TableId(table.number)))?;
@@ -190,6 +192,7 @@ fn check_output(owner: Owner, table: &'static Table, port: PortNo) -> Result<(),
     let wanted = match (port, owner.scope()) {
         (PortNo::IN_PORT, _) => Verb::OutputBack,
         (_, Scope::Network(_) | Scope::Router(_)) if tunnels::is_tunnel_ofport(port.0) => Verb::OutputTunnel,
+        (_, Scope::Network(_)) if uplinks::uplink_at(port.0).is_some() => Verb::OutputUplink,
         (_, Scope::Host(_)) => Verb::OutputLocal,
         _ => return Err(verb(table, &port)),
     };

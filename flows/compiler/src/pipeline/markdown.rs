@@ -10,6 +10,7 @@ use super::{Holds, Miss, TABLES, Table, Verb};
 use crate::reasons::Reason;
 use crate::registers;
 use crate::tunnels::tunnel_base;
+use crate::uplinks::UPLINK_BASE;
 
 const HEAD: &str = "# The pipeline
 
@@ -57,6 +58,7 @@ pub fn markdown() -> String {
     for encap in Encap::ALL {
         row(&mut page, &[&encap.name(), &format!("{} + host index", tunnel_base(encap))]);
     }
+    line(&mut page, &format!("| none: the uplink to a physical network | {UPLINK_BASE} + its key |"));
     page
 }
 
@@ -98,6 +100,8 @@ fn describe(verb: Verb) -> &'static str {
     match verb {
         Verb::OutputLocal => "output to a local interface",
         Verb::OutputTunnel => "output to a tunnel",
+        Verb::OutputUplink => "output to a physical network",
+        Verb::Tag => "put a VLAN tag on or take it off",
         Verb::OutputBack => "output to where the packet came from",
         Verb::Group => "hand copies to a group",
         Verb::DecrementTtl => "decrement the TTL or hop limit",

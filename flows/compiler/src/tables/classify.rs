@@ -1,18 +1,22 @@
 //! Table classify: which network and which port a packet comes from.
 
-use weft_model::Network;
-use weft_openflow::{PortNo, oxm};
+use weft_model::{Network, Segment};
+use weft_openflow::{Action, PortNo, oxm};
 
 use crate::fields::Fields;
 use crate::pipeline::{CLASSIFY, L2_LOCAL, PORT_SECURITY};
 use crate::reasons::Reason;
-use crate::registers::{FLAGS, FROM_TUNNEL, NETWORK, SOURCE, SOURCE_POLICY, ZONE};
+use crate::registers::{FLAGS, FROM_TUNNEL, FROM_UPLINK, NETWORK, SOURCE, SOURCE_POLICY, ZONE};
 use crate::sheet::{Sheet, Then};
 use crate::tables::Local;
+use crate::uplinks::uplink_ofport;
 
 /// What comes out of any tunnel carries nothing but the VNI. Local interfaces have no tunnel id and no network has
 /// VNI 0, so this is the same on every host, whichever tunnels it has.
 pub(crate) fn network(sheet: &mut Sheet, network: &Network) {
+    if let Some(segment) = network.segment {
+        return uplink(sheet, network, segment);
+    }
     let from_tunnel = Fields::new().with(oxm::tun_id(u64::from(network.vni.get())));
     let then = if network.admin_up {
         Then::new().set(NETWORK.is(network.vni.get())).set(FLAGS.has(FROM_TUNNEL)).goto(&L2_LOCAL)
@@ -20,6 +24,21 @@ pub(crate) fn network(sheet: &mut Sheet, network: &Network) {
         Then::drop(Reason::NetworkDown)
     };
     sheet.flow(&CLASSIFY, 100, from_tunnel, then);
+}
+
+/// What comes in by an uplink under the network's tag, or without one. Nothing is there for any other tag, so only VLANs
+/// in use pass.
+fn uplink(sheet: &mut Sheet, network: &Network, segment: Segment) {
+    let from_uplink = Fields::new().with(oxm::in_port(PortNo(uplink_ofport(segment.physnet).into())));
+    let tag = segment.vlan.map_or_else(oxm::vlan_none, |vlan| oxm::vlan_vid(vlan.get()));
+    let bare = if segment.vlan.is_some() { Then::new().act(Action::PopVlan) } else { Then::new() };
+    let then = if network.admin_up {
+        let flags = FLAGS.has(FROM_TUNNEL | FROM_UPLINK);
+        bare.set(NETWORK.is(network.vni.get())).set(flags).goto(&L2_LOCAL)
+    } else {
+        Then::drop(Reason::NetworkDown)
+    };
+    sheet.flow(&CLASSIFY, 100, from_uplink.with(tag), then);
 }
 
 /// What comes in by the port's interface.

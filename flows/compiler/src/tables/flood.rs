@@ -3,21 +3,28 @@
 use std::collections::BTreeMap;
 
 use weft_model::{HostIndex, Network, Port};
-use weft_openflow::{PortNo, oxm};
+use weft_openflow::{Action, PortNo};
 
 use crate::fields::Fields;
 use crate::group_id::{GroupUse, LOCAL_SHARDS, PORTS_PER_GROUP};
 use crate::pipeline::{FLOOD, FLOOD_LOCAL, RECEIVE};
 use crate::registers::{DESTINATION, NETWORK};
 use crate::sheet::{Sheet, Then};
+use crate::tables::wrapped;
 use crate::tunnels::tunnel_ofport;
+use crate::uplinks::uplink_ofport;
 
 /// A copy to every member host, in groups of limited size; then to the sender's own host.
 ///
 /// A host that joins changes one bucket; this flow changes only with the first and last member of a shard.
 pub(crate) fn network(sheet: &mut Sheet, network: &Network, shards: impl Iterator<Item = u8>) {
     let vni = network.vni;
-    let mut then = Then::new().set(oxm::tun_id(u64::from(vni.get())));
+    let mut then = wrapped(network);
+    if let Some(segment) = network.segment {
+        // One copy, which the physical network spreads; the copies for this host's own ports have no tag.
+        then = then.output(PortNo(uplink_ofport(segment.physnet).into()));
+        then = if segment.vlan.is_some() { then.act(Action::PopVlan) } else { then };
+    }
     for shard in shards {
         then = then.group(GroupUse::Flood { vni, shard });
     }

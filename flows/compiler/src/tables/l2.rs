@@ -1,4 +1,4 @@
-//! Tables l2_local, l2_remote and deliver: from the destination address to an interface or a tunnel.
+//! Tables l2_local, l2_remote and deliver: from the destination address to an interface, a tunnel or an uplink.
 
 use weft_model::{Network, Port};
 use weft_openflow::{PortNo, oxm};
@@ -8,22 +8,27 @@ use crate::pipeline::{DELIVER, FLOOD, FLOOD_LOCAL, L2_LOCAL, L2_REMOTE, RECEIVE}
 use crate::reasons::Reason;
 use crate::registers::{DESTINATION, FLAGS, FROM_TUNNEL, NETWORK};
 use crate::sheet::{Sheet, Then};
-use crate::tables::Local;
+use crate::tables::{Local, wrapped};
+use crate::uplinks::uplink_ofport;
 
 /// The bit that broadcast and multicast addresses have.
 const GROUP_BIT: [u8; 6] = [1, 0, 0, 0, 0, 0];
 
 /// The way to a port, which every member host knows. A port that is down gets a flow too, so that the drop is counted
 /// on it and not taken for an unknown address.
-pub(crate) fn port(sheet: &mut Sheet, network: &Network, port: &Port, tunnel: PortNo) {
+pub(crate) fn port(sheet: &mut Sheet, network: &Network, port: &Port, way: PortNo) {
     let vni = network.vni.get();
     let to_port = Fields::new().with(NETWORK.is(vni)).with(oxm::eth_dst(port.mac.0));
-    let then = if port.admin_up {
-        Then::new().set(oxm::tun_id(u64::from(vni))).output(tunnel)
-    } else {
-        Then::drop(Reason::PortDown)
-    };
+    let then = if port.admin_up { wrapped(network).output(way) } else { Then::drop(Reason::PortDown) };
     sheet.flow(&L2_REMOTE, 100, to_port, then);
+}
+
+/// On a physical network there are receivers that only it knows.
+pub(crate) fn network(sheet: &mut Sheet, network: &Network) {
+    let Some(segment) = network.segment else { return };
+    let unknown = Fields::new().with(NETWORK.is(network.vni.get()));
+    let uplink = PortNo(uplink_ofport(segment.physnet).into());
+    sheet.flow(&L2_REMOTE, 50, unknown, wrapped(network).output(uplink));
 }
 
 /// The last steps on the port's own host.

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use weft_compiler::{
-    Owner, Scope, TunnelSettings, compile, flow_text, group_text, owners, pipeline, tunnels,
+    Owner, Scope, TunnelSettings, UplinkEnd, compile, flow_text, group_text, owners, pipeline, tunnels,
+    uplink_ofport, uplinks,
 };
 use weft_model::Snapshot;
 
@@ -56,6 +57,11 @@ fn host_text(host: &weft_model::Host, snapshot: &Snapshot) -> String {
     for tunnel in tunnels(&host.id, snapshot, &TunnelSettings::default()).values() {
         let (name, remote, ofport) = (&tunnel.name, tunnel.remote_ip, tunnel.ofport);
         writeln!(text, "tunnel {name} type={} remote_ip={remote} ofport={ofport}", tunnel.encap.name())
+            .expect("a String takes everything");
+    }
+    for (physnet, bridge) in uplinks(host.index, snapshot) {
+        let (inner, bridge) = (UplinkEnd::Inner(physnet), bridge.unwrap_or_else(|| "no bridge".to_owned()));
+        writeln!(text, "uplink {} to {bridge} ofport={}", inner.name(), uplink_ofport(physnet))
             .expect("a String takes everything");
     }
     format!("{text}\n{own}")

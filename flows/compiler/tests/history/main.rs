@@ -10,9 +10,9 @@ use proptest::prelude::*;
 use weft_compiler::{
     ByScope, Compiled, Link, Owner, Scope, Tallies, Tally, TunnelPort, TunnelSettings, compile,
     compile_scope, diff, impact, owners, pipeline, subscriptions, tally_scope, tunnel, tunnel_ofport,
-    tunnels, tunnels::tunnel_name,
+    tunnels, tunnels::tunnel_name, uplink_ofport, uplinks,
 };
-use weft_model::{HostIndex, Key, Revision, Snapshot};
+use weft_model::{HostIndex, Key, PhysnetKey, Revision, Snapshot};
 
 use switch::Switch;
 use world::{Op, commit, op};
@@ -23,6 +23,7 @@ struct Held {
     compiled: BTreeMap<Owner, Compiled>,
     subscriptions: BTreeMap<HostIndex, BTreeSet<Scope>>,
     tunnels: BTreeMap<HostIndex, BTreeMap<String, TunnelPort>>,
+    uplinks: BTreeMap<HostIndex, BTreeMap<PhysnetKey, Option<String>>>,
 }
 
 impl Held {
@@ -42,6 +43,9 @@ impl Held {
             }
         }
         self.follow_links(&impact.links, after);
+        for host in impact.uplinks {
+            self.uplinks.insert(host, uplinks(host, after));
+        }
         // Exactly what changes: what begins was not there, and what ends was.
         for (host, scope) in &impact.ended {
             let gone = self.subscriptions.get_mut(host).is_some_and(|scopes| scopes.remove(scope));
@@ -91,6 +95,7 @@ impl Held {
             held.look_at(host.index, snapshot);
             held.tunnels.insert(host.index, tunnels(&host.id, snapshot, &TunnelSettings::default()));
         }
+        held.uplinks = snapshot.hosts().map(|host| (host.index, uplinks(host.index, snapshot))).collect();
         held
     }
 
@@ -159,6 +164,10 @@ fn check_same(held: &Held, scratch: &Held) {
         held.tunnels.iter().filter(|(_, ports)| !ports.is_empty()).map(|(h, p)| (*h, p.clone())).collect()
     };
     assert_eq!(tunnels(held), tunnels(scratch));
+    let uplinks = |held: &Held| -> BTreeMap<_, _> {
+        held.uplinks.iter().filter(|(_, all)| !all.is_empty()).map(|(h, all)| (*h, all.clone())).collect()
+    };
+    assert_eq!(uplinks(held), uplinks(scratch));
 }
 
 /// What a switch shows, taken entry by entry, adds up to what is wanted, scope by scope.
@@ -195,6 +204,7 @@ fn check_hosts(held: &Held) {
 
 /// Every bound port that is up is reached through its own host's tunnel, and that tunnel exists on every other host that
 /// has its network, be it through a router.
+/// On a physical network, that is the way.
 fn check_ways(held: &Held, snapshot: &Snapshot) {
     for port in snapshot.ports() {
         let (Some(network), Some(host)) = (snapshot.network(&port.network), snapshot.bound_host(port.id))
@@ -206,12 +216,17 @@ fn check_ways(held: &Held, snapshot: &Snapshot) {
         }
         let compiled = &held.compiled[&Owner::Port(network.vni, port.key)];
         let way = compiled.flows.iter().find(|flow| flow.table == pipeline::L2_REMOTE.number);
-        let ofport = tunnel_ofport(network.encap, host.index);
+        let ofport = match network.segment {
+            Some(segment) => Some(uplink_ofport(segment.physnet)),
+            None => tunnel_ofport(network.encap, host.index),
+        };
         assert_eq!(switch::output_of(way.expect("a bound port has a way")), ofport.map(u32::from));
         let has_it = |host: &HostIndex| held.subscriptions[host].contains(&Scope::Network(network.vni));
         let indexes = held.subscriptions.keys().filter(|index| **index != host.index && has_it(index));
         for member in indexes.filter_map(|index| snapshot.host_by_index(*index)) {
-            if member.encap_ips.towards(&host.encap_ips).is_some() {
+            if let Some(segment) = network.segment {
+                assert!(held.uplinks[&member.index].contains_key(&segment.physnet));
+            } else if member.encap_ips.towards(&host.encap_ips).is_some() {
                 let known = held.tunnels[&member.index].values().any(|tunnel| Some(tunnel.ofport) == ofport);
                 assert!(known, "host {} has no tunnel to {}", member.index, host.index);
             }

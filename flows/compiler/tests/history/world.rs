@@ -7,8 +7,9 @@ use proptest::prelude::*;
 use uuid::Uuid;
 use weft_model::{
     Binding, Change, Encap, EncapIps, FixedIp, Host, HostId, HostIndex, Key, MacAddr, Mtu, Network,
-    NetworkId, NextHop, OfPort, Port, PortId, PortKey, PortSecurity, ROUTER_INTERFACE, Record, Revision,
-    Route, Router, RouterId, RouterKey, Snapshot, Stamp, Subnet, SubnetId, TenantId, Timestamp, Vni,
+    NetworkId, NextHop, OfPort, PhysicalNetwork, PhysnetKey, Port, PortId, PortKey, PortSecurity,
+    ROUTER_INTERFACE, Record, Revision, Route, Router, RouterId, RouterKey, Segment, Snapshot, Stamp, Subnet,
+    SubnetId, TenantId, Timestamp, VlanId, Vni,
 };
 
 use crate::security::{self, Guard};
@@ -16,9 +17,11 @@ use crate::security::{self, Guard};
 /// One random change; what the world does not allow (a taken MAC, say) is left out.
 #[derive(Debug, Clone)]
 pub enum Op {
-    PutHost { host: u8, index: u16, ips: u8 },
+    PutHost { host: u8, index: u16, ips: u8, maps: u8 },
     DeleteHost(u8),
-    PutNetwork { network: u8, vni: u32, encap: u8, up: bool },
+    PutNetwork { network: u8, vni: u32, encap: u8, segment: u8, up: bool },
+    PutPhysnet { key: u8, name: u8 },
+    DeletePhysnet(u8),
     DeleteNetwork(u8),
     PutPort { port: u8, network: u8, mac: u8, addresses: u8, up: bool, secure: bool },
     DeletePort(u8),
@@ -45,10 +48,15 @@ pub fn op() -> impl Strategy<Value = Op> {
     let index = prop_oneof![4 => 1..6u16, 1 => 300..302u16];
     let (host, network, port) = (0..HOSTS, 0..NETWORKS, 0..PORTS);
     let basic = prop_oneof![
-        4 => (host.clone(), index, 0..4u8).prop_map(|(host, index, ips)| Op::PutHost { host, index, ips }),
+        4 => (host.clone(), index, 0..4u8, 0..4u8)
+            .prop_map(|(host, index, ips, maps)| Op::PutHost { host, index, ips, maps }),
+        2 => (0..3u8, 0..3u8, prop::bool::weighted(0.6)).prop_map(|(key, name, put)| match put {
+            true => Op::PutPhysnet { key, name },
+            false => Op::DeletePhysnet(key),
+        }),
         1 => host.clone().prop_map(Op::DeleteHost),
-        3 => (network.clone(), 1..5u32, 0..3u8, prop::bool::weighted(0.85))
-            .prop_map(|(network, vni, encap, up)| Op::PutNetwork { network, vni, encap, up }),
+        3 => (network.clone(), 1..5u32, 0..3u8, 0..16u8, prop::bool::weighted(0.85))
+            .prop_map(|(network, vni, encap, segment, up)| Op::PutNetwork { network, vni, encap, segment, up }),
         1 => network.clone().prop_map(Op::DeleteNetwork),
         8 => (port.clone(), network, 0..12u8, 0..32u8, prop::bool::weighted(0.85), prop::bool::weighted(0.8))
             .prop_map(|(port, network, mac, addresses, up, secure)|
@@ -94,16 +102,29 @@ pub fn commit(snapshot: &Snapshot, ops: &[Op]) -> Vec<Change> {
 fn change(snapshot: &Snapshot, op: &Op) -> Option<Change> {
     let put = |record| Some(Change::Put(record));
     match *op {
-        Op::PutHost { host, index, ips } => {
+        Op::PutHost { host, index, ips, maps } => {
             let index = HostIndex::new(u32::from(index))?;
             let free = snapshot.host_by_index(index).is_none_or(|other| other.id == host_id(host));
-            free.then(|| Change::Put(Record::Host(Arc::new(host_record(host, index, ips)))))
+            free.then(|| Change::Put(Record::Host(Arc::new(host_record(host, index, (ips, maps))))))
         }
         Op::DeleteHost(host) => Some(Change::Delete(Key::Host(host_id(host)))),
-        Op::PutNetwork { network, vni, encap, up } => {
+        Op::PutPhysnet { key, name } => {
+            let record = PhysicalNetwork { key: physnet_key(key), name: format!("physnet{name}") };
+            let free = snapshot.physnet_by_name(&record.name).is_none_or(|other| other.key == record.key);
+            free.then(|| Change::Put(Record::PhysicalNetwork(Arc::new(record))))
+        }
+        Op::DeletePhysnet(key) => Some(Change::Delete(Key::PhysicalNetwork(physnet_key(key)))),
+        Op::PutNetwork { network, vni, encap, segment, up } => {
             let vni = if vni == 4 { Vni::MAX } else { Vni::new(vni)? };
             let free = snapshot.network_by_vni(vni).is_none_or(|other| other.id == network_id(network));
-            free.then(|| Change::Put(Record::Network(Arc::new(network_record(network, vni, encap, up)))))
+            let segment = segment_of(segment);
+            let is_free = |segment| {
+                snapshot.network_by_segment(segment).is_none_or(|other| other.id == network_id(network))
+            };
+            let free = free && segment.is_none_or(is_free);
+            free.then(|| {
+                Change::Put(Record::Network(Arc::new(network_record(network, vni, (encap, segment), up))))
+            })
         }
         Op::DeleteNetwork(network) => Some(Change::Delete(Key::Network(network_id(network)))),
         Op::PutPort { port, network, mac, addresses, up, secure } => {
@@ -263,7 +284,18 @@ pub fn tenant() -> TenantId {
     "red".parse().expect("a valid id")
 }
 
-fn host_record(host: u8, index: HostIndex, ips: u8) -> Host {
+fn physnet_key(key: u8) -> PhysnetKey {
+    PhysnetKey::new(u32::from(key) + 1).expect("in range")
+}
+
+/// Half of the networks are tunnelled, the others flat or on one of a few VLANs.
+fn segment_of(number: u8) -> Option<Segment> {
+    let (physnet, vlan) = (physnet_key(number % 2), VlanId::new(u32::from(number / 2 % 3)));
+    (number < 8).then_some(Segment { physnet, vlan })
+}
+
+fn host_record(host: u8, index: HostIndex, (ips, maps): (u8, u8)) -> Host {
+    let mapped = (0..2).filter(|bit| maps >> bit & 1 == 1);
     let v4 = (ips & 1 == 0).then_some(Ipv4Addr::new(192, 0, 2, host + 1));
     let v6 = (ips & 2 == 0).then_some(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, u16::from(host) + 1));
     Host {
@@ -273,12 +305,12 @@ fn host_record(host: u8, index: HostIndex, ips: u8) -> Host {
         encap_ips: EncapIps { v4, v6 },
         ovs_version: String::new(),
         datapath_type: "netdev".into(),
-        bridge_mappings: Default::default(),
+        bridge_mappings: mapped.map(|n| (format!("physnet{n}"), format!("br-{n}"))).collect(),
         joined: Timestamp(0),
     }
 }
 
-fn network_record(network: u8, vni: Vni, encap: u8, admin_up: bool) -> Network {
+fn network_record(network: u8, vni: Vni, (encap, segment): (u8, Option<Segment>), admin_up: bool) -> Network {
     Network {
         id: network_id(network),
         tenant: tenant(),
@@ -289,7 +321,7 @@ fn network_record(network: u8, vni: Vni, encap: u8, admin_up: bool) -> Network {
         admin_up,
         port_security_default: true,
         dns_domain: String::new(),
-        segment: None,
+        segment,
     }
 }
 

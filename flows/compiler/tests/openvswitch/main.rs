@@ -13,9 +13,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::Result;
 use weft_compiler::{
     ByScope, Compiled, Delta, Scope, Tallies, Tally, compile, diff, owners, read_back, subscriptions,
-    tunnel_ofport,
+    tunnel_ofport, uplink_ofport,
 };
-use weft_model::{Encap, HostIndex, Snapshot};
+use weft_model::{Encap, HostIndex, PhysnetKey, Snapshot};
 
 use channel::Channel;
 use daemons::Daemons;
@@ -36,6 +36,22 @@ const STATE: &str = "
     port x network=blue key=11 mac=02:00:00:00:00:01 ip=10.0.0.1,fd00::1
     port y network=blue key=13 mac=02:00:00:00:00:03 ip=10.0.0.3,fd00::3
     port n network=dark key=21 mac=02:00:00:00:00:07 ip=10.0.0.7
+    physnet inside key=1
+    physnet outside key=2
+    network flat vni=20 physnet=1
+    network tagged vni=21 physnet=1 vlan=100
+    network other vni=22 physnet=2 vlan=100
+    network cut vni=23 physnet=2 vlan=200 down
+    port k network=flat key=31 mac=02:00:00:00:00:01 ip=10.0.0.1
+    port l network=tagged key=32 mac=02:00:00:00:00:01 ip=10.0.0.1
+    port m network=other key=33 mac=02:00:00:00:00:01 ip=10.0.0.1
+    port o network=tagged key=34 mac=02:00:00:00:00:02 ip=10.0.0.2
+    port q network=cut key=35 mac=02:00:00:00:00:08
+    bind k h1 of=8
+    bind l h1 of=9
+    bind m h1 of=10
+    bind o h2 of=3
+    bind q h1 of=11
     bind a h1 of=1
     bind b h1 of=2
     bind x h1 of=3
@@ -61,7 +77,8 @@ impl Host1 {
         let peers = [(Encap::Vxlan, 2), (Encap::Vxlan, 300), (Encap::Geneve, 2)];
         let tunnels =
             peers.map(|(encap, peer)| tunnel_ofport(encap, HostIndex::new(peer).expect("in range")));
-        let socket = daemons.bridge("br1", (1..=7).chain(tunnels.into_iter().flatten()))?;
+        let uplinks = [1, 2].map(|key| uplink_ofport(PhysnetKey::new(key).expect("in range")));
+        let socket = daemons.bridge("br1", (1..=11).chain(tunnels.into_iter().flatten()).chain(uplinks))?;
         let mut channel = Channel::open(&socket)?;
         let deltas: Vec<Delta> =
             wanted(&snapshot, 1).iter().map(|compiled| diff(&Compiled::default(), compiled)).collect();

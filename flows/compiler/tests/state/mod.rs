@@ -1,8 +1,10 @@
 //! A tiny language in which test cases say what the desired state is, one object a line.
 //!
 //! ```text
-//! host h1 index=1 ip=192.0.2.1
+//! host h1 index=1 ip=192.0.2.1 maps=blue:br-ex
 //! network red vni=5001 encap=vxlan [down]
+//! physnet blue key=1
+//! network blue-100 vni=7 physnet=1 vlan=100 [down]
 //! port a network=red key=1 mac=02:00:00:00:00:01 ip=10.0.0.1,fd00::1 [down] [unsecured]
 //! bind a h1 of=3
 //! ```
@@ -14,8 +16,9 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use uuid::Uuid;
 use weft_model::{
-    Binding, Change, Encap, EncapIps, FixedIp, Host, HostIndex, Mtu, Network, NetworkId, OfPort, Port,
-    PortId, PortKey, PortSecurity, Record, Revision, Snapshot, Stamp, SubnetId, Timestamp, Vni,
+    Binding, BridgeMappings, Change, Encap, EncapIps, FixedIp, Host, HostIndex, Mtu, Network, NetworkId,
+    OfPort, PhysicalNetwork, PhysnetKey, Port, PortId, PortKey, PortSecurity, Record, Revision, Segment,
+    Snapshot, Stamp, SubnetId, Timestamp, VlanId, Vni,
 };
 
 /// The snapshot that a text describes.
@@ -77,6 +80,10 @@ fn record(text: &str, revision: Revision) -> Result<Record> {
     let line = Line::read(text)?;
     Ok(match line.kind {
         "host" => Record::Host(Arc::new(host(&line)?)),
+        "physnet" => Record::PhysicalNetwork(Arc::new(PhysicalNetwork {
+            key: PhysnetKey::new(line.number("key")?).context("key out of range")?,
+            name: line.name.to_owned(),
+        })),
         "network" => Record::Network(Arc::new(network(&line)?)),
         "port" => Record::Port(Arc::new(port(&line)?)),
         "bind" => Record::Binding(Arc::new(binding(&line, revision)?)),
@@ -108,9 +115,17 @@ fn host(line: &Line<'_>) -> Result<Host> {
         encap_ips,
         ovs_version: String::new(),
         datapath_type: "netdev".to_owned(),
-        bridge_mappings: Default::default(),
+        bridge_mappings: BridgeMappings::read(line.values.get("maps").copied().unwrap_or_default()).bridges,
         joined: Timestamp(0),
     })
+}
+
+/// Where a network is, if `physnet=` says that it is on a physical network.
+fn segment(line: &Line<'_>) -> Result<Option<Segment>> {
+    let Some(physnet) = line.values.get("physnet") else { return Ok(None) };
+    let physnet = PhysnetKey::new(physnet.parse()?).context("no such key")?;
+    let vlan = line.values.get("vlan").map(|vlan| vlan.parse()).transpose()?;
+    Ok(Some(Segment { physnet, vlan: vlan.and_then(VlanId::new) }))
 }
 
 fn network(line: &Line<'_>) -> Result<Network> {
@@ -125,7 +140,7 @@ fn network(line: &Line<'_>) -> Result<Network> {
         admin_up: !line.has("down"),
         port_security_default: true,
         dns_domain: String::new(),
-        segment: None,
+        segment: segment(line)?,
     })
 }
 

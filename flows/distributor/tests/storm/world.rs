@@ -6,12 +6,12 @@ use proptest::prelude::*;
 use uuid::Uuid;
 use weft_model::intent::{
     Actor, Context, HostReport, Intent, NetworkPatch, NewInterface, NewNetwork, NewPort, NewRouter,
-    NewSubnet, NewTenant, OldInterface, PortPatch, ReportedInterface, RouterPatch, RoutesPatch, Settings,
-    plan,
+    NewSegment, NewSubnet, NewTenant, OldInterface, PortPatch, ReportedInterface, RouterPatch, RoutesPatch,
+    Settings, plan,
 };
 use weft_model::{
     Change, EncapIps, HostId, Key, NetworkId, NextHop, OfPort, PortId, PortSecurity, Route, RouterId,
-    Snapshot, SubnetId, TenantId, Timestamp,
+    Snapshot, SubnetId, TenantId, Timestamp, VlanId,
 };
 
 /// One step of a history, in terms of small numbers that always mean something.
@@ -157,6 +157,9 @@ impl World {
                 let network = NetworkId(id(1, *n));
                 let mut new = NewNetwork::new(network);
                 new.tenant = "red".parse().ok();
+                // One of them is on a VLAN of the operator's and one is flat.
+                let vlan = VlanId::new(u32::from(*n % 2) * 100);
+                new.segment = (*n >= 2).then(|| NewSegment { physnet: "blue".into(), vlan });
                 let subnet =
                     NewSubnet::new(SubnetId(id(2, *n)), network, format!("10.0.{n}.0/24").parse().unwrap());
                 let subnet6 = NewSubnet::new(

@@ -75,6 +75,11 @@ impl Snapshot {
             .filter_map(|(_, network)| self.network(network))
     }
 
+    /// True if any network is on a physical one.
+    pub fn has_segments(&self) -> bool {
+        self.physical.by_segment.iter().next().is_some()
+    }
+
     /// The network that has this segment.
     pub fn network_by_segment(&self, segment: Segment) -> Option<&Arc<Network>> {
         let mut keys = self.physical.by_segment.starting_at(&(segment, NetworkId(Uuid::nil())));

@@ -1,0 +1,113 @@
+//! Uplinks: how a host reaches the physical networks on which there are networks that it needs.
+//!
+//! An uplink is a pair of patch ports between the integration bridge and the bridge that the host's owner mapped to the
+//! physical network. Its end in the integration bridge has the same number on every host, so that flows can name it.
+
+use std::collections::BTreeMap;
+
+use weft_model::{Host, HostIndex, Network, PhysnetKey, Snapshot};
+
+use crate::realms::one_each;
+
+/// Where the numbers of uplinks begin, above those of all tunnels; the physical network's key is added.
+pub const UPLINK_BASE: u16 = 65_100;
+
+/// The OpenFlow port number of the uplink to a physical network: the same on every switch.
+pub fn uplink_ofport(physnet: PhysnetKey) -> u16 {
+    UPLINK_BASE + u16::from(physnet.get())
+}
+
+/// The physical network whose uplink has this number, if it is one of an uplink.
+pub fn uplink_at(ofport: u32) -> Option<PhysnetKey> {
+    PhysnetKey::new(ofport.checked_sub(u32::from(UPLINK_BASE))?)
+}
+
+/// One end of an uplink.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum UplinkEnd {
+    /// In the integration bridge: `wp-N`.
+    Inner(PhysnetKey),
+    /// In the bridge that is mapped to the physical network: `wu-N`.
+    Outer(PhysnetKey),
+}
+
+impl UplinkEnd {
+    /// The name of its interface.
+    pub fn name(self) -> String {
+        match self {
+            UplinkEnd::Inner(physnet) => format!("wp-{physnet}"),
+            UplinkEnd::Outer(physnet) => format!("wu-{physnet}"),
+        }
+    }
+
+    /// The end that has this interface name, if one can have it.
+    pub fn of_name(name: &str) -> Option<UplinkEnd> {
+        let physnet = |digits: &str| {
+            let is_plain = digits.bytes().all(|byte| byte.is_ascii_digit()) && !digits.starts_with('0');
+            digits.parse().ok().filter(|_| is_plain).and_then(PhysnetKey::new)
+        };
+        let inner = name.strip_prefix("wp-").and_then(physnet).map(UplinkEnd::Inner);
+        inner.or_else(|| name.strip_prefix("wu-").and_then(physnet).map(UplinkEnd::Outer))
+    }
+
+    /// The end that it is patched to.
+    pub fn peer(self) -> UplinkEnd {
+        match self {
+            UplinkEnd::Inner(physnet) => UplinkEnd::Outer(physnet),
+            UplinkEnd::Outer(physnet) => UplinkEnd::Inner(physnet),
+        }
+    }
+
+    /// Where it leads.
+    pub fn physnet(self) -> PhysnetKey {
+        match self {
+            UplinkEnd::Inner(physnet) | UplinkEnd::Outer(physnet) => physnet,
+        }
+    }
+}
+
+/// The uplinks that a host needs, each with the bridge that it leads to: none where the host's owner has mapped none,
+/// so that the networks there cannot be reached from this host.
+pub fn uplinks(host: HostIndex, snapshot: &Snapshot) -> BTreeMap<PhysnetKey, Option<String>> {
+    let record = snapshot.host_by_index(host).filter(|_| snapshot.has_segments());
+    let Some(record) = record else { return BTreeMap::new() };
+    let own = snapshot.networks_at(host).map(|network| network.id);
+    let realms = one_each(own, snapshot).into_iter();
+    let segments = realms.flat_map(|id| snapshot.realm(id)).filter_map(|network| network.segment);
+    segments.map(|segment| (segment.physnet, bridge(segment.physnet, record, snapshot))).collect()
+}
+
+fn bridge(physnet: PhysnetKey, host: &Host, snapshot: &Snapshot) -> Option<String> {
+    snapshot.bridge_to(physnet, host).map(str::to_owned)
+}
+
+/// The number of the port by which a network's packets leave for a host, if that can be reached.
+pub(crate) fn way_out(network: &Network, host: HostIndex) -> Option<u16> {
+    match network.segment {
+        Some(segment) => Some(uplink_ofport(segment.physnet)),
+        None => crate::tunnels::tunnel_ofport(network.encap, host),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_names_lead_back() {
+        for key in [1, 9, 178] {
+            let physnet = PhysnetKey::new(key).expect("in range");
+            assert_eq!(uplink_at(uplink_ofport(physnet).into()), Some(physnet));
+            assert!(!crate::tunnels::is_tunnel_ofport(uplink_ofport(physnet).into()));
+            assert!(uplink_ofport(physnet) <= 65_279, "the largest port number");
+            for end in [UplinkEnd::Inner(physnet), UplinkEnd::Outer(physnet)] {
+                assert_eq!(UplinkEnd::of_name(&end.name()), Some(end));
+                assert_eq!((end.peer().peer(), end.peer().physnet()), (end, physnet));
+            }
+        }
+        assert_eq!((uplink_at(65_100), uplink_at(65_279), uplink_at(7)), (None, None, None));
+        for other in ["wp-", "wp-0", "wp-07", "wu-179", "wv-1", "wp1", "wp-+1", ""] {
+            assert_eq!(UplinkEnd::of_name(other), None, "{other}");
+        }
+    }
+}
