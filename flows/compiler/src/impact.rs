@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use weft_model::{
-    AllowedPair, Encap, HostId, HostIndex, Key, MacAddr, NetworkId, OfPort, PhysnetKey, PolicyKey, PortId, PortKey,
-    PortSecurity, RouterId, Segment, Snapshot, SubnetId, Vni,
+    AllowedPair, Encap, HostId, HostIndex, Key, MacAddr, NetworkId, OfPort, PhysnetKey, PolicyKey, PortId,
+    PortKey, PortSecurity, RouterId, Segment, Snapshot, SubnetId, Vni,
 };
 
 use crate::group_id::{members_of, shard, shards_of};
@@ -364,7 +364,7 @@ impl Collector<'_> {
 fn scopes_have_segment(snapshot: &Snapshot, scopes: &BTreeSet<Scope>) -> bool {
     let mut networks = scopes.iter().filter_map(|scope| match scope {
         Scope::Network(vni) => snapshot.network_by_vni(*vni),
-        Scope::Router(_) | Scope::Host(_) => None,
+        Scope::Router(_) | Scope::Policy(_) | Scope::Host(_) => None,
     });
     networks.any(|network| network.segment.is_some())
 }
