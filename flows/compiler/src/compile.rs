@@ -10,6 +10,7 @@ use crate::sheet::Sheet;
 use crate::subscribe::{has_routes, way_to};
 use crate::tables::{
     Local, address_security, arp_nd, classify, drops, flood, l2, policy, port_security, routers, security,
+    services,
 };
 use crate::tallies::Tally;
 use crate::uplinks::way_out;
@@ -107,7 +108,7 @@ fn walk_host(host: HostIndex, snapshot: &Snapshot, each: &mut impl FnMut(&mut Sh
         for port in &ports {
             let Some(claim) = snapshot.claim(port.id, &record.id) else { continue };
             sheet.reuse(Owner::LocalPort(host, port.key));
-            write_local_port(&mut sheet, &Local { network, port, ofport: claim.ofport });
+            write_local_port(&mut sheet, &Local { network, port, ofport: claim.ofport }, snapshot);
             each(&mut sheet);
         }
         ports.retain(|port| network.admin_up && port.admin_up);
@@ -218,16 +219,17 @@ fn local_port(sheet: &mut Sheet, snapshot: &Snapshot, host: HostIndex, key: Port
     let network = snapshot.network(&port.network)?;
     let bound = snapshot.bound_host(port.id).filter(|bound| bound.index == host)?;
     let ofport = snapshot.claim(port.id, &bound.id)?.ofport;
-    write_local_port(sheet, &Local { network, port, ofport });
+    write_local_port(sheet, &Local { network, port, ofport }, snapshot);
     Some(())
 }
 
-fn write_local_port(sheet: &mut Sheet, local: &Local<'_>) {
+fn write_local_port(sheet: &mut Sheet, local: &Local<'_>, snapshot: &Snapshot) {
     classify::local_port(sheet, local);
     if local.is_up() {
         port_security::local_port(sheet, local);
         address_security::local_port(sheet, local);
         arp_nd::local_port(sheet, local);
+        services::local_port(sheet, local, snapshot);
         l2::local_port(sheet, local);
         if let Some(policy) = local.port.policy {
             security::local_port(sheet, local, policy);

@@ -5,6 +5,7 @@
 //! follows the change and the realms that it is in, not the system.
 
 mod security;
+mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -49,7 +50,10 @@ pub fn impact(before: &Snapshot, after: &Snapshot, touched: &BTreeSet<Key>) -> I
             // Flows never depend on tenants, tokens or counters.
             Key::Tenant(_) | Key::Token(_) | Key::Counters => {}
             Key::PhysicalNetwork(physnet) => collector.physnet(*physnet),
-            Key::Subnet(subnet) => collector.subnet(*subnet),
+            Key::Subnet(subnet) => {
+                collector.subnet(*subnet);
+                collector.told_by_subnet(*subnet);
+            }
             Key::SecurityGroup(_) | Key::SecurityRule(_) | Key::AddressGroup(_) | Key::Policy(_) => {
                 collector.security(key);
             }
@@ -60,6 +64,7 @@ pub fn impact(before: &Snapshot, after: &Snapshot, touched: &BTreeSet<Key>) -> I
         }
     }
     for port in ports {
+        collector.gateways(port);
         collector.port(port);
     }
     collector.finish()
@@ -73,6 +78,8 @@ struct PortView {
     /// `None` while no host that is known claims the port.
     place: Option<(HostIndex, OfPort)>,
     face: Face,
+    /// What only its own host tells it: the subnets of its addresses and its name.
+    told: (Vec<SubnetId>, String),
 }
 
 /// What does not depend on where the port is.
@@ -107,6 +114,7 @@ struct Collector<'a> {
 impl Collector<'_> {
     /// A network that looks different to its flows concerns all of its ports.
     fn network(&mut self, id: NetworkId, ports: &mut BTreeSet<PortId>) {
+        self.told_by_network(id);
         let face = |s: &Snapshot| s.network(&id).map(|n| (n.vni, n.tunnel(), n.segment, n.admin_up));
         let sides = [face(self.before), face(self.after)];
         if sides[0] == sides[1] {
@@ -406,7 +414,8 @@ fn view(snapshot: &Snapshot, id: PortId) -> Option<PortView> {
         pairs: port.allowed_pairs.clone(),
     };
     let place = place.map(|(host, claim)| (host.index, claim.ofport));
-    Some(PortView { network: network.id, vni: network.vni, place, face })
+    let told = (port.fixed_ips.iter().map(|ip| ip.subnet).collect(), port.dns_name.clone());
+    Some(PortView { network: network.id, vni: network.vni, place, face, told })
 }
 
 /// Under which VNI and encapsulation a host is a member of a network, if it is one.

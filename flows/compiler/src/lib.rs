@@ -16,6 +16,7 @@ mod fields;
 pub mod flow;
 pub mod group_id;
 pub mod impact;
+pub mod meters;
 pub mod owner;
 pub mod pipeline;
 pub mod read_back;

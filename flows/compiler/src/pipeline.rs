@@ -83,6 +83,8 @@ pub enum Verb {
     Track,
     /// Be one part of a conjunction.
     Conjunction,
+    /// Send the packet to the controller, with userdata that says what for.
+    ToController,
     /// Look the packet up in a next table and come back (needed where a rewritten packet must be matched anew).
     Resubmit,
 }
@@ -139,12 +141,13 @@ const ND_RESERVED: FieldId = FieldId { class: FieldId::CLASS_ERICSSON, number: 1
 const ND_OPTIONS_TYPE: FieldId = FieldId { class: FieldId::CLASS_ERICSSON, number: 2, experimenter: 0 };
 
 /// All tables, in the order in which packets pass them.
-pub static TABLES: [&Table; 28] = [
+pub static TABLES: [&Table; 29] = [
     &CLASSIFY,
     &PORT_SECURITY,
     &ADDRESS_SECURITY,
     &ARP_ND,
     &ND_REPLY,
+    &SERVICES,
     &TO_ROUTER,
     &ROUTER_LOCAL,
     &ROUTE,
@@ -247,8 +250,8 @@ pub static ARP_ND: Table = Table {
         ND_OPTIONS_TYPE,
     ],
     verbs: &[Verb::OutputBack, Verb::Resubmit],
-    next: &[&ND_REPLY, &TO_ROUTER],
-    miss: Miss::Goto(&TO_ROUTER),
+    next: &[&ND_REPLY, &SERVICES, &TO_ROUTER],
+    miss: Miss::Goto(&SERVICES),
 };
 
 /// The second half of a neighbour advertisement.
@@ -262,6 +265,20 @@ pub static ND_REPLY: Table = Table {
     verbs: &[Verb::OutputBack],
     next: &[&DROP],
     miss: Miss::Drop(Reason::NoPath),
+};
+
+/// Does the port ask the network itself?
+pub static SERVICES: Table = Table {
+    number: 30,
+    name: "services",
+    purpose: "Does the port ask for its address or for a router (DHCP, DHCPv6, router solicitations)? The controller \
+              answers, with nothing but the packet and what the flow tells it.",
+    holds: Holds::HostLocal,
+    matches: &[reg(SOURCE), ETH_SRC, UDP_SRC, UDP_DST, ICMPV6_TYPE],
+    sets: &[],
+    verbs: &[Verb::ToController],
+    next: &[&TO_ROUTER],
+    miss: Miss::Goto(&TO_ROUTER),
 };
 
 /// Is the receiver on this host?

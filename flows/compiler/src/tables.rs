@@ -10,6 +10,7 @@ pub(crate) mod policy;
 pub(crate) mod port_security;
 pub(crate) mod routers;
 pub(crate) mod security;
+pub(crate) mod services;
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

@@ -37,5 +37,5 @@ pub use security::{
 };
 pub use snapshot::Snapshot;
 pub use stamp::{Stamp, Timestamp};
-pub use subnet::{AddressRange, HostRoute, Subnet};
+pub use subnet::{AddressRange, HostRoute, Ipv6Mode, Subnet};
 pub use tenant::{Tenant, Token, TokenRole};

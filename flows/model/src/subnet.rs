@@ -60,3 +60,46 @@ pub struct Subnet {
     /// `ipv6_address_mode` of the API, same words.
     pub ipv6_address_mode: Option<String>,
 }
+
+/// How IPv6 workloads get their addresses and the rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Ipv6Mode {
+    /// They make them themselves from what routers advertise.
+    Slaac,
+    /// So too, and everything else from DHCPv6.
+    Stateless,
+    /// Everything from DHCPv6.
+    Stateful,
+}
+
+impl Ipv6Mode {
+    /// The mode that the API calls so.
+    pub fn from_name(name: &str) -> Option<Ipv6Mode> {
+        match name {
+            "slaac" => Some(Ipv6Mode::Slaac),
+            "dhcpv6-stateless" => Some(Ipv6Mode::Stateless),
+            "dhcpv6-stateful" => Some(Ipv6Mode::Stateful),
+            _ => None,
+        }
+    }
+}
+
+impl Subnet {
+    /// What router advertisements say about addresses, if they are to be sent.
+    pub fn ra_mode(&self) -> Option<Ipv6Mode> {
+        Ipv6Mode::from_name(self.ipv6_ra_mode.as_deref()?)
+    }
+
+    /// Where workloads get their addresses, if not by hand.
+    pub fn address_mode(&self) -> Option<Ipv6Mode> {
+        Ipv6Mode::from_name(self.ipv6_address_mode.as_deref()?)
+    }
+
+    /// True when workloads make their addresses from their MACs, so that a port can have no other ones.
+    pub fn is_self_addressed(&self) -> bool {
+        let modes = [self.address_mode(), self.ra_mode()];
+        let by_themselves = [Some(Ipv6Mode::Slaac), Some(Ipv6Mode::Stateless)];
+        // An interface identifier takes half of an address (RFC 4291 section 2.5.1).
+        self.cidr.prefix_len() == 64 && by_themselves.contains(&modes[0].or(modes[1]))
+    }
+}

@@ -164,7 +164,13 @@ fn canonical_actions(mut list: &[u8]) -> Option<()> {
             24 => body == [0; 4],
             25 => is_set_field(body),
             28 => is_copy_field(body),
-            0xffff => is_resubmit(body) || is_multipath(body) || is_conjunction(body) || is_ct(body),
+            0xffff => {
+                is_resubmit(body)
+                    || is_multipath(body)
+                    || is_conjunction(body)
+                    || is_ct(body)
+                    || is_question(body)
+            }
             _ => false,
         };
         if !is_canonical {
@@ -251,12 +257,33 @@ fn is_ct(body: &[u8]) -> bool {
     known_zone && body[15..18] == [0; 3] && canonical_actions(&body[20..]).is_some()
 }
 
+/// To the controller with userdata, perhaps through a meter, and nothing besides.
+fn is_question(body: &[u8]) -> bool {
+    const CONTROLLER2: [u8; 2] = [0, 37];
+    const USERDATA: [u8; 2] = [0, 3];
+    /// Its type and its length.
+    const METER: [u8; 4] = [0, 5, 0, 8];
+    let Some((head, properties)) = body.split_at_checked(12) else { return false };
+    if head[..4] != FieldId::NICIRA.to_be_bytes() || head[4..6] != CONTROLLER2 || head[6..] != [0; 6] {
+        return false;
+    }
+    let Some((first, _)) = properties.split_first_chunk::<4>() else { return false };
+    let length = usize::from(u16::from_be_bytes([first[2], first[3]]));
+    let Some((userdata, meter)) = properties.split_at_checked(length.next_multiple_of(8)) else {
+        return false;
+    };
+    let is_userdata =
+        first[..2] == USERDATA && length > 4 && userdata[length..].iter().all(|byte| *byte == 0);
+    let is_meter = |meter: &[u8]| meter.len() == 8 && meter[..4] == METER && meter[4..] != [0xff; 4];
+    is_userdata && (meter.is_empty() || is_meter(meter))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::action::{Multipath, Subfield};
+    use crate::action::{Controller2, Multipath, Subfield};
     use crate::oxm;
-    use crate::{Action, Instruction, Match, Writer};
+    use crate::{Action, Instruction, Match, MeterId, Writer};
 
     /// A match as Open vSwitch shows it, in its order and with its register pairs.
     #[test]
@@ -289,6 +316,13 @@ mod tests {
             arg: 0,
             dst: Subfield::whole(dst.header()),
         };
+        let question = |userdata: &'static [u8], meter: u32| Controller2 {
+            userdata: userdata.into(),
+            meter: Some(MeterId(meter)),
+            ..Controller2::default()
+        };
+        let paused = Controller2 { pause: true, ..question(b"x", 5) };
+        let unmetered = Controller2 { meter: None, ..question(b"1234", 5) };
         let old_name = OxmField::exact(FieldId::nxm0(2), 6, 0);
         for (action, taken) in [
             (Action::output(PortNo(7)), true),
@@ -312,6 +346,10 @@ mod tests {
             (Action::Multipath(multipath(oxm::reg(15, 0))), true),
             (Action::Multipath(multipath(oxm::tun_id(0))), false),
             (Action::PopPbb, false),
+            (Action::Controller2(Box::new(question(b"userdata", 5))), true),
+            (Action::Controller2(Box::new(unmetered)), true),
+            (Action::Controller2(Box::new(question(b"", 5))), false),
+            (Action::Controller2(Box::new(paused)), false),
         ] {
             let mut w = Writer::new();
             Instruction::encode_list(&[Instruction::ApplyActions(vec![action.clone()])], &mut w);

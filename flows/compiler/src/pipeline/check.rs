@@ -163,6 +163,7 @@ fn check_actions(owner: Owner, table: &'static Table, actions: &[Action]) -> Res
                 check_actions(owner, table, &ct.actions)?;
             }
             Action::PushVlan(_) | Action::PopVlan if table.verbs.contains(&Verb::Tag) => {}
+            Action::Controller2(_) if table.verbs.contains(&Verb::ToController) => {}
             Action::Group(_) if table.verbs.contains(&Verb::Group) => {}
             Action::Resubmit(to) if table.verbs.contains(&Verb::Resubmit) => {
                 check_next(table, to.table.unwrap_or(TableId(table.number)))?;

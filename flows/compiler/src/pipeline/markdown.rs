@@ -109,6 +109,7 @@ fn describe(verb: Verb) -> &'static str {
         Verb::Choose => "choose a next hop by a hash of the connection",
         Verb::Track => "go through the connection tracker, or be remembered there",
         Verb::Conjunction => "be one part of a conjunction",
+        Verb::ToController => "send to the controller",
         Verb::Resubmit => "look up again in a next table",
     }
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use uuid::Uuid;
 use weft_model::{
-    Binding, Change, Encap, EncapIps, FixedIp, Host, HostId, HostIndex, Key, MacAddr, Mtu, Network,
-    NetworkId, NextHop, OfPort, PhysicalNetwork, PhysnetKey, Port, PortId, PortKey, PortSecurity,
+    Binding, Change, Encap, EncapIps, FixedIp, Host, HostId, HostIndex, HostRoute, Key, MacAddr, Mtu,
+    Network, NetworkId, NextHop, OfPort, PhysicalNetwork, PhysnetKey, Port, PortId, PortKey, PortSecurity,
     ROUTER_INTERFACE, Record, Revision, Route, Router, RouterId, RouterKey, Segment, Snapshot, Stamp, Subnet,
     SubnetId, TenantId, Timestamp, VlanId, Vni,
 };
@@ -32,9 +32,10 @@ pub enum Op {
     DeleteRouter(u8),
     PutInterface { port: u8, router: u8, network: u8, up: bool },
     DeleteInterface(u8),
-    PutSubnet { network: u8, family: u8, wide: bool },
+    PutSubnet { network: u8, family: u8, what: u16 },
     DeleteSubnet { network: u8, family: u8 },
     Guard(Guard),
+    TellNetwork { network: u8, what: u8 },
 }
 
 const HOSTS: u8 = 5;
@@ -64,7 +65,7 @@ pub fn op() -> impl Strategy<Value = Op> {
         1 => port.clone().prop_map(Op::DeletePort),
         8 => (port.clone(), host.clone(), 1..10u8).prop_map(|(port, host, ofport)| Op::Bind { port, host, ofport }),
         3 => (port.clone(), host).prop_map(|(port, host)| Op::Unbind { port, host }),
-        4 => (port, 0..5u8).prop_map(|(port, what)| Op::Tweak { port, what }),
+        4 => (port, 0..6u8).prop_map(|(port, what)| Op::Tweak { port, what }),
         12 => security::guard().prop_map(Op::Guard),
     ];
     prop_oneof![3 => basic, 1 => routing_op()]
@@ -79,9 +80,10 @@ fn routing_op() -> impl Strategy<Value = Op> {
         8 => (INTERFACES, router, network.clone(), up)
             .prop_map(|(port, router, network, up)| Op::PutInterface { port, router, network, up }),
         3 => INTERFACES.prop_map(Op::DeleteInterface),
-        4 => (network.clone(), 0..2u8, any::<bool>())
-            .prop_map(|(network, family, wide)| Op::PutSubnet { network, family, wide }),
-        1 => (network, 0..2u8).prop_map(|(network, family)| Op::DeleteSubnet { network, family }),
+        4 => (network.clone(), 0..2u8, any::<u16>())
+            .prop_map(|(network, family, what)| Op::PutSubnet { network, family, what }),
+        1 => (network.clone(), 0..2u8).prop_map(|(network, family)| Op::DeleteSubnet { network, family }),
+        2 => (network, 0..3u8).prop_map(|(network, what)| Op::TellNetwork { network, what }),
     ]
 }
 
@@ -143,6 +145,19 @@ fn change(snapshot: &Snapshot, op: &Op) -> Option<Change> {
         }
         Op::Unbind { port, host } => Some(Change::Delete(Key::Binding(port_id(port), host_id(host)))),
         Op::Guard(guard) => security::change(snapshot, guard),
+        Op::PutSubnet { network, family, what } => {
+            put(Record::Subnet(Arc::new(subnet_record(network, family, what))))
+        }
+        Op::DeleteSubnet { network, family } => Some(Change::Delete(Key::Subnet(subnet_id(network, family)))),
+        Op::TellNetwork { network, what } => {
+            let mut record = Network::clone(snapshot.network(&network_id(network))?);
+            match what {
+                0 => record.mtu = Mtu(record.mtu.0 ^ 1),
+                1 => record.dns_domain = "example.org".into(),
+                _ => record.stamp.number += 1,
+            }
+            put(Record::Network(Arc::new(record)))
+        }
         Op::Tweak { port, what } => {
             let mut record = Port::clone(snapshot.port(&port_id(port))?);
             tweak(&mut record, what);
@@ -168,10 +183,6 @@ fn routing_change(snapshot: &Snapshot, op: &Op) -> Option<Change> {
             (is_free && fits(snapshot, &record)).then(|| Change::Put(Record::Port(Arc::new(record))))
         }
         Op::DeleteInterface(port) => Some(Change::Delete(Key::Port(port_id(port)))),
-        Op::PutSubnet { network, family, wide } => {
-            Some(Change::Put(Record::Subnet(Arc::new(subnet_record(network, family, wide)))))
-        }
-        Op::DeleteSubnet { network, family } => Some(Change::Delete(Key::Subnet(subnet_id(network, family)))),
         _ => None,
     }
 }
@@ -183,6 +194,7 @@ fn tweak(port: &mut Port, what: u8) {
         1 => port.admin_up = !port.admin_up,
         2 => port.mac.0[4] ^= 1,
         3 => drop(port.fixed_ips.pop()),
+        4 => port.dns_name = format!("name{}", port.dns_name.len() % 6),
         _ if port.security == PortSecurity::Off => port.security = PortSecurity::Enforced,
         _ => port.security = PortSecurity::Off,
     }
@@ -224,22 +236,28 @@ fn addresses(network: u8, last: u8) -> [IpAddr; 2] {
     [Ipv4Addr::new(10, 0, network, last).into(), v6.into()]
 }
 
-fn subnet_record(network: u8, family: u8, wide: bool) -> Subnet {
+/// Of the bits of `what`, each says one thing.
+fn subnet_record(network: u8, family: u8, what: u16) -> Subnet {
+    let (is_v6, wide) = (family == 1, what & 256 == 0);
+    let at = |last: u8| addresses(network, last)[usize::from(family)];
     let length = [if wide { 24 } else { 25 }, if wide { 64 } else { 96 }][usize::from(family)];
-    let prefix = ipnet::IpNet::new(addresses(network, 0)[usize::from(family)], length).expect("a length");
+    let modes = [None, Some("slaac"), Some("dhcpv6-stateless"), Some("dhcpv6-stateful")];
+    let mode = |bits: u16| modes[usize::from(bits & 3)].filter(|_| is_v6).map(str::to_owned);
+    let route = if is_v6 { "fd01::/64" } else { "10.9.0.0/16" };
+    let hop = HostRoute { destination: route.parse().expect("a prefix"), nexthop: at(1) };
     Subnet {
         id: subnet_id(network, family),
         tenant: tenant(),
         network: network_id(network),
         stamp: Stamp::default(),
-        cidr: prefix,
-        gateway: None,
+        cidr: ipnet::IpNet::new(at(0), length).expect("a length"),
+        gateway: (what & 1 == 0).then(|| at(1)),
         pools: Vec::new(),
-        dhcp: true,
-        dns_servers: Vec::new(),
-        host_routes: Vec::new(),
-        ipv6_ra_mode: None,
-        ipv6_address_mode: None,
+        dhcp: what & 14 != 14,
+        dns_servers: Vec::from_iter((what & 2 != 0).then(|| at(53))),
+        host_routes: Vec::from_iter((what & 4 != 0).then_some(hop)),
+        ipv6_ra_mode: mode(what >> 4),
+        ipv6_address_mode: mode(what >> 6),
     }
 }
 

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
-use weft_compiler::{Delta, SeenFlow, SeenGroup, Tallies, encode};
-use weft_openflow::message::multipart::{FlowFilter, Reassembler, Reply, Request};
+use weft_compiler::{Delta, SeenFlow, SeenGroup, Tallies, encode, meters};
+use weft_openflow::message::multipart::{FlowFilter, MeterConfig, Reassembler, Reply, Request};
 use weft_openflow::message::{BundleCommand, BundleWriter, Hello, Message, MultipartReply, frame_length};
-use weft_openflow::{BundleId, GroupId, Writer, Xid};
+use weft_openflow::{BundleId, GroupId, MeterId, Writer, Xid};
 
 /// The controller's end.
 pub struct Channel {
@@ -29,6 +29,24 @@ impl Channel {
             Message::Hello(_) => Ok(channel),
             other => bail!("expected a hello, got {other:?}"),
         }
+    }
+
+    /// Gives the bridge the meters that every switch has, and finds them there as they should be.
+    pub fn meters(&mut self) -> Result<()> {
+        for change in meters::mend(&self.read_meters()?) {
+            self.send(&Message::MeterMod(change))?;
+        }
+        match meters::mend(&self.read_meters()?) {
+            left if left.is_empty() => Ok(()),
+            left => bail!("not as wanted: {left:?}"),
+        }
+    }
+
+    fn read_meters(&mut self) -> Result<Vec<MeterConfig>> {
+        let Reply::MeterConfig(seen) = self.ask(Request::MeterConfig(MeterId::ALL))?.decode()? else {
+            bail!("not the meters");
+        };
+        Ok(seen)
     }
 
     /// Applies deltas in one bundle, all or nothing.

@@ -27,6 +27,8 @@ const STATE: &str = "
     network red vni=5001
     network blue vni=16777215 encap=geneve
     network dark vni=7 down
+    subnet red4 network=red cidr=10.0.0.0/24 gateway=10.0.0.254 dns=10.0.0.53 routes=10.9.0.0/16-10.0.0.9
+    subnet red6 network=red cidr=fd00::/64 gateway=fd00::2 dns=fd00::53 ra=dhcpv6-stateful address=dhcpv6-stateful
     port a network=red key=1 mac=02:00:00:00:00:01 ip=10.0.0.1,fd00::1
     port b network=red key=2 mac=02:00:00:00:00:02 ip=10.0.0.2,fd00::2
     port c network=red key=3 mac=02:00:00:00:00:03 ip=10.0.0.3,fd00::3
@@ -80,6 +82,7 @@ impl Host1 {
         let uplinks = [1, 2].map(|key| uplink_ofport(PhysnetKey::new(key).expect("in range")));
         let socket = daemons.bridge("br1", (1..=11).chain(tunnels.into_iter().flatten()).chain(uplinks))?;
         let mut channel = Channel::open(&socket)?;
+        channel.meters()?;
         let deltas: Vec<Delta> =
             wanted(&snapshot, 1).iter().map(|compiled| diff(&Compiled::default(), compiled)).collect();
         channel.apply(&deltas)?;

@@ -21,6 +21,8 @@ pub struct Outcome {
     outputs: BTreeSet<u16>,
     /// Why it is dropped.
     reason: Option<Reason>,
+    /// Whether the controller gets it, through a meter.
+    goes_up: bool,
 }
 
 /// The cases of `packets.txt`.
@@ -37,11 +39,13 @@ fn case(line: &'static str) -> Result<Case> {
     let expected = match result.strip_prefix("drop ") {
         Some(word) => {
             let reason = Reason::ALL.into_iter().find(|reason| reason.name() == word);
-            Outcome { outputs: BTreeSet::new(), reason: Some(reason.context("no such reason")?) }
+            let reason = Some(reason.context("no such reason")?);
+            Outcome { outputs: BTreeSet::new(), reason, goes_up: false }
         }
+        None if result == "up" => Outcome { outputs: BTreeSet::new(), reason: None, goes_up: true },
         None => {
             let outputs = result.split(',').map(str::parse).collect::<Result<_, _>>()?;
-            Outcome { outputs, reason: None }
+            Outcome { outputs, reason: None, goes_up: false }
         }
     };
     Ok(Case { name, packet, expected })
@@ -52,7 +56,8 @@ pub fn outcome(daemons: &Daemons, bridge: &str, packet: &str) -> Result<Outcome>
     let numbers = datapath_ports(&daemons.run("ovs-appctl", &["dpif/show"])?);
     let trace = daemons.trace(bridge, packet)?;
     let actions = trace.lines().find_map(|line| line.strip_prefix("Datapath actions: "));
-    let outputs = top_level(actions.with_context(|| format!("no result in {trace}"))?)
+    let actions = actions.with_context(|| format!("no result in {trace}"))?;
+    let outputs = top_level(actions)
         .filter_map(|action| action.trim().parse::<u32>().ok())
         .filter_map(|port| numbers.get(&port).copied())
         .collect();
@@ -61,7 +66,9 @@ pub fn outcome(daemons: &Daemons, bridge: &str, packet: &str) -> Result<Outcome>
         let number = u32::from_str_radix(value.trim_start_matches("0x"), 16).ok()?;
         Reason::from_number(number)
     });
-    Ok(Outcome { outputs, reason })
+    let goes_up =
+        actions.contains("meter(") && actions.contains("userspace(") && actions.contains("controller(");
+    Ok(Outcome { outputs, reason, goes_up })
 }
 
 /// From the datapath's port numbers to OpenFlow's: `name 1/3: (dummy)`.

@@ -5,6 +5,7 @@
 //! network red vni=5001 encap=vxlan [down]
 //! physnet blue key=1
 //! network blue-100 vni=7 physnet=1 vlan=100 [down]
+//! subnet red4 network=red cidr=10.0.0.0/24 [gateway=] [dns=a,b] [routes=prefix-hop] [ra=slaac] [address=slaac] [silent]
 //! port a network=red key=1 mac=02:00:00:00:00:01 ip=10.0.0.1,fd00::1 [down] [unsecured]
 //! bind a h1 of=3
 //! ```
@@ -16,9 +17,9 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use uuid::Uuid;
 use weft_model::{
-    Binding, BridgeMappings, Change, Encap, EncapIps, FixedIp, Host, HostIndex, Mtu, Network, NetworkId,
-    OfPort, PhysicalNetwork, PhysnetKey, Port, PortId, PortKey, PortSecurity, Record, Revision, Segment,
-    Snapshot, Stamp, SubnetId, Timestamp, VlanId, Vni,
+    Binding, BridgeMappings, Change, Encap, EncapIps, FixedIp, Host, HostIndex, HostRoute, Mtu, Network,
+    NetworkId, OfPort, PhysicalNetwork, PhysnetKey, Port, PortId, PortKey, PortSecurity, Record, Revision,
+    Segment, Snapshot, Stamp, Subnet, SubnetId, Timestamp, VlanId, Vni,
 };
 
 /// The snapshot that a text describes.
@@ -30,7 +31,8 @@ pub fn parse(text: &str) -> Result<Snapshot> {
             continue;
         }
         let revision = Revision(number as u64 + 1);
-        let record = record(line, revision).with_context(|| format!("line {}: {line}", number + 1))?;
+        let record =
+            record(line, revision, &snapshot).with_context(|| format!("line {}: {line}", number + 1))?;
         snapshot.apply(revision, &[Change::Put(record)]);
     }
     Ok(snapshot)
@@ -76,7 +78,7 @@ impl<'a> Line<'a> {
     }
 }
 
-fn record(text: &str, revision: Revision) -> Result<Record> {
+fn record(text: &str, revision: Revision, snapshot: &Snapshot) -> Result<Record> {
     let line = Line::read(text)?;
     Ok(match line.kind {
         "host" => Record::Host(Arc::new(host(&line)?)),
@@ -85,7 +87,8 @@ fn record(text: &str, revision: Revision) -> Result<Record> {
             name: line.name.to_owned(),
         })),
         "network" => Record::Network(Arc::new(network(&line)?)),
-        "port" => Record::Port(Arc::new(port(&line)?)),
+        "subnet" => Record::Subnet(Arc::new(subnet(&line)?)),
+        "port" => Record::Port(Arc::new(port(&line, snapshot)?)),
         "bind" => Record::Binding(Arc::new(binding(&line, revision)?)),
         other => bail!("{other} is not known"),
     })
@@ -139,14 +142,45 @@ fn network(line: &Line<'_>) -> Result<Network> {
         mtu: Mtu(1450),
         admin_up: !line.has("down"),
         port_security_default: true,
-        dns_domain: String::new(),
+        dns_domain: line.values.get("domain").map(|name| (*name).to_owned()).unwrap_or_default(),
         segment: segment(line)?,
     })
 }
 
-fn port(line: &Line<'_>) -> Result<Port> {
-    let subnet = SubnetId(id("subnet", line.value("network")?));
-    let fixed_ips = line.addresses()?.into_iter().map(|address| FixedIp { subnet, address }).collect();
+fn subnet(line: &Line<'_>) -> Result<Subnet> {
+    let list = |key: &str| {
+        line.values.get(key).copied().unwrap_or_default().split(',').filter(|text| !text.is_empty())
+    };
+    let route = |text: &str| {
+        let (destination, nexthop) = text.split_once('-').context("needs prefix-hop")?;
+        Ok(HostRoute { destination: destination.parse()?, nexthop: nexthop.parse()? })
+    };
+    let word = |key: &str| line.values.get(key).map(|word| (*word).to_owned());
+    Ok(Subnet {
+        id: SubnetId(id("subnet", line.name)),
+        tenant: "tenant".parse()?,
+        network: NetworkId(id("network", line.value("network")?)),
+        stamp: Stamp::default(),
+        cidr: line.value("cidr")?.parse()?,
+        gateway: line.values.get("gateway").map(|address| address.parse()).transpose()?,
+        pools: Vec::new(),
+        dhcp: !line.has("silent"),
+        dns_servers: list("dns").map(|address| Ok(address.parse()?)).collect::<Result<_>>()?,
+        host_routes: list("routes").map(route).collect::<Result<_>>()?,
+        ipv6_ra_mode: word("ra"),
+        ipv6_address_mode: word("address"),
+    })
+}
+
+/// A port's addresses belong to the subnets that contain them, or to one that does not exist.
+fn port(line: &Line<'_>, snapshot: &Snapshot) -> Result<Port> {
+    let network = NetworkId(id("network", line.value("network")?));
+    let subnet = |address: IpAddr| {
+        let found = snapshot.subnets_of(network).find(|subnet| subnet.cidr.contains(&address));
+        found.map_or(SubnetId(id("subnet", line.values["network"])), |subnet| subnet.id)
+    };
+    let one = |address| FixedIp { subnet: subnet(address), address };
+    let fixed_ips = line.addresses()?.into_iter().map(one).collect();
     Ok(Port {
         id: PortId(id("port", line.name)),
         tenant: "tenant".parse()?,
@@ -162,7 +196,7 @@ fn port(line: &Line<'_>) -> Result<Port> {
         device_id: String::new(),
         device_owner: String::new(),
         requested_host: None,
-        dns_name: String::new(),
+        dns_name: line.values.get("name").map(|name| (*name).to_owned()).unwrap_or_default(),
     })
 }
 

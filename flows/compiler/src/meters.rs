@@ -1,0 +1,85 @@
+//! Meters: how often each port may have a packet sent to the controller.
+//!
+//! Open vSwitch takes no meters in bundles, and a flow that names one is refused while the meter is not there. So every
+//! switch has the same few from the beginning of its session on, whatever it has ports for ([`wanted`]), and a port
+//! uses the one that its interface's number leads to ([`of`]): as long as a host's interfaces are numbered close
+//! together, which is how Open vSwitch numbers them, each has its own.
+
+use std::collections::BTreeMap;
+
+use weft_model::OfPort;
+use weft_openflow::MeterId;
+use weft_openflow::message::multipart::MeterConfig;
+use weft_openflow::message::{BandKind, MeterBand, MeterCommand, MeterFlags, MeterMod};
+
+/// How many meters a switch has.
+pub const COUNT: u16 = 128;
+/// How many packets a second a meter lets pass,
+pub const RATE: u32 = 20;
+/// and how many at once: a router's hop of a parallel traceroute, or a client that starts.
+pub const BURST: u32 = 60;
+
+/// The meter of the port with this interface.
+pub fn of(ofport: OfPort) -> MeterId {
+    MeterId(u32::from(ofport.get() % COUNT) + 1)
+}
+
+/// What takes a switch from the meters that it has to those that it should have; nothing when they are right.
+///
+/// Meters of others are removed, as all that is not ours is on an integration bridge.
+pub fn mend(seen: &[MeterConfig]) -> Vec<MeterMod> {
+    let mut seen: BTreeMap<u32, &MeterConfig> = seen.iter().map(|meter| (meter.meter.0, meter)).collect();
+    let mut changes = Vec::new();
+    for wanted in wanted() {
+        match seen.remove(&wanted.meter.0) {
+            Some(found) if *found == wanted => {}
+            Some(_) => changes.push(change(MeterCommand::Modify, wanted)),
+            None => changes.push(change(MeterCommand::Add, wanted)),
+        }
+    }
+    let others = seen.into_values().map(|meter| change(MeterCommand::Delete, meter.clone()));
+    changes.extend(others);
+    changes
+}
+
+/// The meters of every switch.
+pub fn wanted() -> impl Iterator<Item = MeterConfig> {
+    (1..=u32::from(COUNT)).map(|number| MeterConfig {
+        // Open vSwitch says nothing of statistics, which it keeps anyway.
+        flags: MeterFlags::PKTPS | MeterFlags::BURST,
+        meter: MeterId(number),
+        bands: vec![MeterBand { rate: RATE, burst: BURST, kind: BandKind::Drop }],
+    })
+}
+
+fn change(command: MeterCommand, meter: MeterConfig) -> MeterMod {
+    let bands = if command == MeterCommand::Delete { Vec::new() } else { meter.bands };
+    MeterMod { command, flags: meter.flags, meter: meter.meter, bands }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_right_stays_and_what_is_wrong_is_mended() {
+        let right: Vec<_> = wanted().collect();
+        assert_eq!(mend(&right), []);
+        assert!(mend(&[]).iter().all(|change| change.command == MeterCommand::Add));
+        assert_eq!(mend(&[]).len(), usize::from(COUNT));
+        let mut seen = right;
+        seen[3].bands[0].rate = 7;
+        seen[5].meter = MeterId(4711);
+        let commands: Vec<_> = mend(&seen).iter().map(|change| (change.command, change.meter.0)).collect();
+        let (modify, add, delete) = (MeterCommand::Modify, MeterCommand::Add, MeterCommand::Delete);
+        assert_eq!(commands, [(modify, 4), (add, 6), (delete, 4711)]);
+    }
+
+    #[test]
+    fn neighbours_never_share() {
+        let meter = |number: i64| of(OfPort::new(number).expect("in range")).0;
+        let first: std::collections::BTreeSet<_> = (1..=i64::from(COUNT)).map(meter).collect();
+        assert_eq!(first.len(), usize::from(COUNT));
+        assert!(first.iter().all(|meter| (1..=u32::from(COUNT)).contains(meter)));
+    }
+}

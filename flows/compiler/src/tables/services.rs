@@ -1,0 +1,199 @@
+//! Table services: what a port asks of the network itself goes up, with all that the answer is made of.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use weft_answers::options::{code4, code6};
+use weft_answers::{
+    Advertisement, Dhcp4, Dhcp6, DomainName, Mac, Managed, Options4, Options6, Prefix, Service,
+};
+use weft_model::{Ipv6Mode, Network, Snapshot, Subnet};
+use weft_openflow::action::Controller2;
+use weft_openflow::{Action, oxm};
+
+use crate::fields::Fields;
+use crate::meters;
+use crate::pipeline::SERVICES;
+use crate::registers::SOURCE;
+use crate::sheet::{Sheet, Then};
+use crate::tables::{Local, PROTO_UDP, icmpv6, ipv4, ipv6};
+
+const ASK: u16 = 100;
+/// ICMPv6 type of a router solicitation (RFC 4861 section 4.1).
+const ROUTER_SOLICITATION: u8 = 133;
+/// For how many seconds a DHCP client may use its address before it asks again. Nothing changes when it does, but what
+/// it is told may have.
+const LEASE: u32 = 86_400;
+/// For how many seconds a router is a default router: the longest there is (RFC 8319), as it goes with the model only.
+const ROUTER_LIFETIME: u16 = u16::MAX;
+/// The name of DHCP servers where no gateway lends its address: a link-local one that nobody else has.
+const NAMELESS_SERVER: Ipv4Addr = Ipv4Addr::new(169, 254, 67, 68);
+/// Most addresses and resolvers that one answer has room for.
+const MOST: usize = 8;
+
+/// What a port on this host may ask.
+pub(crate) fn local_port(sheet: &mut Sheet, local: &Local<'_>, snapshot: &Snapshot) {
+    let served = Served::of(local, snapshot);
+    let asker = |matching: Fields| {
+        let source = SOURCE.is(local.port.key.get());
+        // Whatever is bridged behind the port is no client of ours.
+        matching.with(source).with(oxm::eth_src(local.port.mac.0))
+    };
+    let udp = |matching: Fields, client, server| {
+        matching.with(oxm::ip_proto(PROTO_UDP)).with(oxm::udp_src(client)).with(oxm::udp_dst(server))
+    };
+    if let Some(service) = served.dhcp4(local) {
+        let asked = asker(udp(ipv4(), 68, 67));
+        sheet.flow(&SERVICES, ASK, asked, up(local, &Service::Dhcp4(service)));
+    }
+    if let Some(service) = served.dhcp6(local) {
+        let asked = asker(udp(ipv6(), 546, 547));
+        sheet.flow(&SERVICES, ASK, asked, up(local, &Service::Dhcp6(service)));
+    }
+    if let Some(service) = served.advertisement(local, snapshot) {
+        let asked = asker(icmpv6(ROUTER_SOLICITATION));
+        sheet.flow(&SERVICES, ASK, asked, up(local, &Service::Advertisement(service)));
+    }
+}
+
+/// Up to the controller, as often as the port's meter allows.
+pub(crate) fn up(local: &Local<'_>, service: &Service) -> Then {
+    let meter = Some(meters::of(local.ofport));
+    let send = Controller2 { userdata: service.encode().into(), meter, ..Controller2::default() };
+    Then::new().act(Action::Controller2(Box::new(send)))
+}
+
+/// The port's addresses on subnets that are served, with their subnets.
+struct Served<'a> {
+    v4: Option<(Ipv4Addr, &'a Subnet)>,
+    v6: Vec<(Ipv6Addr, &'a Subnet)>,
+}
+
+impl<'a> Served<'a> {
+    fn of(local: &Local<'_>, snapshot: &'a Snapshot) -> Served<'a> {
+        let mut served = Served { v4: None, v6: Vec::new() };
+        for ip in &local.port.fixed_ips {
+            let Some(subnet) = snapshot.subnet(&ip.subnet).filter(|subnet| subnet.dhcp) else { continue };
+            match ip.address {
+                // One interface has one lease.
+                IpAddr::V4(address) => served.v4 = served.v4.or(Some((address, subnet))),
+                IpAddr::V6(address) => served.v6.push((address, subnet)),
+            }
+        }
+        served.v6.truncate(MOST);
+        served
+    }
+
+    fn dhcp4(&self, local: &Local<'_>) -> Option<Dhcp4> {
+        let (address, subnet) = self.v4?;
+        let IpAddr::V4(mask) = subnet.cidr.netmask() else { return None };
+        let gateway = v4_of(subnet.gateway);
+        let mut options = Options4::new();
+        options.put(code4::MASK, &mask.octets());
+        options.put_addresses(code4::ROUTER, gateway);
+        options.put_addresses(
+            code4::DNS,
+            subnet.dns_servers.iter().take(MOST).filter_map(|ip| v4_of(Some(*ip))),
+        );
+        put_text(&mut options, code4::HOST_NAME, &local.port.dns_name);
+        put_text(&mut options, code4::DOMAIN, local.network.dns_domain.trim_end_matches('.'));
+        options.put(code4::MTU, &local.network.mtu.0.to_be_bytes());
+        options.put(code4::LEASE, &LEASE.to_be_bytes());
+        put_routes(&mut options, subnet, gateway);
+        let server = gateway.unwrap_or(NAMELESS_SERVER);
+        Some(Dhcp4 { server_mac: server_mac(local.network), server, address, options })
+    }
+
+    /// Served where addresses are to be had from DHCPv6, or at least the rest.
+    fn dhcp6(&self, local: &Local<'_>) -> Option<Dhcp6> {
+        let by =
+            |mode: Ipv6Mode| self.v6.iter().filter(move |(_, subnet)| subnet.address_mode() == Some(mode));
+        let mut subnets = by(Ipv6Mode::Stateful).chain(by(Ipv6Mode::Stateless)).peekable();
+        subnets.peek()?;
+        let addresses = by(Ipv6Mode::Stateful).map(|(address, _)| *address).collect();
+        let mut options = Options6::new();
+        options.put_addresses(code6::DNS, resolvers(subnets.map(|(_, subnet)| *subnet)));
+        if let Some(domain) = DomainName::parse(&local.network.dns_domain) {
+            options.put(code6::DOMAINS, domain.as_bytes());
+        }
+        Some(Dhcp6 { server_mac: server_mac(local.network), addresses, options })
+    }
+
+    /// Announced where the subnet says how. The announcer is whoever has the gateway's address; while nobody has it,
+    /// hosts learn what is on their link, and of no default router.
+    fn advertisement(&self, local: &Local<'_>, snapshot: &Snapshot) -> Option<Advertisement> {
+        let announced = || self.v6.iter().filter_map(|(_, subnet)| Some((*subnet, subnet.ra_mode()?)));
+        let managed = announced().map(|(_, mode)| managed(mode)).max()?;
+        let router = announced().find_map(|(subnet, _)| snapshot.port_by_address(subnet.id, subnet.gateway?));
+        let mut prefixes: Vec<Prefix> = Vec::new();
+        for (subnet, mode) in announced() {
+            let IpAddr::V6(address) = subnet.cidr.network() else { continue };
+            let autonomous = mode != Ipv6Mode::Stateful;
+            let prefix = Prefix { address, length: subnet.cidr.prefix_len(), autonomous };
+            if !prefixes.contains(&prefix) {
+                prefixes.push(prefix);
+            }
+        }
+        Some(Advertisement {
+            router_mac: router.map_or_else(|| server_mac(local.network), |port| Mac(port.mac.0)),
+            managed,
+            lifetime: if router.is_some() { ROUTER_LIFETIME } else { 0 },
+            mtu: local.network.mtu.0,
+            prefixes,
+            dns: resolvers(announced().map(|(subnet, _)| subnet)),
+            domain: DomainName::parse(&local.network.dns_domain),
+        })
+    }
+}
+
+fn managed(mode: Ipv6Mode) -> Managed {
+    match mode {
+        Ipv6Mode::Slaac => Managed::Nothing,
+        Ipv6Mode::Stateless => Managed::Other,
+        Ipv6Mode::Stateful => Managed::Addresses,
+    }
+}
+
+/// The network's own Ethernet address, which no port is ever given by itself.
+fn server_mac(network: &Network) -> Mac {
+    let [_, a, b, c] = network.vni.get().to_be_bytes();
+    Mac([0x02, 0x57, 0x44, a, b, c])
+}
+
+fn v4_of(address: Option<IpAddr>) -> Option<Ipv4Addr> {
+    if let Some(IpAddr::V4(address)) = address { Some(address) } else { None }
+}
+
+fn put_text(options: &mut Options4, code: u8, text: &str) {
+    if !text.is_empty() {
+        options.put(code, text.as_bytes());
+    }
+}
+
+/// Who reads classless routes ignores the default router, so it must be among them.
+fn put_routes(options: &mut Options4, subnet: &Subnet, gateway: Option<Ipv4Addr>) {
+    let routes = subnet.host_routes.iter().filter_map(|route| {
+        let (IpAddr::V4(prefix), IpAddr::V4(hop)) = (route.destination.network(), route.nexthop) else {
+            return None;
+        };
+        Some((prefix, route.destination.prefix_len(), hop))
+    });
+    let mut routes: Vec<_> = routes.collect();
+    if !routes.is_empty() {
+        routes.extend(gateway.map(|gateway| (Ipv4Addr::UNSPECIFIED, 0, gateway)));
+    }
+    options.put_routes(routes);
+}
+
+/// The resolvers of some subnets, each once.
+fn resolvers<'a>(subnets: impl Iterator<Item = &'a Subnet>) -> Vec<Ipv6Addr> {
+    let mut found = Vec::new();
+    for server in subnets.flat_map(|subnet| &subnet.dns_servers) {
+        if let IpAddr::V6(server) = server
+            && !found.contains(server)
+        {
+            found.push(*server);
+        }
+    }
+    found.truncate(MOST);
+    found
+}
