@@ -4,8 +4,8 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -41,6 +41,7 @@ pub struct Metrics {
     /// How often a switch told that somebody else changed its tables.
     pub suspicions: Counter,
     notices: Family<NoticeLabels, Counter>,
+    questions: Family<QuestionLabels, Counter>,
     owners_compiled: Counter,
     messages_encoded: Counter,
     parcels_queued: Counter,
@@ -87,6 +88,7 @@ impl Default for Metrics {
             notices_dropped: counter(registry, "switch_notices_dropped", "Unasked messages dropped unread"),
             suspicions: counter(registry, "suspicions", "Reports of changes by others"),
             notices: Family::default(),
+            questions: Family::default(),
             owners_compiled: counter(registry, "owners_compiled", "Owners compiled"),
             messages_encoded: counter(
                 registry,
@@ -125,6 +127,8 @@ impl Default for Metrics {
         };
         let help = "Messages from switches that nobody asked for, by kind";
         registry.register("switch_notices", help, metrics.notices.clone());
+        let help = "Packets that ports asked the network with (DHCP, router solicitations), by outcome";
+        registry.register("packet_questions", help, metrics.questions.clone());
         Metrics { registry: Arc::new(std::mem::take(registry)), ..metrics }
     }
 }
@@ -153,7 +157,31 @@ struct NoticeLabels {
     kind: String,
 }
 
+/// What became of a packet that a switch sent up.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct QuestionLabels {
+    outcome: Outcome,
+}
+
+/// What became of a packet that a switch sent up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum Outcome {
+    /// It was answered.
+    Answered,
+    /// It asks for no answer.
+    Silent,
+    /// It, or its userdata, cannot be read.
+    Unreadable,
+    /// There were too many.
+    Dropped,
+}
+
 impl Metrics {
+    /// Counts a packet that a switch sent up.
+    pub fn question(&self, outcome: Outcome) {
+        self.questions.get_or_create(&QuestionLabels { outcome }).inc();
+    }
+
     /// Counts a message that nobody asked for.
     pub fn notice(&self, kind: MessageKind) {
         self.notices.get_or_create(&NoticeLabels { kind: format!("{kind:?}") }).inc();

@@ -1,6 +1,6 @@
 //! What switches say unasked: port changes, packets, removed flows. Nothing of it is lost between the socket and here.
 //!
-//! Nobody acts on it yet, because no flow of ours sends packets to the controller and bindings come over OVSDB; it is
+//! Nobody acts on it yet, because ports' questions are answered by the sessions themselves and bindings come over OVSDB; it is
 //! counted by kind and logged. Whoever will act on one of the kinds takes it from here.
 
 use tokio::sync::mpsc;

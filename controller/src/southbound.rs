@@ -8,7 +8,9 @@ pub mod host;
 pub mod inventory;
 pub mod line;
 pub mod listen;
+pub mod meters;
 pub mod plans;
+pub mod questions;
 pub mod readback;
 pub mod reconcile;
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::timeout;
-use tracing::debug;
+use tracing::{debug, info};
 use weft_model::HostIndex;
 use weft_openflow::message::multipart::{MonitorFlags, MonitorRequest, Request};
 use weft_openflow::message::{
@@ -16,6 +16,8 @@ use weft_openflow::{Writer, Xid};
 use super::datapath::{HostTag, owner_of};
 use super::frames::Frames;
 use super::line::Line;
+use super::meters::{Inspection, METERS};
+use super::questions::{self, PACKETS};
 use super::switch::SessionError;
 
 /// How long a switch may take for each step of the handshake.
@@ -62,6 +64,30 @@ pub async fn shake(frames: &mut Frames, line: &Line) -> Result<(HostIndex, HostT
     }
 }
 
+/// Gives the switch its meters, before any flow that names one.
+///
+/// # Errors
+/// When the switch is silent or strange. One without meters is served all the same: what it cannot take it refuses.
+pub async fn provide_meters(frames: &mut Frames, line: &Line) -> Result<(), SessionError> {
+    let mut inspection = Inspection::default();
+    line.say(Inspection::ask())?;
+    loop {
+        match next(frames, HANDSHAKE).await? {
+            (METERS, Message::MultipartReply(part)) => {
+                if let Some(changes) = inspection.take(part) {
+                    return Ok(line.say(changes)?);
+                }
+            }
+            (METERS, Message::Error(error)) => {
+                info!(code = %error.code, "the switch has no meters");
+                return Ok(());
+            }
+            (xid, Message::EchoRequest(data)) => line.say(Message::EchoReply(data).encode(xid))?,
+            (_, other) => debug!(kind = ?other.kind(), "message before the meters"),
+        }
+    }
+}
+
 async fn next(frames: &mut Frames, within: Duration) -> Result<(Xid, Message), SessionError> {
     let frame = timeout(within, frames.next()).await.map_err(|_| SessionError::Silent)??;
     let frame = frame.ok_or(SessionError::Closed)?;
@@ -69,7 +95,7 @@ async fn next(frames: &mut Frames, within: Duration) -> Result<(Xid, Message), S
     Ok((header.xid, message))
 }
 
-/// Asks to be told of what others change: flows by a flow monitor (own changes are told as a bare xid), groups and
+/// Asks for packets in the form that carries userdata, and to be told of what others change: flows by a flow monitor (own changes are told as a bare xid), groups and
 /// meters by forwarded requests. Sent before the first read-back, so that nothing falls between the two. A switch that
 /// knows neither answers with errors, and is watched by audits alone.
 pub fn watch() -> Bytes {
@@ -78,6 +104,7 @@ pub fn watch() -> Bytes {
     let changes = MonitorFlags::ADD | MonitorFlags::REMOVED | MonitorFlags::MODIFY;
     let monitor = Request::FlowMonitor(vec![MonitorRequest::all(1, changes)]);
     let mut writer = Writer::new();
+    questions::request().encode_into(PACKETS, &mut writer);
     Message::SetAsync(forwarded).encode_into(LISTEN, &mut writer);
     Message::MultipartRequest((&monitor).into()).encode_into(MONITOR, &mut writer);
     writer.into_bytes()

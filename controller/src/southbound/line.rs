@@ -22,6 +22,8 @@ use crate::engine::ToSwitch;
 
 /// How many buffers may wait for the socket; more than the distributor's window, so that it never runs full.
 const QUEUE: usize = 256;
+/// With how many buffers waiting there is no room for answers to packets.
+const ANSWERS: usize = 64;
 /// How many buffers one system call takes.
 const IOV: usize = 64;
 /// How many answered bundles show that a switch which owes old ones gets on with them,
@@ -175,6 +177,18 @@ impl Line {
             out.queue.insert(place, message);
         }
         Ok(())
+    }
+
+    /// Answers a packet, which nobody minds much if it is lost: only while little waits.
+    ///
+    /// # Errors
+    /// [`Stuck`] when more waits.
+    pub fn answer(&self, message: Bytes) -> Result<(), Stuck> {
+        let mut out = self.lock();
+        if out.closed || out.queue.len() >= ANSWERS {
+            return Err(Stuck);
+        }
+        self.put(&mut out, [message]).map_err(|_| Stuck)
     }
 
     /// Sends what waits, as far as the socket takes it.

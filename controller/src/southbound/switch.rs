@@ -28,6 +28,8 @@ use weft_openflow::{DecodeError, Xid};
 use super::frames::{Filled, Frames};
 use super::handshake::{self, LISTEN, MONITOR};
 use super::line::{Line, READS, Stuck};
+use super::meters::{Inspection, METERS};
+use super::questions::{self, Desk, PACKETS};
 use super::readback::Reading;
 
 use crate::engine::Event;
@@ -173,6 +175,7 @@ async fn converse(
 ) -> Result<(), SessionError> {
     // On the heap, so that what the handshake needs is gone when it is over.
     let (host, tag) = Box::pin(handshake::shake(frames, line)).await?;
+    Box::pin(handshake::provide_meters(frames, line)).await?;
     line.say(handshake::watch())?;
     let up = Event::SwitchUp { host, tag, session: id, link: line.link() };
     context.engine.send(up).await.map_err(|_| SessionError::Stopping)?;
@@ -189,6 +192,8 @@ async fn converse(
         told: None,
         is_suspect: false,
         allowance: Allowance { since: now, left: NOTICES },
+        desk: Desk::new(now),
+        inspection: None,
         unreadable: 0,
         backlog: VecDeque::new(),
         backlog_bytes: 0,
@@ -217,6 +222,10 @@ struct Session<'a> {
     /// Somebody else changed them, and the engine does not know it yet.
     is_suspect: bool,
     allowance: Allowance,
+    /// Answers what its ports ask.
+    desk: Desk,
+    /// A look at its meters under way.
+    inspection: Option<Inspection>,
     unreadable: u32,
     /// What it said that the engine has had no room for.
     backlog: VecDeque<Bytes>,
@@ -283,8 +292,12 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Answers a probe at once, drops what is too much, and keeps the rest to be heard in order.
+    /// Answers a probe or a port's question at once, drops what is too much, and keeps the rest to be heard in order.
     fn receive(&mut self, frame: Bytes) -> Result<(), SessionError> {
+        if questions::is_question(&frame) {
+            self.desk.serve(&frame, &self.line, self.heard, &self.context.metrics);
+            return Ok(());
+        }
         if is_notice(&frame) && !self.allowance.take(self.heard) {
             self.context.metrics.notices_dropped.inc();
             return Ok(());
@@ -391,14 +404,32 @@ impl Session<'_> {
                 self.flows_changed(header.xid, &part, engine);
                 Ok(())
             }
+            Message::MultipartReply(part) if header.xid == METERS => self.meters(part),
             Message::MultipartReply(part) => self.part((header.xid, frame.len()), &part, engine),
             Message::RequestForward(forwarded) => {
                 debug!(host = %self.host, kind = ?forwarded.request.kind(), "somebody else changed groups or meters");
                 self.suspect(engine);
-                Ok(())
+                self.inspect_meters()
             }
             message => self.notice(message),
         }
+    }
+
+    /// Somebody else may have changed its meters.
+    fn inspect_meters(&mut self) -> Result<(), SessionError> {
+        if self.inspection.is_none() {
+            self.inspection = Some(Inspection::default());
+            self.line.say(Inspection::ask())?;
+        }
+        Ok(())
+    }
+
+    fn meters(&mut self, part: MultipartReply) -> Result<(), SessionError> {
+        let Some(changes) = self.inspection.as_mut().and_then(|inspection| inspection.take(part)) else {
+            return Ok(());
+        };
+        self.inspection = None;
+        Ok(self.line.say(changes)?)
     }
 
     /// The stream is still in step; a strange message is no reason to give up the switch, many are.
@@ -434,6 +465,11 @@ impl Session<'_> {
         }
         if xid == MONITOR || xid == LISTEN {
             info!(host = %self.host, code = %error.code, "the switch does not tell of others' changes: audits find them");
+            return Ok(());
+        }
+        if xid == METERS || xid == PACKETS {
+            self.inspection = None;
+            debug!(host = %self.host, code = %error.code, "the switch refuses a meter or an answer to a packet");
             return Ok(());
         }
         self.answered(Answer::Refused(xid, error.code.to_string()), engine);

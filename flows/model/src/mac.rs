@@ -16,10 +16,16 @@ impl MacAddr {
         self.0[0] & 1 == 0 && self.0 != [0; 6]
     }
 
-    /// The link-local IPv6 address derived from this address (modified EUI-64, RFC 4291 appendix A).
+    /// The link-local IPv6 address derived from this address.
     pub fn link_local(self) -> Ipv6Addr {
+        self.within(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0))
+    }
+
+    /// The IPv6 address of a prefix of 64 bits derived from this address (modified EUI-64, RFC 4291 appendix A).
+    pub fn within(self, prefix: Ipv6Addr) -> Ipv6Addr {
         let [a, b, c, d, e, f] = self.0;
-        Ipv6Addr::from([0xfe, 0x80, 0, 0, 0, 0, 0, 0, a ^ 2, b, c, 0xff, 0xfe, d, e, f])
+        let identifier = u64::from_be_bytes([a ^ 2, b, c, 0xff, 0xfe, d, e, f]);
+        Ipv6Addr::from(u128::from(prefix) >> 64 << 64 | u128::from(identifier))
     }
 }
 

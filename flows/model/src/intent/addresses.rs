@@ -9,7 +9,7 @@ use super::limits::Faults;
 use super::{AskedIp, Rejected};
 use crate::address::usable;
 use crate::snapshot::UsedAddresses;
-use crate::{FixedIp, Port, Subnet, SubnetId};
+use crate::{AddressRange, FixedIp, MacAddr, Port, Subnet, SubnetId};
 
 /// Most addresses of one port.
 const FIXED_IPS: usize = 32;
@@ -55,7 +55,7 @@ impl Draft<'_> {
         let (v4, v6): (Vec<_>, Vec<_>) = subnets.into_iter().partition(|subnet| subnet.cidr.addr().is_ipv4());
         let mut found = Vec::new();
         for family in [v4, v6].into_iter().filter(|family| !family.is_empty()) {
-            let first = family.into_iter().find_map(|subnet| lowest_in_pools(self.state.used(), subnet));
+            let first = family.into_iter().find_map(|subnet| found_in(self.state.used(), subnet, port.mac));
             found.push(first.ok_or(Rejected::IpAddressGenerationFailure { network: port.network })?);
         }
         Ok(found)
@@ -84,6 +84,23 @@ impl Draft<'_> {
             });
         }
         Ok(result)
+    }
+
+    /// The addresses of a port whose MAC has changed: those that its workload makes from it change too.
+    pub(super) fn addresses_readdressed(
+        &self,
+        before: &Port,
+        after: &Port,
+    ) -> Result<Vec<FixedIp>, Rejected> {
+        let one = |ip: &FixedIp| {
+            let subnet = self.state.subnet(&ip.subnet);
+            let made = |mac| subnet.and_then(|subnet| self_made(subnet, mac));
+            match made(after.mac).filter(|_| made(before.mac) == Some(ip.address)) {
+                Some(address) => self.named_address(after, Some(ip.subnet), address),
+                None => Ok(*ip),
+            }
+        };
+        after.fixed_ips.iter().map(one).collect()
     }
 
     /// The address as asked for, if the port may have it.
@@ -121,14 +138,26 @@ impl Draft<'_> {
             return Ok(own.remove(position));
         }
         let subnet = subnet.and_then(|id| self.state.subnet(&id)).ok_or(exhausted.clone())?;
-        let ip = lowest_in_pools(used, subnet).ok_or(exhausted)?;
+        let ip = found_in(used, subnet, port.mac).ok_or(exhausted)?;
         used.insert(ip.subnet, ip.address);
         Ok(ip)
     }
 }
 
-/// The lowest free address of a subnet's pools.
-fn lowest_in_pools(used: &UsedAddresses, subnet: &Arc<Subnet>) -> Option<FixedIp> {
+/// The address that a workload makes itself in a subnet (RFC 4862 section 5.5.3), if that is how it gets one.
+fn self_made(subnet: &Subnet, mac: MacAddr) -> Option<IpAddr> {
+    match subnet.cidr.network() {
+        IpAddr::V6(prefix) if subnet.is_self_addressed() => Some(mac.within(prefix).into()),
+        _ => None,
+    }
+}
+
+/// A free address of a subnet: the one that the workload will make itself, or the lowest of the pools.
+fn found_in(used: &UsedAddresses, subnet: &Arc<Subnet>, mac: MacAddr) -> Option<FixedIp> {
+    if let Some(address) = self_made(subnet, mac) {
+        let only = AddressRange { start: address, end: address };
+        return used.lowest_free(subnet.id, only).map(|address| FixedIp { subnet: subnet.id, address });
+    }
     let address = subnet.pools.iter().find_map(|pool| used.lowest_free(subnet.id, *pool))?;
     Some(FixedIp { subnet: subnet.id, address })
 }

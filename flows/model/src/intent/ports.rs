@@ -86,6 +86,7 @@ impl Draft<'_> {
         if after.mac != before.mac {
             self.check_mac_may_change(id)?;
             self.check_mac_is_free(&after)?;
+            after.fixed_ips = self.addresses_readdressed(&before, &after)?;
         }
         if let Some(asked) = &patch.fixed_ips {
             after.fixed_ips = self.addresses_asked(&after, asked)?;

@@ -40,6 +40,21 @@ fn addresses_by_default() {
     );
 }
 
+/// Where workloads make their addresses themselves, a port has the one that its workload will make.
+#[test]
+fn addresses_that_workloads_make_themselves() {
+    let mode = Some("slaac".to_owned());
+    let subnet6 = NewSubnet::new(subnet(9), network(1), net("fd00::/64"));
+    let v6 = Intent::CreateSubnet(NewSubnet { ipv6_address_mode: mode, ..subnet6 });
+    let made = made("made [10.0.0.3 fd00::57:46ff:fe00:9]");
+    let line = "subnet #09 v1 \"\" of a fd00::/64 via fd00::1 pools fd00::2-fd00::ffff:ffff:ffff:ffff";
+    let patch = PortPatch { mac: Some(MacAddr([2, 0, 0, 0, 0, 7])), ..PortPatch::default() };
+    let moved = "port #09 v2 \"\" of a key 3 02:00:00:00:00:07 [10.0.0.3 fd00::ff:fe00:7]";
+    let patched = Intent::UpdatePort(port(9), patch);
+    check(&[v6.clone(), Intent::CreatePort(new())], &format!("{line}\n{made}"));
+    check(&[v6, Intent::CreatePort(new()), patched], &format!("{line}\n{moved}"));
+}
+
 #[test]
 fn addresses_on_request() {
     check_asked(&[], "made []");

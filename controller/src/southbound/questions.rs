@@ -1,0 +1,119 @@
+//! Packets that a switch sends up with a flow's userdata: answered here and now, on the connection they came by.
+//!
+//! The engine is not asked, because the userdata says all (`weft-answers`). What a switch sends is bounded three times:
+//! by a meter for each port, by how many packets of one session are looked at in a second, and by the room in its line.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+use weft_answers::Silence;
+use weft_openflow::message::nicira::Experimenter;
+use weft_openflow::message::{Message, PacketIn2, PacketInFormat, PacketOut};
+use weft_openflow::{Action, PortNo, Xid, oxm};
+
+use super::line::Line;
+use crate::metrics::{Metrics, Outcome};
+
+/// The xid of our packets, and of the request for theirs.
+pub const PACKETS: Xid = Xid(6);
+/// How many packets of one switch are looked at in one second; more are dropped unread and counted.
+const MOST: u32 = 1000;
+
+/// Asks for packets in the form that carries userdata.
+pub fn request() -> Message {
+    Message::Experimenter(Experimenter::SetPacketInFormat(PacketInFormat::Nxt2))
+}
+
+/// True for a packet in that form, by its header alone.
+pub fn is_question(frame: &[u8]) -> bool {
+    const EXPERIMENTER: u8 = 4;
+    /// Nicira, and its number for the message.
+    const PACKET_IN2: [u8; 8] = [0, 0, 0x23, 0x20, 0, 0, 0, 30];
+    frame.get(1) == Some(&EXPERIMENTER) && frame.get(8..16) == Some(&PACKET_IN2)
+}
+
+/// Answers one session's packets.
+#[derive(Debug)]
+pub struct Desk {
+    since: Instant,
+    left: u32,
+}
+
+impl Desk {
+    /// Nothing was asked yet.
+    pub fn new(now: Instant) -> Desk {
+        Desk { since: now, left: MOST }
+    }
+
+    /// Answers a packet if it deserves one and there is room.
+    pub fn serve(&mut self, frame: &Bytes, line: &Line, now: Instant, metrics: &Metrics) {
+        metrics.question(self.outcome(frame, line, now));
+    }
+
+    fn outcome(&mut self, frame: &Bytes, line: &Line, now: Instant) -> Outcome {
+        if now.duration_since(self.since) >= Duration::from_secs(1) {
+            *self = Desk::new(now);
+        }
+        if self.left == 0 {
+            return Outcome::Dropped;
+        }
+        self.left -= 1;
+        let Ok((_, Message::Experimenter(Experimenter::PacketIn2(packet)))) = Message::decode(frame) else {
+            return Outcome::Unreadable;
+        };
+        match answer(&packet) {
+            Ok(answer) if line.answer(answer.encode(PACKETS)).is_ok() => Outcome::Answered,
+            Ok(_) => Outcome::Dropped,
+            Err(Silence::NotAsked) => Outcome::Silent,
+            Err(Silence::Userdata | Silence::Packet) => Outcome::Unreadable,
+        }
+    }
+}
+
+/// Back out by the port that it came in by, past the pipeline.
+fn answer(packet: &PacketIn2) -> Result<Message, Silence> {
+    let userdata = packet.userdata.as_ref().ok_or(Silence::Userdata)?;
+    let in_port = packet.metadata.get(oxm::in_port(PortNo(0)).id()).and_then(|field| field.value());
+    let in_port = in_port.and_then(|port| u32::try_from(port).ok()).ok_or(Silence::Packet)?;
+    let answer = weft_answers::answer(userdata, &packet.packet)?;
+    let back = vec![Action::output(PortNo::IN_PORT)];
+    Ok(Message::PacketOut(PacketOut::new(PortNo(in_port), back, answer.into())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use weft_openflow::Match;
+
+    #[test]
+    fn a_packet_is_told_by_its_header() {
+        let packet = Experimenter::PacketIn2(PacketIn2::default());
+        assert!(is_question(&Message::Experimenter(packet).encode(Xid(0))));
+        assert!(!is_question(&request().encode(PACKETS)));
+        assert!(!is_question(&Message::BarrierRequest.encode(Xid(0))));
+        assert!(!is_question(&[]));
+    }
+
+    #[test]
+    fn the_answer_goes_back_where_the_packet_came_from() {
+        use weft_answers::{IcmpError, Service, Trouble};
+        let router = "10.0.0.1".parse().expect("an address");
+        let service = Service::IcmpError(IcmpError { router, trouble: Trouble::TimeExceeded });
+        // Ethernet, IPv4 without options and four bytes of something.
+        let mut packet = vec![2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 7, 8, 0];
+        packet.extend([0x45, 0, 0, 24, 0, 0, 0, 0, 1, 253, 0, 0, 10, 0, 0, 7, 10, 0, 1, 7, 1, 2, 3, 4]);
+        let asked = PacketIn2 {
+            packet: packet.into(),
+            metadata: Match::new().with(oxm::in_port(PortNo(42))),
+            userdata: Some(service.encode().into()),
+            ..PacketIn2::default()
+        };
+        let Ok(Message::PacketOut(out)) = answer(&asked) else { panic!("no answer") };
+        assert_eq!(out.metadata, Match::new().with(oxm::in_port(PortNo(42))));
+        assert_eq!(out.actions, [Action::output(PortNo::IN_PORT)]);
+        assert_eq!(out.packet[..6], [2, 0, 0, 0, 0, 7]);
+        assert!(answer(&PacketIn2 { metadata: Match::new(), ..asked.clone() }).is_err());
+        assert!(answer(&PacketIn2 { userdata: None, ..asked }).is_err());
+    }
+}
