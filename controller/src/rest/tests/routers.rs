@@ -33,7 +33,7 @@ async fn a_router_looks_as_in_neutron() {
         (&json!(true), &json!(false))
     );
     let listed = lab.get("red", "/v2.0/routers?name=c-rt").await;
-    assert_eq!(ids(&listed.body["routers"]), [id.clone()]);
+    assert_eq!(ids(&listed.body["routers"]), std::slice::from_ref(&id));
     let hidden = lab.get("blue", &format!("/v2.0/routers/{id}")).await;
     assert_eq!((hidden.status.as_u16(), hidden.kind()), (404, "RouterNotFound"));
     let tagged = lab.call("red", &format!("PUT /v2.0/routers/{id}/tags"), json!({"tags": ["x"]})).await;
@@ -71,7 +71,7 @@ async fn interfaces_come_and_go_as_in_neutron() {
     assert_eq!(row["fixed_ips"], json!([{"subnet_id": subnet, "ip_address": "10.77.0.1"}]));
     assert_eq!((&row["device_id"], &row["device_owner"]), (&json!(id), &json!("network:router_interface")));
     let listed = lab.get("red", &format!("/v2.0/ports?device_id={id}")).await;
-    assert_eq!(ids(&listed.body["ports"]), [port.clone()]);
+    assert_eq!(ids(&listed.body["ports"]), std::slice::from_ref(&port));
 
     let check = async |line: &str, body: Value, status: u16, kind: &str, message: String| {
         let refused = lab.call("red", line, body).await;

@@ -148,9 +148,12 @@ fn replies(sheet: &mut Sheet, way: &Way, policy: &Policy, own: &[&SecurityRule],
 struct Lists {
     plain: BTreeMap<Vec<u8>, (Fields, RuleKey)>,
     /// By match: of which conjunctions it is which part.
-    parts: BTreeMap<Vec<u8>, (Fields, Vec<(RuleKey, u8)>)>,
+    parts: BTreeMap<Vec<u8>, (Fields, Vec<Part>)>,
     conjunctions: Vec<RuleKey>,
 }
+
+/// A conjunction, by the rule that it is for, and one of its parts.
+type Part = (RuleKey, u8);
 
 /// The parts of a conjunction, counted from 0.
 const WHO: u8 = 0;

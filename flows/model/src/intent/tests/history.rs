@@ -52,8 +52,24 @@ fn intent((kind, x, y, z): Step) -> Intent {
             Intent::UpdateSubnet(subnet(m), SubnetPatch { pools, gateway, ..SubnetPatch::default() })
         }
         6 => Intent::DeleteSubnet(subnet(m), if_number),
+        7..=11 => port_intent((kind, x, y, z)),
+        12..=14 => {
+            let claims =
+                [(u128::from(y % 16), "t", i64::from(z) + 1), (u128::from(z % 16), "u", i64::from(y) + 1)];
+            let name = ["h1", "h2", "h3"][usize::from(x % 3)];
+            Intent::ReportHost(super::hosts::report(name, &claims[..usize::from(kind) % 3]))
+        }
+        16..=22 => router_intent((kind % 24, x, y, z)),
+        _ => Intent::DeleteHost(host(["h1", "h2", "h3"][usize::from(x % 3)])),
+    }
+}
+
+fn port_intent((kind, x, y, z): Step) -> Intent {
+    let if_number = (z == 0).then_some(1);
+    match kind % 24 {
         7..=9 => {
-            let mut new = NewPort::new(port(u128::from(y % 16)), network(n), u32::from(z % 4));
+            let mut new =
+                NewPort::new(port(u128::from(y % 16)), network(u128::from(x % 4)), u32::from(z % 4));
             new.fixed_ips = asked(x, z);
             new.groups = [
                 PortGroups::Unfiltered,
@@ -72,15 +88,7 @@ fn intent((kind, x, y, z): Step) -> Intent {
                 PortPatch { if_number, fixed_ips, mac, ..PortPatch::default() },
             )
         }
-        11 => Intent::DeletePort(port(u128::from(y % 16)), if_number),
-        12..=14 => {
-            let claims =
-                [(u128::from(y % 16), "t", i64::from(z) + 1), (u128::from(z % 16), "u", i64::from(y) + 1)];
-            let name = ["h1", "h2", "h3"][usize::from(x % 3)];
-            Intent::ReportHost(super::hosts::report(name, &claims[..usize::from(kind) % 3]))
-        }
-        16..=22 => router_intent((kind % 24, x, y, z)),
-        _ => Intent::DeleteHost(host(["h1", "h2", "h3"][usize::from(x % 3)])),
+        _ => Intent::DeletePort(port(u128::from(y % 16)), if_number),
     }
 }
 
