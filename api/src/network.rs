@@ -54,16 +54,19 @@ pub struct Network {
     pub updated_at: String,
     /// Grows by one with every change of the object.
     pub revision_number: u64,
-    /// How its packets travel: `vxlan`, `geneve` or `gre`. Shown to administrators only.
+    /// How its packets travel: in tunnels (`vxlan`, `geneve`, `gre`), or on a physical network, untagged (`flat`) or tagged
+    /// (`vlan`). Shown to administrators only.
     #[serde(rename = "provider:network_type", skip_serializing_if = "Option::is_none")]
     pub provider_network_type: Option<String>,
-    /// Always null, and shown to administrators only: an overlay has no physical network.
+    /// The physical network of a flat or VLAN network, else null. Shown to administrators only.
     #[serde(rename = "provider:physical_network", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub provider_physical_network: Option<Option<String>>,
-    /// Its virtual network identifier, 1..=16777215. Shown to administrators only.
+    /// The virtual network identifier of a tunnelled network, 1..=16777215, or the VLAN of a VLAN network, 1..=4094; null for
+    /// a flat one. Shown to administrators only.
     #[serde(rename = "provider:segmentation_id", skip_serializing_if = "Option::is_none")]
-    pub provider_segmentation_id: Option<u32>,
+    #[schema(value_type = Option<u32>)]
+    pub provider_segmentation_id: Option<Option<u32>>,
 }
 
 /// A network to create; what is absent takes its default.
@@ -91,10 +94,13 @@ pub struct NetworkCreate {
     /// Default empty.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dns_domain: Option<String>,
-    /// `vxlan`, `geneve` or `gre`; administrators only.
+    /// `vxlan`, `geneve`, `gre`, `flat` or `vlan`; administrators only.
     #[serde(rename = "provider:network_type", skip_serializing_if = "Option::is_none")]
     pub provider_network_type: Option<String>,
-    /// The virtual network identifier, 1..=16777215; administrators only.
+    /// The physical network of a flat or VLAN network; administrators only.
+    #[serde(rename = "provider:physical_network", skip_serializing_if = "Option::is_none")]
+    pub provider_physical_network: Option<String>,
+    /// The virtual network identifier, 1..=16777215, or the VLAN, 1..=4094; administrators only.
     #[serde(rename = "provider:segmentation_id", skip_serializing_if = "Option::is_none")]
     pub provider_segmentation_id: Option<u32>,
     /// At most 50 of at most 60 characters.

@@ -20,7 +20,7 @@ use tracing::{debug, info, warn};
 use weft_distributor::{
     Answer, Depth, Distributor, Drift, Installed, ReadFrom, ReadId, SessionId, Transmit, Tuning, Worked,
 };
-use weft_model::{HostId, HostIndex, Key, Revision, Snapshot};
+use weft_model::{HostId, HostIndex, Key, PhysnetKey, Revision, Snapshot};
 
 use self::ailments::{Ailments, Moment, Signs};
 use self::hush::{Hush, Kind};
@@ -126,6 +126,8 @@ pub enum Event {
         tunnels: TunnelNews,
         /// What is wrong, for people.
         problems: Vec<String>,
+        /// The physical networks that it needs and does not reach.
+        missing: BTreeSet<PhysnetKey>,
     },
     /// A host's OVSDB session is over.
     OvsdbDown {
@@ -215,6 +217,7 @@ impl Engine {
     fn take_in(&mut self, commit: Commit) {
         let concerned = self.distributor.handle_commit(commit.snapshot, &commit.touched);
         self.links.handle_links(&concerned.links, self.distributor.snapshot());
+        self.links.handle_uplinks(&concerned.uplinks, self.distributor.snapshot());
         self.follow_hosts(&commit.touched);
     }
 
@@ -259,11 +262,12 @@ impl Engine {
                     self.update_status(&host, |status| status.ovsdb_connected = true);
                 }
             }
-            Event::OvsdbSeen { host, session, fulfils, tunnels, problems } => {
+            Event::OvsdbSeen { host, session, fulfils, tunnels, problems, missing } => {
                 if self.links.handle_seen(&host, session, fulfils) {
                     self.update_status(&host, |status| {
                         status.tunnels.follow(tunnels);
                         status.findings = problems;
+                        status.missing = missing;
                     });
                 }
             }

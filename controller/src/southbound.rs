@@ -17,4 +17,5 @@ pub mod reconcile;
 mod rows;
 pub mod seats;
 pub mod switch;
+pub mod uplinks;
 pub mod wish;

@@ -5,14 +5,14 @@
 
 mod tunnels;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rpds::RedBlackTreeMapSync;
 use tokio::sync::watch;
-use weft_model::{HostId, HostIndex, PortId, Revision, Snapshot, Timestamp};
+use weft_model::{HostId, HostIndex, PhysnetKey, PortId, Revision, Snapshot, Timestamp};
 
 pub use self::tunnels::{TunnelNews, TunnelState, Tunnels};
 
@@ -32,6 +32,8 @@ pub struct HostStatus {
     pub tunnels: Tunnels,
     /// What its OVSDB session found that needs a person's attention.
     pub findings: Vec<String>,
+    /// The physical networks that it needs and does not reach.
+    pub missing: BTreeSet<PhysnetKey>,
     /// The fault of its switch that ended the last OpenFlow session, until the switch is in order again.
     pub fault: Option<String>,
     /// What its switch has refused.
@@ -222,14 +224,19 @@ impl Board {
         self.fleet.borrow().host(id)
     }
 
-    /// True when the port is bound and its host has everything that concerns the binding.
+    /// True when the port is bound and its host has everything that concerns the binding; also the way to the physical
+    /// network, if the port's network is on one.
     pub fn port_active(&self, snapshot: &Snapshot, port: PortId) -> bool {
         let Some(record) = snapshot.port(&port) else { return false };
         let Some(binding) = snapshot.binding(port) else { return false };
-        let confirmed = self.fleet.borrow().confirmed(&binding.host) >= binding.since;
-        confirmed
-            && record.admin_up
-            && snapshot.network(&record.network).is_some_and(|network| network.admin_up)
+        let Some(network) = snapshot.network(&record.network) else { return false };
+        let fleet = self.fleet.borrow();
+        let misses =
+            |physnet| fleet.hosts.get(&binding.host).is_some_and(|host| host.missing.contains(&physnet));
+        let reaches = network.segment.is_none_or(|segment| !misses(segment.physnet));
+        let carries = snapshot.host(&binding.host).is_some_and(|host| snapshot.carries(host, network));
+        let confirmed = fleet.confirmed(&binding.host) >= binding.since;
+        confirmed && reaches && carries && record.admin_up && network.admin_up
     }
 
     /// Waits until `revision` is in force on every switch concerned (or on the one that is named), or until the time is up.

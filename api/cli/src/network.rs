@@ -61,6 +61,12 @@ pub struct Create {
     /// Its virtual network identifier, 1 to 16777215; administrators only.
     #[arg(long, value_name = "NUMBER")]
     vni: Option<u32>,
+    /// The physical network that it is on, instead of tunnels; administrators only.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["encap", "vni"])]
+    physical_network: Option<String>,
+    /// Its VLAN there, 1 to 4094; without one its frames have no tag.
+    #[arg(long, value_name = "NUMBER", requires = "physical_network")]
+    vlan: Option<u32>,
     /// Let its ports send with any source unless they say otherwise.
     #[arg(long)]
     no_port_security: bool,
@@ -137,6 +143,8 @@ pub async fn run(session: &Session, command: Command) -> Result<(), Failure> {
 
 impl Create {
     fn body(self) -> NetworkCreate {
+        let on_physical =
+            self.physical_network.as_ref().map(|_| if self.vlan.is_some() { "vlan" } else { "flat" });
         NetworkCreate {
             name: Some(self.name),
             description: self.description,
@@ -145,8 +153,9 @@ impl Create {
             mtu: self.mtu,
             port_security_enabled: self.no_port_security.then_some(false),
             dns_domain: self.dns_domain,
-            provider_network_type: self.encap.map(Encap::word),
-            provider_segmentation_id: self.vni,
+            provider_network_type: self.encap.map(Encap::word).or(on_physical.map(str::to_owned)),
+            provider_physical_network: self.physical_network,
+            provider_segmentation_id: self.vni.or(self.vlan),
             tags: replaced(&self.tag, false),
         }
     }
@@ -172,7 +181,7 @@ impl Set {
 impl Noun for Network {
     const NOUN: &'static str = "network";
     const IS_OWNED: bool = true;
-    const COLUMNS: &'static [&'static str] = &["ID", "NAME", "TENANT", "MTU", "ENCAP", "VNI", "SUBNETS"];
+    const COLUMNS: &'static [&'static str] = &["ID", "NAME", "TENANT", "MTU", "TYPE", "SEGMENT", "SUBNETS"];
 
     fn all(client: &Client) -> Collection<'_, Network> {
         client.networks()
@@ -193,8 +202,15 @@ impl Noun for Network {
             called(names, &self.project_id),
             self.mtu.to_string(),
             or_dash(self.provider_network_type.as_deref().unwrap_or_default()),
-            self.provider_segmentation_id.map_or_else(|| "-".to_owned(), |vni| vni.to_string()),
+            or_dash(&segment(self)),
             self.subnets.len().to_string(),
         ]
     }
+}
+
+/// The number that its packets carry, behind the physical network's name where there is one.
+pub fn segment(network: &Network) -> String {
+    let number = network.provider_segmentation_id.flatten().map(|number| number.to_string());
+    let physnet = network.provider_physical_network.clone().flatten();
+    physnet.into_iter().chain(number).collect::<Vec<_>>().join(":")
 }

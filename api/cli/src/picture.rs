@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use weft_api::{Host, Network, Port, Subnet, Tenant, Tunnel, Whoami};
 
+use crate::network::segment;
 use crate::output::clean;
 
 /// What there is to draw.
@@ -118,8 +119,8 @@ fn draw_tenant(text: &mut String, picture: &Picture, tenant: &Tenant, detail: De
 
 fn draw_network(text: &mut String, picture: &Picture, network: &Network, detail: Detail) {
     let mut facts = format!("mtu {}", network.mtu);
-    if let (Some(encap), Some(vni)) = (&network.provider_network_type, network.provider_segmentation_id) {
-        let _ = write!(facts, ", {encap} {vni}");
+    if let Some(kind) = &network.provider_network_type {
+        let _ = write!(facts, ", {kind} {}", segment(network));
     }
     if !network.admin_state_up {
         facts.push_str(", disabled");

@@ -106,6 +106,17 @@ impl Links {
         }
     }
 
+    /// Tells hosts' OVSDB sessions that their uplinks may differ; they look at all of them every time.
+    pub(super) fn handle_uplinks(&mut self, hosts: &BTreeSet<HostIndex>, snapshot: &Snapshot) {
+        for index in hosts {
+            let Some(host) = snapshot.host_by_index(*index) else { continue };
+            if let Some(session) = self.sessions.get(&host.id) {
+                session.pen.want(*index, snapshot.revision(), []);
+            }
+            self.owe(*index, &host.id, snapshot.revision());
+        }
+    }
+
     /// A commit touched a host that is still known: it may have come back under another number.
     pub(super) fn handle_touched(&mut self, host: &HostId, index: HostIndex, snapshot: &Snapshot) {
         let had = self.sessions.get(host).and_then(|session| session.pen.newest());

@@ -81,7 +81,14 @@ impl Rig {
 
     fn seen(&mut self, n: u8, session: SessionId, fulfils: Option<Revision>) {
         let (tunnels, problems) = (TunnelNews::default(), Vec::new());
-        self.engine.handle(Event::OvsdbSeen { host: host(n), session, fulfils, tunnels, problems });
+        self.engine.handle(Event::OvsdbSeen {
+            host: host(n),
+            session,
+            fulfils,
+            tunnels,
+            problems,
+            missing: Default::default(),
+        });
     }
 
     /// A host whose OVSDB has everything that is wanted of it.

@@ -7,8 +7,8 @@ use axum::extract::Path;
 use serde_json::json;
 use uuid::Uuid;
 use weft_api as api;
-use weft_model::intent::{Intent, LabelsPatch, NetworkPatch, NewNetwork};
-use weft_model::{Encap, Key, Network, NetworkId, Snapshot, TenantId, Vni};
+use weft_model::intent::{Intent, LabelsPatch, NetworkPatch, NewNetwork, NewSegment};
+use weft_model::{Encap, Key, Network, NetworkId, Snapshot, TenantId, VlanId, Vni};
 
 use super::call::{Body, Call, Reply, View};
 use super::caller::Caller;
@@ -79,9 +79,9 @@ impl Kind for Networks {
             created_at: clock::text(stamp.created),
             updated_at: clock::text(stamp.updated),
             revision_number: stamp.number,
-            provider_network_type: is_admin.then(|| network.encap.name().to_owned()),
-            provider_physical_network: is_admin.then_some(None),
-            provider_segmentation_id: is_admin.then(|| network.vni.get()),
+            provider_network_type: is_admin.then(|| kind_of(network).to_owned()),
+            provider_physical_network: is_admin.then(|| physnet_of(view, network)),
+            provider_segmentation_id: is_admin.then(|| segmentation_of(network)),
             ..api::Network::default()
         }
     }
@@ -90,7 +90,7 @@ impl Kind for Networks {
         api::Network {
             provider_network_type: Some(String::new()),
             provider_physical_network: Some(None),
-            provider_segmentation_id: Some(0),
+            provider_segmentation_id: Some(None),
             ..api::Network::default()
         }
     }
@@ -99,11 +99,13 @@ impl Kind for Networks {
 impl Writable for Networks {
     fn read_new(fields: &mut Fields, _: &Caller) -> Option<Intent> {
         let defaults = NewNetwork::new(NetworkId(Uuid::new_v4()));
+        let provider = Provider::read(fields);
         let new = NewNetwork {
             tenant: read_owner(fields),
             labels: read_labels(fields),
-            vni: read_vni(fields),
-            encap: read_encap(fields),
+            vni: provider.vni,
+            encap: provider.encap,
+            segment: provider.segment,
             mtu: fields.number("mtu"),
             admin_up: fields.flag("admin_state_up").unwrap_or(defaults.admin_up),
             port_security_default: fields
@@ -141,22 +143,89 @@ impl Writable for Networks {
     }
 }
 
-fn read_vni(fields: &mut Fields) -> Option<Vni> {
-    let number = fields.number("provider:segmentation_id")?;
-    let vni = Vni::new(number);
-    if vni.is_none() {
-        fields.fault("provider:segmentation_id", format!("must be {} to {}", Vni::MIN, Vni::MAX));
-    }
-    vni
+/// What a network is, in the word of its `provider:network_type`.
+fn kind_of(network: &Network) -> &'static str {
+    network.segment.map_or(network.encap.name(), |segment| segment.kind())
 }
 
-fn read_encap(fields: &mut Fields) -> Option<Encap> {
-    let name = fields.text_or_null("provider:network_type")??;
-    let encap = Encap::from_name(&name);
-    if encap.is_none() {
-        fields.fault("provider:network_type", "must be vxlan, geneve or gre");
+fn physnet_of(view: &View, network: &Network) -> Option<String> {
+    let physnet = view.snapshot.physnet(network.segment?.physnet);
+    physnet.map(|physnet| physnet.name.clone())
+}
+
+fn segmentation_of(network: &Network) -> Option<u32> {
+    match network.segment {
+        Some(segment) => segment.vlan.map(|vlan| vlan.get().into()),
+        None => Some(network.vni.get()),
     }
-    encap
+}
+
+/// The provider attributes of a new network.
+#[derive(Default)]
+struct Provider {
+    vni: Option<Vni>,
+    encap: Option<Encap>,
+    segment: Option<NewSegment>,
+}
+
+impl Provider {
+    fn read(fields: &mut Fields) -> Provider {
+        let kind = fields.text_or_null(TYPE).flatten();
+        let physnet = fields.text_or_null(PHYSNET).flatten().filter(|name| !name.is_empty());
+        let number = fields.number(SEGMENTATION);
+        match (kind.as_deref(), physnet) {
+            (Some(kind @ ("flat" | "vlan")), physnet) => {
+                if physnet.is_none() {
+                    fields.fault(PHYSNET, format!("is required for a {kind} network"));
+                }
+                let vlan = read_vlan(fields, kind, number);
+                Provider {
+                    segment: Some(NewSegment { physnet: physnet.unwrap_or_default(), vlan }),
+                    ..Provider::default()
+                }
+            }
+            (kind, None) => {
+                let encap = kind.and_then(Encap::from_name);
+                if kind.is_some() && encap.is_none() {
+                    fields.fault(TYPE, "must be vxlan, geneve, gre, flat or vlan");
+                }
+                Provider { vni: number.and_then(|number| read_vni(fields, number)), encap, segment: None }
+            }
+            (None, Some(_)) => {
+                fields.fault(TYPE, "is required when a physical network is named");
+                Provider::default()
+            }
+            (Some(kind), Some(_)) => {
+                fields.fault(PHYSNET, format!("is not for a {kind} network"));
+                Provider::default()
+            }
+        }
+    }
+}
+
+const TYPE: &str = "provider:network_type";
+const PHYSNET: &str = "provider:physical_network";
+const SEGMENTATION: &str = "provider:segmentation_id";
+
+fn read_vlan(fields: &mut Fields, kind: &str, number: Option<u32>) -> Option<VlanId> {
+    let vlan = number.and_then(VlanId::new);
+    match (kind, number) {
+        ("flat", Some(_)) => fields.fault(SEGMENTATION, "is not for a flat network"),
+        ("vlan", None) => fields.fault(SEGMENTATION, "is required for a vlan network"),
+        ("vlan", Some(_)) if vlan.is_none() => {
+            fields.fault(SEGMENTATION, format!("must be 1 to {} for a vlan network", VlanId::MAX));
+        }
+        _ => {}
+    }
+    vlan
+}
+
+fn read_vni(fields: &mut Fields, number: u32) -> Option<Vni> {
+    let vni = Vni::new(number);
+    if vni.is_none() {
+        fields.fault(SEGMENTATION, format!("must be {} to {}", Vni::MIN, Vni::MAX));
+    }
+    vni
 }
 
 fn read_harmless(fields: &mut Fields) {
@@ -166,7 +235,6 @@ fn read_harmless(fields: &mut Fields) {
     fields.only("vlan_transparent", &[json!(false)]);
     fields.only("qinq", &[json!(false)]);
     fields.only("availability_zone_hints", &[json!([])]);
-    fields.only("provider:physical_network", &[json!("")]);
     fields.only("qos_policy_id", &[]);
 }
 

@@ -10,6 +10,7 @@ mod logins;
 mod malformed;
 mod operators;
 mod pages;
+mod providers;
 mod published;
 mod refusals;
 mod routers;

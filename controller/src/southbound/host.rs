@@ -3,7 +3,7 @@
 //! The first look takes in everything, and so does every look after something went wrong. Every other look costs what has
 //! changed: the rows that came, the claims that these rows make, the tunnels that the engine or the rows concern.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use tracing::{debug, info, warn};
 use weft_compiler::TunnelSettings;
 use weft_distributor::SessionId;
 use weft_model::intent::{Actor, HostReport, Intent};
-use weft_model::{HostId, HostIndex, PortId, Revision, Snapshot};
+use weft_model::{HostId, HostIndex, PhysnetKey, PortId, Revision, Snapshot};
 use weft_ovsdb::vswitch::{Bridge, DATABASE, Interface};
 use weft_ovsdb::{Batch, Client, Error, Event as OvsdbEvent, Events, Id, Mirror, Options, Session};
 
@@ -116,6 +116,9 @@ pub async fn serve(stream: TcpStream, session: SessionId, context: Context) {
     }
 }
 
+/// The revision that the host's OVSDB fulfils, what is wrong, and the physical networks that it does not reach.
+type Told = (Option<Revision>, Vec<String>, BTreeSet<PhysnetKey>);
+
 /// Where the two ends of a session are.
 #[derive(Debug)]
 struct Place {
@@ -159,7 +162,7 @@ struct HostSession {
     /// Ports whose claim may differ from what was stored.
     claims_due: BTreeMap<PortId, Option<Id<Interface>>>,
     goal: Option<Goal>,
-    told: Option<(Option<Revision>, Vec<String>)>,
+    told: Option<Told>,
     /// What was last said about why the host cannot take part.
     complained: Option<String>,
     written: Option<Written>,
@@ -466,16 +469,17 @@ impl HostSession {
                 format!("another host, at {from}, has the same system-id and is turned away")
             }),
         );
-        let news = (fulfils, problems);
+        let news = (fulfils, problems, self.upkeep.missing().clone());
         if tunnels.is_none() && self.told.as_ref() == Some(&news) {
             return;
         }
         let before = self.told.replace(news.clone());
-        let (fulfils, problems) = news;
-        for problem in problems.iter().filter(|p| before.as_ref().is_none_or(|(_, old)| !old.contains(p))) {
+        let (fulfils, problems, missing) = news;
+        for problem in problems.iter().filter(|p| before.as_ref().is_none_or(|(_, old, _)| !old.contains(p)))
+        {
             warn!(%host, problem, "host needs attention");
         }
-        let seen = Event::OvsdbSeen { host, session: self.session, fulfils, tunnels, problems };
+        let seen = Event::OvsdbSeen { host, session: self.session, fulfils, tunnels, problems, missing };
         drop(self.context.engine.send(seen).await);
     }
 

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use weft_compiler::TunnelId;
+use weft_compiler::{TunnelId, UplinkEnd};
 use weft_model::intent::{HostReport, ReportedInterface};
 use weft_model::{BridgeMappings, EncapIps, HostId, OfPort, PortId};
 use weft_ovsdb::vswitch::{Bridge, Dictionary, Interface, OpenVSwitch, Port};
@@ -27,6 +27,15 @@ pub const OURS: &str = "weft";
 /// When more rows than this change at once, and a good part of all of them, everything is read again: that is faster.
 const MANY: usize = 256;
 
+/// The two rows of one end of an uplink of ours, in whichever bridge it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EndRows {
+    /// The port.
+    pub port: Id<Port>,
+    /// Its interface.
+    pub interface: Id<Interface>,
+}
+
 /// The two rows of one tunnel of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TunnelRows {
@@ -42,7 +51,9 @@ pub struct Inventory {
     bridge: Option<Id<Bridge>>,
     /// Tunnels of ours in the integration bridge.
     pub tunnels: BTreeMap<TunnelId, TunnelRows>,
-    /// Ports of ours there that are no tunnels: nothing wants them.
+    /// Ends of uplinks of ours, in any bridge.
+    pub ends: BTreeMap<UplinkEnd, EndRows>,
+    /// Ports of ours in the integration bridge that are neither: nothing wants them.
     pub surplus: BTreeSet<Id<Port>>,
     /// Tunnels whose name something has that is not a tunnel of ours there, and how many things. A name can be had once.
     strangers: BTreeMap<TunnelId, usize>,
@@ -98,6 +109,7 @@ pub enum NotReady {
 struct Part {
     is_other: bool,
     tunnel: Option<(TunnelId, TunnelRows)>,
+    end: Option<(UplinkEnd, EndRows)>,
     surplus: Option<Id<Port>>,
     claim: Option<(PortId, OfPort)>,
     claimant: Option<Id<Interface>>,
@@ -169,6 +181,7 @@ impl Inventory {
         self.others += usize::from(part.is_other);
         self.namesakes += part.namesakes;
         self.tunnels.extend(part.tunnel);
+        self.ends.extend(part.end);
         self.surplus.extend(part.surplus.map(|_| id));
         for tunnel in part.strangers {
             *self.strangers.entry(tunnel).or_default() += 1;
@@ -189,6 +202,11 @@ impl Inventory {
             if self.tunnels.get(&tunnel) == Some(&rows) {
                 self.tunnels.remove(&tunnel);
             }
+        }
+        if let Some((end, rows)) = part.end
+            && self.ends.get(&end) == Some(&rows)
+        {
+            self.ends.remove(&end);
         }
         self.surplus.remove(&id);
         for tunnel in part.strangers {
@@ -309,6 +327,11 @@ impl Part {
         let interfaces = port.ids(Port::interfaces());
         let first = interfaces.first().and_then(|id| Some((id, mirror.view::<Interface>(id)?)));
         let mut part = Part { interfaces: interfaces.iter().collect(), ..Part::default() };
+        part.end = first.and_then(|(interface_id, interface)| {
+            let ours = marked(port, Port::external_ids()) && marked(interface, Interface::external_ids());
+            let rows = EndRows { port: id, interface: interface_id };
+            UplinkEnd::of_name(&name).filter(|_| ours).map(|end| (end, rows))
+        });
         let mut is_known = false;
         if let Some((interface_id, interface)) = first.filter(|_| plugged.contains(id)) {
             is_known = true;
@@ -319,7 +342,7 @@ impl Part {
                 (true, Some(tunnel)) => {
                     part.tunnel = Some((tunnel, TunnelRows { port: id, interface: interface_id }));
                 }
-                (true, None) => part.surplus = part.is_other.then_some(id),
+                (true, None) => part.surplus = (part.is_other && part.end.is_none()).then_some(id),
                 (false, tunnel) => {
                     part.strangers.extend(tunnel);
                     part.claim = claim(interface);

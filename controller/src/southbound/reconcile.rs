@@ -7,13 +7,14 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use weft_compiler::{TunnelId, TunnelPort, TunnelSettings, tunnel, tunnel_ids, tunnel_to};
-use weft_model::{HostId, HostIndex, Snapshot};
+use weft_compiler::{TunnelId, TunnelPort, TunnelSettings, UplinkEnd, tunnel, tunnel_ids, tunnel_to};
+use weft_model::{HostId, HostIndex, PhysnetKey, Snapshot};
 use weft_ovsdb::vswitch::{Bridge, Controller, DATABASE, Dictionary, Interface, OpenVSwitch, Port};
 use weft_ovsdb::{Fresh, Id, Mirror, Table, Transaction, View};
 
 use super::datapath::datapath_id;
 use super::inventory::{BRIDGE, Inventory, OURS, OWNER, TunnelRows, chosen_datapath_type, marked, root_of};
+use super::uplinks::{self, Uplinks};
 use super::wish::Concerned;
 use crate::status::{TunnelNews, TunnelState};
 
@@ -63,6 +64,7 @@ pub enum Verdict {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Inserted {
     tunnels: BTreeSet<TunnelId>,
+    ends: BTreeSet<UplinkEnd>,
     bridge: bool,
 }
 
@@ -75,7 +77,10 @@ impl Inserted {
             let bridge = inventory.bridge(sight.mirror);
             bridge.is_some_and(|(_, bridge)| own_controller(sight.mirror, bridge).is_some())
         };
-        self.tunnels.iter().all(is_there) && (!self.bridge || has_controller())
+        let has_end = |end: &UplinkEnd| inventory.ends.contains_key(end);
+        self.tunnels.iter().all(is_there)
+            && self.ends.iter().all(has_end)
+            && (!self.bridge || has_controller())
     }
 
     /// The tunnels among them.
@@ -103,14 +108,16 @@ pub struct Upkeep {
     open: BTreeSet<TunnelId>,
     /// What is wrong with tunnels, for people.
     problems: BTreeMap<TunnelId, String>,
+    /// How uplinks stand; they are few, and looked at every time.
+    uplinks: Uplinks,
     looked_at: u64,
 }
 
 impl Default for Upkeep {
     /// Nothing is known.
     fn default() -> Self {
-        let (open, problems) = (BTreeSet::new(), BTreeMap::new());
-        Upkeep { due: Concerned::All, open, problems, looked_at: 0 }
+        let (open, problems, uplinks) = Default::default();
+        Upkeep { due: Concerned::All, open, problems, uplinks, looked_at: 0 }
     }
 }
 
@@ -138,14 +145,19 @@ impl Upkeep {
         self.due = Concerned::All;
     }
 
-    /// True once Open vSwitch has dealt with every wanted tunnel, well or badly, as far as anybody has looked.
+    /// True once Open vSwitch has dealt with every wanted tunnel and uplink, well or badly, as far as anybody has looked.
     pub fn is_settled(&self) -> bool {
-        self.due.is_none() && self.open.is_empty()
+        self.due.is_none() && self.open.is_empty() && !self.uplinks.is_open
     }
 
-    /// What is wrong with tunnels, the first of them.
+    /// What is wrong with uplinks and tunnels, the first of them.
     pub fn problems(&self, most: usize) -> impl Iterator<Item = &String> {
-        self.problems.values().take(most)
+        self.uplinks.problems.iter().chain(self.problems.values()).take(most)
+    }
+
+    /// The physical networks that the host needs and does not reach.
+    pub fn missing(&self) -> &BTreeSet<PhysnetKey> {
+        &self.uplinks.missing
     }
 
     /// Compares what is due and decides.
@@ -172,10 +184,12 @@ impl Upkeep {
                 keep_bridge(sight, (id, bridge), &mut transaction);
                 look.inserted.bridge = keep_identity(sight, (id, bridge), &mut transaction);
                 look.tunnels = self.keep_tunnels(sight, id, &mut look.inserted.tunnels, &mut transaction);
+                let ends = &mut look.inserted.ends;
+                self.uplinks = uplinks::keep(sight, (id, bridge), ends, &mut transaction);
             }
         }
         if !transaction.is_empty() {
-            transaction.comment("weft: integration bridge and tunnels");
+            transaction.comment("weft: integration bridge, tunnels and uplinks");
             look.verdict = Verdict::Change(Box::new(transaction));
         }
         look
@@ -293,7 +307,8 @@ fn foreign(sight: &Sight<'_>, bridge: View<'_, Bridge>) -> Option<String> {
     })
 }
 
-fn marks() -> Dictionary {
+/// Our mark.
+pub(super) fn marks() -> Dictionary {
     Dictionary::from([(OWNER.to_owned(), OURS.to_owned())])
 }
 

@@ -19,6 +19,7 @@ use crate::group_id::{members_of, shard, shards_of};
 use crate::owner::{Owner, Scope};
 use crate::realms;
 use crate::tunnels::Link;
+use crate::uplinks::uplinks;
 
 /// What a change may have altered. Whatever is not in it is the same before and after.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -36,7 +37,7 @@ pub struct Impact {
     /// The links whose tunnel port may differ, for [`crate::tunnel`]: what a host of `hosts` must look at instead of
     /// all its peers.
     pub links: BTreeSet<Link>,
-    /// Hosts whose uplinks may differ, for [`crate::uplinks()`].
+    /// Hosts whose uplinks differ, see [`crate::uplinks()`].
     pub uplinks: BTreeSet<HostIndex>,
 }
 
@@ -361,6 +362,8 @@ impl Collector<'_> {
             impact.began.remove(&same);
             impact.ended.remove(&same);
         }
+        let (before, after) = (self.before, self.after);
+        impact.uplinks.retain(|host| uplinks(*host, before) != uplinks(*host, after));
         impact.links = self.links.into_iter().collect();
         impact.hosts = impact.links.iter().map(|link| link.host).collect();
         impact.hosts.extend(&impact.subscribers);

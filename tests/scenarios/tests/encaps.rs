@@ -93,7 +93,7 @@ fn encapsulations_live_side_by_side_and_tunnels_follow_need() {
     let mut pairs = Vec::new();
     for (name, encap, vni, _) in NETWORKS {
         let network = red.network(&NetworkSpec::new(name, &CIDRS).encap(encap).vni(vni)).unwrap();
-        assert_eq!(network.provider_segmentation_id, Some(vni));
+        assert_eq!(network.provider_segmentation_id, Some(Some(vni)));
         let pair = [attach(&site, &red, &network, 0), attach(&site, &red, &network, 1)];
         pairs.push((network, pair));
     }

@@ -60,7 +60,7 @@ fn picture() -> Picture {
         admin_state_up: true,
         mtu: 1450,
         provider_network_type: Some("vxlan".into()),
-        provider_segmentation_id: Some(16_777_215),
+        provider_segmentation_id: Some(Some(16_777_215)),
         ..Network::default()
     };
     let subnet = |cidr: &str, gateway: Option<&str>| Subnet {

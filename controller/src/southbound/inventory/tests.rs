@@ -70,7 +70,8 @@ fn run(rows: &mut Rows, step: &Step) {
             if rows.ports().any(|other| other == at(n)) {
                 return;
             }
-            let name = if *tunnel { format!("wv-{}", n + 1) } else { format!("tap{n}") };
+            let prefix = ["wv", "wp", "wu"][usize::from(n % 3)];
+            let name = if *tunnel { format!("{prefix}-{}", n + 1) } else { format!("tap{n}") };
             rows.plug(at(n), &name, |row| {
                 if *ours {
                     row.external_ids = marks();

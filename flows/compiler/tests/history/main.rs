@@ -44,6 +44,7 @@ impl Held {
         }
         self.follow_links(&impact.links, after);
         for host in impact.uplinks {
+            assert_ne!(uplinks(host, before), uplinks(host, after));
             self.uplinks.insert(host, uplinks(host, after));
         }
         // Exactly what changes: what begins was not there, and what ends was.

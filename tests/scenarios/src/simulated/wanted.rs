@@ -28,7 +28,9 @@ pub fn digests(snapshot: &Snapshot) -> Result<BTreeMap<u32, Digest>> {
         for scope in subscriptions(*host, snapshot) {
             match scope {
                 Scope::Network(vni) => add(&mut sum, &networks[&vni]),
-                Scope::Policy(_) | Scope::Router(_) | Scope::Host(_) => add(&mut sum, &of_scope(scope, snapshot)?),
+                Scope::Policy(_) | Scope::Router(_) | Scope::Host(_) => {
+                    add(&mut sum, &of_scope(scope, snapshot)?)
+                }
             }
         }
         Ok((number(*host), sum))
