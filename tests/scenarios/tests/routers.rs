@@ -180,7 +180,7 @@ fn gateways_answer(site: &Site, from: &Workload) {
 /// What goes to another host travels under the destination network's VNI, straight there.
 fn one_tunnel_and_no_detour(site: &Site, estate: &Estate<'_>, [a, b]: [&Workload; 2]) {
     let admin = |network: &Network| site.wait(site.admin.networks().show(&network.id)).unwrap().value;
-    let vni = |network| admin(network).provider_segmentation_id.unwrap();
+    let vni = |network| admin(network).provider_segmentation_id.flatten().unwrap();
     let at = |host: usize, filter: &str| Capture::start(site.hosts[host].netns(), "eth0", filter).unwrap();
     let under = |vni: u32| format!("udp dst port 4789 and udp[12:4] == {}", vni << 8);
     let to = |host: usize| format!("dst host {}", site.hosts[host].underlay_ip());
