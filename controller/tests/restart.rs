@@ -44,20 +44,7 @@ fn network() -> NetworkId {
 /// One of everything, with every optional field set somewhere.
 fn everything() -> Vec<Intent> {
     let id = uuid::Uuid::from_u128;
-    let mut new_network = NewNetwork::new(network());
-    new_network.tenant = Some(tenant());
-    new_network.vni = Vni::new(0x00ff_ffff);
-    new_network.dns_domain = "example.net.".into();
     let v4 = SubnetId(id(2));
-    let mut subnet = NewSubnet::new(v4, network(), "10.0.0.0/24".parse().unwrap());
-    subnet.dns_servers = vec!["9.9.9.9".parse().unwrap()];
-    subnet.host_routes = vec![HostRoute {
-        destination: "10.9.0.0/16".parse().unwrap(),
-        nexthop: "10.0.0.254".parse().unwrap(),
-    }];
-    let mut v6 = NewSubnet::new(SubnetId(id(3)), network(), "fd00::/64".parse().unwrap());
-    (v6.gateway, v6.ipv6_ra_mode, v6.ipv6_address_mode) =
-        (Some(None), Some("slaac".into()), Some("slaac".into()));
     let mut port = NewPort::new(PortId(id(4)), network(), 7);
     port.fixed_ips = Some(vec![AskedIp { subnet: Some(v4), address: Some("10.0.0.77".parse().unwrap()) }]);
     port.security = Some(PortSecurity::Off);
@@ -76,9 +63,6 @@ fn everything() -> Vec<Intent> {
             ofport: OfPort::new(3).unwrap(),
         }],
     };
-    let mut provider = NewNetwork::new(NetworkId(id(5)));
-    provider.tenant = Some(tenant());
-    provider.segment = Some(NewSegment { physnet: "outside".into(), vlan: VlanId::new(100) });
     let group = NewSecurityGroup {
         id: SecurityGroupId(id(6)),
         tenant: Some(tenant()),
@@ -105,21 +89,46 @@ fn everything() -> Vec<Intent> {
             expires,
         })
     };
-    vec![
-        Intent::CreateTenant(NewTenant { id: tenant(), labels: Default::default(), enabled: true }),
+    let first = Intent::CreateTenant(NewTenant { id: tenant(), labels: Default::default(), enabled: true });
+    let rest = [
         token(10, TokenRole::Admin, None),
         token(11, TokenRole::Member(tenant()), Some(Timestamp(u64::MAX / 4))),
         token(12, TokenRole::Reader(tenant()), None),
-        Intent::CreateNetwork(new_network),
-        Intent::CreateSubnet(subnet),
-        Intent::CreateSubnet(v6),
         Intent::CreatePort(port),
         Intent::ReportHost(report),
-        Intent::CreateNetwork(provider),
         Intent::CreateSecurityGroup(group),
         Intent::CreateAddressGroup(addresses),
         Intent::CreatePort(filtered),
         Intent::CreateRouter(router),
+    ];
+    [first].into_iter().chain(networks()).chain(rest).collect()
+}
+
+/// Networks of both kinds, and subnets of both families.
+fn networks() -> Vec<Intent> {
+    let id = uuid::Uuid::from_u128;
+    let mut new_network = NewNetwork::new(network());
+    new_network.tenant = Some(tenant());
+    new_network.vni = Vni::new(0x00ff_ffff);
+    new_network.dns_domain = "example.net.".into();
+    let v4 = SubnetId(id(2));
+    let mut subnet = NewSubnet::new(v4, network(), "10.0.0.0/24".parse().unwrap());
+    subnet.dns_servers = vec!["9.9.9.9".parse().unwrap()];
+    subnet.host_routes = vec![HostRoute {
+        destination: "10.9.0.0/16".parse().unwrap(),
+        nexthop: "10.0.0.254".parse().unwrap(),
+    }];
+    let mut v6 = NewSubnet::new(SubnetId(id(3)), network(), "fd00::/64".parse().unwrap());
+    (v6.gateway, v6.ipv6_ra_mode, v6.ipv6_address_mode) =
+        (Some(None), Some("slaac".into()), Some("slaac".into()));
+    let mut provider = NewNetwork::new(NetworkId(id(5)));
+    provider.tenant = Some(tenant());
+    provider.segment = Some(NewSegment { physnet: "outside".into(), vlan: VlanId::new(100) });
+    vec![
+        Intent::CreateNetwork(new_network),
+        Intent::CreateSubnet(subnet),
+        Intent::CreateSubnet(v6),
+        Intent::CreateNetwork(provider),
     ]
 }
 

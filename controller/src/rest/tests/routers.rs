@@ -73,29 +73,47 @@ async fn interfaces_come_and_go_as_in_neutron() {
     let listed = lab.get("red", &format!("/v2.0/ports?device_id={id}")).await;
     assert_eq!(ids(&listed.body["ports"]), std::slice::from_ref(&port));
 
-    let check = async |line: &str, body: Value, status: u16, kind: &str, message: String| {
-        let refused = lab.call("red", line, body).await;
-        assert_eq!((refused.status.as_u16(), refused.kind()), (status, kind), "{}", refused.text);
-        assert_eq!(refused.body["NeutronError"]["message"], message);
-    };
     let message = format!("Bad router request: Router already has a port on subnet {subnet}.");
-    check(&add, by_subnet.clone(), 400, "BadRequest", message).await;
+    check(&lab, &add, by_subnet.clone(), 400, "BadRequest", message).await;
     let message = "Bad router request: Either subnet_id or port_id must be specified.".to_owned();
-    check(&add, json!({}), 400, "BadRequest", message).await;
+    check(&lab, &add, json!({}), 400, "BadRequest", message).await;
     let both = json!({"subnet_id": subnet, "port_id": port});
     let message = "Bad router request: Cannot specify both subnet-id and port-id.".to_owned();
-    check(&add, both, 400, "BadRequest", message).await;
+    check(&lab, &add, both, 400, "BadRequest", message).await;
     let message = format!("Router {id} has ports still attached: {port}");
-    check(&format!("DELETE /v2.0/routers/{id}"), Value::Null, 409, "RouterInUse", message).await;
+    check(&lab, &format!("DELETE /v2.0/routers/{id}"), Value::Null, 409, "RouterInUse", message).await;
     let message = format!(
         "Port {port} cannot be deleted or changed directly via the port API: has device owner network:router_interface."
     );
-    check(&format!("DELETE /v2.0/ports/{port}"), Value::Null, 409, "ServicePortInUse", message).await;
+    check(&lab, &format!("DELETE /v2.0/ports/{port}"), Value::Null, 409, "ServicePortInUse", message).await;
     let message = format!(
         "Unable to complete operation on subnet {subnet}: One or more ports have an IP allocation from this subnet."
     );
-    check(&format!("DELETE /v2.0/subnets/{subnet}"), Value::Null, 409, "SubnetInUse", message).await;
+    check(&lab, &format!("DELETE /v2.0/subnets/{subnet}"), Value::Null, 409, "SubnetInUse", message).await;
 
+    routes_need_their_interface(&lab, &id, &subnet).await;
+
+    let removed = lab.call("red", &remove, by_subnet.clone()).await;
+    assert_eq!((removed.status.as_u16(), &removed.body), (200, &expected), "{}", removed.text);
+    let message = format!("Router {id} has no interface on subnet {subnet}");
+    check(&lab, &remove, by_subnet, 404, "RouterInterfaceNotFoundForSubnet", message).await;
+    assert_eq!(lab.get("red", &format!("/v2.0/ports/{port}")).await.status, 404);
+    let foreign = lab.network("blue").await;
+    let foreign = lab.subnet("blue", &foreign, "10.78.0.0/24").await;
+    let message = format!("Subnet {foreign} could not be found.");
+    check(&lab, &add, json!({"subnet_id": foreign}), 404, "SubnetNotFound", message).await;
+}
+
+/// What is refused to the red tenant, and why.
+async fn check(lab: &Lab, line: &str, body: Value, status: u16, kind: &str, message: String) {
+    let refused = lab.call("red", line, body).await;
+    assert_eq!((refused.status.as_u16(), refused.kind()), (status, kind), "{}", refused.text);
+    assert_eq!(refused.body["NeutronError"]["message"], message);
+}
+
+async fn routes_need_their_interface(lab: &Lab, id: &str, subnet: &str) {
+    let remove = format!("PUT /v2.0/routers/{id}/remove_router_interface");
+    let by_subnet = json!({"subnet_id": subnet});
     let route = json!([{"destination": "192.0.2.0/24", "nexthop": "10.77.0.9"}]);
     let wanted = json!({"router": {"routes": route}});
     let changed = lab.call("red", &format!("PUT /v2.0/routers/{id}"), wanted.clone()).await;
@@ -103,24 +121,14 @@ async fn interfaces_come_and_go_as_in_neutron() {
     let message = format!(
         "Router interface for subnet {subnet} on router {id} cannot be deleted, as it is required by one or more routes."
     );
-    check(&remove, by_subnet.clone(), 409, "RouterInterfaceInUseByRoute", message).await;
+    check(lab, &remove, by_subnet, 409, "RouterInterfaceInUseByRoute", message).await;
     let far = json!({"router": {"routes": [{"destination": "192.0.2.0/24", "nexthop": "10.78.0.9"}]}});
     let message =
         "Invalid format for routes: 192.0.2.0/24, the nexthop is not connected with router".to_owned();
-    check(&format!("PUT /v2.0/routers/{id}"), far, 400, "InvalidRoutes", message).await;
+    check(lab, &format!("PUT /v2.0/routers/{id}"), far, 400, "InvalidRoutes", message).await;
     let less = lab.call("red", &format!("PUT /v2.0/routers/{id}/remove_extraroutes"), wanted.clone()).await;
     assert_eq!(less.body["router"]["routes"], json!([]), "{}", less.text);
     let more = lab.call("red", &format!("PUT /v2.0/routers/{id}/add_extraroutes"), wanted.clone()).await;
     assert_eq!(more.body["router"]["routes"], route, "{}", more.text);
     lab.call("red", &format!("PUT /v2.0/routers/{id}/remove_extraroutes"), wanted).await;
-
-    let removed = lab.call("red", &remove, by_subnet.clone()).await;
-    assert_eq!((removed.status.as_u16(), &removed.body), (200, &expected), "{}", removed.text);
-    let message = format!("Router {id} has no interface on subnet {subnet}");
-    check(&remove, by_subnet, 404, "RouterInterfaceNotFoundForSubnet", message).await;
-    assert_eq!(lab.get("red", &format!("/v2.0/ports/{port}")).await.status, 404);
-    let foreign = lab.network("blue").await;
-    let foreign = lab.subnet("blue", &foreign, "10.78.0.0/24").await;
-    let message = format!("Subnet {foreign} could not be found.");
-    check(&add, json!({"subnet_id": foreign}), 404, "SubnetNotFound", message).await;
 }
