@@ -303,9 +303,20 @@ impl Default for Packet {
     }
 }
 
+/// In the words of `ofproto/trace`, which wants the fields of a protocol by that protocol's names.
 impl fmt::Display for Packet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.fields().fmt(f)
+        let (ports, icmp) = match self.protocol() {
+            17 => ("udp", "icmp"),
+            132 => ("sctp", "icmp"),
+            58 => ("tcp", "icmpv6"),
+            _ => ("tcp", "icmp"),
+        };
+        let text = self.fields().to_string();
+        let text = text.replace("tp_src", &format!("{ports}_src")).replace("tp_dst", &format!("{ports}_dst"));
+        f.write_str(
+            &text.replace("icmp_type", &format!("{icmp}_type")).replace("icmp_code", &format!("{icmp}_code")),
+        )
     }
 }
 

@@ -7,7 +7,7 @@ use weft_compiler::{
     Compiled, Delta, compile, diff, owners, read_back, subscriptions, tunnel_ids, tunnel_ofport,
 };
 use weft_model::{HostIndex, Snapshot};
-use weft_trace::{Packet, World};
+use weft_trace::World;
 
 use crate::channel::Channel;
 use crate::daemons::Daemons;
@@ -119,18 +119,5 @@ fn packet(model: &Model, snapshot: &Snapshot, host: HostIndex, random: &mut Rand
     } else {
         (from.key, 0)
     };
-    in_words(&fields.arriving(weft_openflow::PortNo(port), tunnel))
-}
-
-/// A packet as `ofproto/trace` reads it: it wants the fields of a protocol by that protocol's names.
-fn in_words(packet: &Packet) -> String {
-    let text = packet.to_string();
-    let (ports, icmp) = match packet.protocol() {
-        17 => ("udp", "icmp"),
-        132 => ("sctp", "icmp"),
-        58 => ("tcp", "icmpv6"),
-        _ => ("tcp", "icmp"),
-    };
-    let text = text.replace("tp_src", &format!("{ports}_src")).replace("tp_dst", &format!("{ports}_dst"));
-    text.replace("icmp_type", &format!("{icmp}_type")).replace("icmp_code", &format!("{icmp}_code"))
+    fields.arriving(weft_openflow::PortNo(port), tunnel).to_string()
 }
