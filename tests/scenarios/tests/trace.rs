@@ -75,7 +75,9 @@ fn tables_on(host: &Host, workload: &Workload, packet: &str) -> Vec<u8> {
     let flow = format!("in_port={},{packet}", ofport.trim());
     let text = host.appctl(&["ofproto/trace", "br-int", &flow]).unwrap();
     let number = |line: &str| line.trim_start().split_once(". ")?.0.parse().ok();
-    text.lines().filter_map(number).collect()
+    // A packet that leaves by a tunnel goes on in the bridge of the underlay.
+    let own = text.split("bridge(\"").filter_map(|part| part.strip_prefix("br-int\")"));
+    own.flat_map(str::lines).filter_map(number).collect()
 }
 
 /// The tables that a trace names for the host where the packet starts.
