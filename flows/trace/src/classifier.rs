@@ -90,8 +90,8 @@ impl Classifier {
     /// conjunction's id, among plain flows only.
     ///
     /// # Errors
-    /// [`Fault::Ambiguous`] when two flows of the same priority match that do different things: which one a switch takes is
-    /// not defined.
+    /// [`Fault::Ambiguous`] when flows of two owners match at the same priority and do different things: which one a switch
+    /// takes is not defined.
     pub fn lookup(&self, packet: &Packet) -> Result<Option<Arc<Entry>>, Fault> {
         let hard = self.plain(packet)?;
         let floor = hard.map(|entry| entry.flow.priority);
@@ -121,7 +121,10 @@ impl Classifier {
         let Some(first) = plain.next() else { return Ok(None) };
         let rival = plain.take_while(|entry| entry.flow.priority == first.flow.priority);
         for rival in rival {
-            if rival.flow.instructions != first.flow.instructions {
+            // One owner's own flows may overlap where it does not matter which of them counts, as those of two rules do
+            // that allow the same.
+            let is_own = rival.owner.is_some() && rival.owner == first.owner;
+            if rival.flow.instructions != first.flow.instructions && !is_own {
                 return Err(Fault::Ambiguous(first.text(), rival.text()));
             }
         }

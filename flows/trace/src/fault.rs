@@ -24,7 +24,7 @@ pub enum Fault {
     /// A flow sends to a group that is not there; a switch would have refused the flow.
     #[error("there is no group {0:#x}")]
     NoGroup(u32),
-    /// Two flows of one priority match the packet and do different things.
+    /// Flows of two owners match the packet at one priority and do different things.
     #[error("two flows of one priority match and differ: {0} and {1}")]
     Ambiguous(String, String),
     /// A flow goes back, or on to its own table, which a switch refuses.

@@ -27,6 +27,8 @@ pub struct Tracker {
 pub struct Tuple {
     /// The protocol number.
     pub protocol: u8,
+    /// The type of an ICMP echo; 0 for other protocols.
+    pub kind: u8,
     /// Where it comes from.
     pub source: (IpAddr, u16),
     /// Where it goes.
@@ -71,27 +73,33 @@ impl Tuple {
     pub fn of(packet: &Packet) -> Option<Tuple> {
         let (source, destination) = packet.addresses()?;
         let protocol = packet.protocol();
-        let (from, to) = match protocol {
-            // An echo's answer is told by its type; both have the same identifier.
-            1 | 58 => echo(packet)?,
-            6 | 17 | 132 => packet.ports(),
-            _ => (0, 0),
+        let (kind, (from, to)) = match protocol {
+            // An echo and its answer have the same identifier, and are told apart by their types.
+            1 | 58 => (echo(packet)?, (packet.echo, packet.echo)),
+            6 | 17 | 132 => (0, packet.ports()),
+            _ => (0, (0, 0)),
         };
-        Some(Tuple { protocol, source: (source, from), destination: (destination, to) })
+        Some(Tuple { protocol, kind, source: (source, from), destination: (destination, to) })
     }
 
     /// The tuple of an answer.
     #[must_use]
     pub fn reversed(self) -> Tuple {
-        Tuple { source: self.destination, destination: self.source, ..self }
+        let kind = match (self.protocol, self.kind) {
+            (1, kind) => 8 - kind.min(8),
+            (58, 128) => 129,
+            (58, _) => 128,
+            _ => 0,
+        };
+        Tuple { protocol: self.protocol, kind, source: self.destination, destination: self.source }
     }
 }
 
-/// The identifier of an echo, twice.
-fn echo(packet: &Packet) -> Option<(u16, u16)> {
-    let kind = packet.ports().0;
+/// The type of an echo request or reply (RFC 792, RFC 4443 section 4); `None` for other messages.
+fn echo(packet: &Packet) -> Option<u8> {
+    let kind = u8::try_from(packet.ports().0).ok()?;
     let known = if packet.protocol() == 1 { [8, 0] } else { [128, 129] };
-    known.contains(&kind).then_some((packet.echo, packet.echo))
+    known.contains(&kind).then_some(kind)
 }
 
 impl Connection {

@@ -118,6 +118,11 @@ impl World {
         &self.snapshot
     }
 
+    /// Forgets all connections.
+    pub fn forget(&mut self) {
+        self.trackers.clear();
+    }
+
     /// The connections that a host knows, to be seeded or looked at.
     pub fn tracker(&mut self, host: HostIndex) -> &mut Tracker {
         self.trackers.entry(host).or_default()

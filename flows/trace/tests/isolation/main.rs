@@ -6,6 +6,7 @@ mod model;
 mod packets;
 mod random;
 mod routing;
+mod security;
 #[path = "../../../compiler/tests/state/mod.rs"]
 #[allow(dead_code, unreachable_pub, reason = "the language of the compiler's tests")]
 mod state;
@@ -15,13 +16,13 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 
 use weft_model::PortId;
-use weft_trace::{Choice, Fate, Trace, World};
+use weft_trace::{Choice, Deed, Fate, Hop, Step, Trace, World};
 
 use model::{Model, Port};
 use random::Random;
 
 /// How many models are tried; `ISOLATION_CASES` says otherwise.
-const CASES: u64 = 300;
+const CASES: u64 = 150;
 
 /// The ports of a trace's outcomes that got something of it, the sender's own answers left out.
 fn reached(trace: &Trace) -> BTreeSet<PortId> {
@@ -30,6 +31,42 @@ fn reached(trace: &Trace) -> BTreeSet<PortId> {
         assert!(!is_fault, "{:?} by {:?}", outcome.fate, outcome.by.as_ref().map(|entry| entry.text()));
     }
     trace.delivered().map(|(port, _)| port).collect()
+}
+
+/// The flows on a packet's way, for failures.
+fn told(trace: &Trace) -> String {
+    let mut lines = Vec::new();
+    hop(&trace.hop, &mut lines);
+    lines.join("\n")
+}
+
+fn hop(hop: &Hop, lines: &mut Vec<String>) {
+    lines.push(format!("on host {}", hop.host));
+    steps(&hop.steps, lines);
+    hop.onward.iter().for_each(|onward| self::hop(onward, lines));
+}
+
+fn steps(steps: &[Step], lines: &mut Vec<String>) {
+    for step in steps {
+        lines.push(step.flow.as_ref().map_or_else(|| format!("{} missed", step.table), |entry| entry.text()));
+        deeds(&step.deeds, lines);
+    }
+}
+
+fn deeds(of: &[Deed], lines: &mut Vec<String>) {
+    for deed in of {
+        match deed {
+            Deed::Branch(branch, inner) => {
+                lines.push(format!("  {branch:?}"));
+                steps(inner, lines);
+            }
+            Deed::Copy(branch, inner) => {
+                lines.push(format!("  {branch:?}"));
+                deeds(inner, lines);
+            }
+            other => lines.push(format!("  {other:?}")),
+        }
+    }
 }
 
 fn cases() -> impl Iterator<Item = u64> {
@@ -49,7 +86,12 @@ fn on_random_models(check: impl Fn(&Model, &mut World, &mut Random) + std::panic
             world.choice = Choice::Every;
             check(&model, &mut world, &mut random.clone());
         });
-        assert!(outcome.is_ok(), "ISOLATION_SEED={seed}\n{}{:#?}", model.text(), model.routers);
+        assert!(
+            outcome.is_ok(),
+            "ISOLATION_SEED={seed}\n{}{:#?}",
+            model.text(),
+            (&model.routers, &model.groups, &model.ports)
+        );
     }
 }
 
@@ -60,12 +102,14 @@ fn pairs_that_may_talk_can_and_others_can_not() {
             let (from, to) = (random.pick(&model.ports), random.pick(&model.ports));
             let Some(sender) = world.snapshot().port(&from.id()).cloned() else { continue };
             let Some(packet) = packets::to(from, to, random) else { continue };
+            world.forget();
             let Ok(trace) = world.send(&sender, &packet) else {
                 assert!(model.place(from).is_none(), "{} is bound", from.name);
                 continue;
             };
-            let expected = may::reach(model, from, to);
-            assert_eq!(reached(&trace), expected, "{} to {}: {packet}", from.name, to.name);
+            let expected = may::reach(model, from, to, &packet);
+            assert_eq!(reached(&trace), expected, "{} to {}: {packet}\n{}", from.name, to.name, told(&trace));
+            answered(model, world, from, &trace);
         }
     });
 }
@@ -77,10 +121,56 @@ fn broadcasts_reach_all_of_the_network_and_nobody_else() {
             let from = random.pick(&model.ports);
             let Some(sender) = world.snapshot().port(&from.id()).cloned() else { continue };
             let packet = packets::broadcast(from, random);
+            world.forget();
             let Ok(trace) = world.send(&sender, &packet) else { continue };
-            assert_eq!(reached(&trace), may::broadcast(model, from), "{}: {packet}", from.name);
+            assert_eq!(
+                reached(&trace),
+                may::broadcast(model, from, &packet),
+                "{}: {packet}\n{}",
+                from.name,
+                told(&trace)
+            );
         }
     });
+}
+
+/// The one port that got a packet answers it: whether that comes back, and that it would not without the packet.
+fn answered(model: &Model, world: &mut World, from: &Port, trace: &Trace) {
+    let Some((receiver, got)) = trace.delivered().next() else { return };
+    let to = model.port(receiver).expect("of the model");
+    if got.eth_type() == 0x86dd && !to.v6 {
+        return;
+    }
+    let sender = world.snapshot().port(&receiver).expect("of the model").clone();
+    let answer = packets::answer(got);
+    let back = world.send(&sender, &answer).expect("no fault");
+    let expected: BTreeSet<PortId> =
+        Some(from.id()).filter(|_| security::answers(model, from, to, &answer)).into_iter().collect();
+    assert_eq!(
+        reached(&back),
+        expected,
+        "the answer of {} to {}: {answer}\n{}",
+        to.name,
+        from.name,
+        told(&back)
+    );
+    world.forget();
+    let unasked = world.send(&sender, &answer).expect("no fault");
+    // What only answers is no beginning where connections are remembered.
+    let is_only_answer = packets::begins_nothing(&answer);
+    let refused = is_only_answer && (security::remembers(model, from) || security::remembers(model, to));
+    let expected: BTreeSet<PortId> = Some(from.id())
+        .filter(|_| !refused && security::allows(model, to, from, &answer))
+        .into_iter()
+        .collect();
+    assert_eq!(
+        reached(&unasked),
+        expected,
+        "unasked, {} to {}: {answer}\n{}",
+        to.name,
+        from.name,
+        told(&unasked)
+    );
 }
 
 /// A router's interface in the sender's network.
@@ -112,18 +202,35 @@ fn routers_join_what_they_have_interfaces_in() {
             assert_eq!(answered, may::answered(model, from, way), "{} pings {leg:?}", from.name);
             let target = (to.subnet, to.number);
             let packet = packets::through(from, leg, target, random);
+            world.forget();
             let trace = world.send(&sender, &packet).expect("no fault");
             let mut expected = may::routed(model, from, way, target);
             if packet.eth_type() == 0x86dd {
                 expected.retain(|port| model.port(*port).is_some_and(|port| port.v6));
             }
-            assert_eq!(reached(&trace), expected, "{} through {leg:?} to {target:?}: {packet}", from.name);
+            expected.retain(|port| security::allows(model, from, model.port(*port).expect("it"), &packet));
+            // A host knows a sender behind a router on another host only as far as table `home` tells; where it does
+            // not, rules that name a group must stay closed.
+            let certain = |id: &&PortId| {
+                let port = model.port(**id).expect("it");
+                let is_here =
+                    model.place(from).map(|host| host.index) == model.place(port).map(|host| host.index);
+                is_here || port.network == from.network || security::into_from_anybody(model, port, &packet)
+            };
+            let certain: BTreeSet<PortId> = expected.iter().filter(certain).copied().collect();
+            let reached = reached(&trace);
+            assert!(
+                certain.is_subset(&reached) && reached.is_subset(&expected),
+                "{} through {leg:?} to {target:?}: {reached:?} instead of {certain:?} to {expected:?}\n{packet}\n{}",
+                from.name,
+                told(&trace)
+            );
             sent.fetch_add(1, Relaxed);
             came.fetch_add(expected.len(), Relaxed);
         }
     });
     let (sent, came) = (sent.into_inner(), came.into_inner());
-    assert!(sent > 500 && came * 20 > sent && came < sent, "{came} of {sent} packets came through");
+    assert!(sent > 300 && came * 20 > sent && came < sent, "{came} of {sent} packets came through");
 }
 
 #[test]
@@ -133,6 +240,7 @@ fn no_packet_whatever_reaches_another_network() {
             let from = random.pick(&model.ports);
             let Some(sender) = world.snapshot().port(&from.id()).cloned() else { continue };
             let packet = packets::anything(model, from, random);
+            world.forget();
             let Ok(trace) = world.send(&sender, &packet) else { continue };
             let foreign: Vec<_> =
                 reached(&trace).into_iter().filter(|port| !may::ever_reach(model, from, *port)).collect();

@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 
 use weft_model::PortId;
+use weft_trace::Packet;
 
 use crate::model::{Host, Model, Port};
 use crate::routing::{Leg, Router, realm};
+use crate::security;
 
 /// Whether packets travel between two hosts at all: they are one, or have VTEPs of a common family.
 fn connected(a: &Host, b: &Host) -> bool {
@@ -23,16 +25,19 @@ fn may(model: &Model, from: &Port, to: &Port) -> bool {
     same_network && ways && is_up(model, from) && is_up(model, to)
 }
 
-/// Who gets a frame from one port to the MAC of another, which may be one of another network: then whoever has that MAC
-/// in the sender's own.
-pub fn reach(model: &Model, from: &Port, to: &Port) -> BTreeSet<PortId> {
+/// Who gets a packet from one port to the MAC and address of another, which may be one of another network: then whoever has
+/// that MAC in the sender's own.
+pub fn reach(model: &Model, from: &Port, to: &Port, packet: &Packet) -> BTreeSet<PortId> {
     let named = model.ports.iter().filter(|port| port.number == to.number);
-    named.filter(|port| may(model, from, port)).map(Port::id).collect()
+    let allowed = |port: &&Port| may(model, from, port) && security::allows(model, from, port, packet);
+    named.filter(allowed).map(Port::id).collect()
 }
 
-/// Who gets a broadcast.
-pub fn broadcast(model: &Model, from: &Port) -> BTreeSet<PortId> {
-    model.ports.iter().filter(|port| may(model, from, port)).map(Port::id).collect()
+/// Who gets a broadcast. Nobody has its address.
+pub fn broadcast(model: &Model, from: &Port, packet: &Packet) -> BTreeSet<PortId> {
+    let leaves = security::out(model, from, None, packet);
+    let gets = |port: &&Port| may(model, from, port) && security::into(model, from, port, packet);
+    model.ports.iter().filter(|_| leaves).filter(gets).map(Port::id).collect()
 }
 
 /// Who gets a packet that a port sends into a router, to an address in a subnet: the host's number in it.

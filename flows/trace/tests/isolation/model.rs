@@ -7,6 +7,7 @@ use weft_model::{PortId, Snapshot};
 
 use crate::random::Random;
 use crate::routing::{self, Router};
+use crate::security::{self, Group};
 
 #[derive(Debug, Clone)]
 pub struct Host {
@@ -38,6 +39,8 @@ pub struct Port {
     pub up: bool,
     pub secured: bool,
     pub v6: bool,
+    /// The security groups that it wears; none at all when it is not filtered.
+    pub groups: Option<Vec<usize>>,
     /// The hosts that claim it, oldest claim first.
     pub claims: Vec<usize>,
 }
@@ -48,6 +51,7 @@ pub struct Model {
     pub networks: Vec<Network>,
     pub ports: Vec<Port>,
     pub routers: Vec<Router>,
+    pub groups: Vec<Group>,
 }
 
 impl Port {
@@ -74,16 +78,17 @@ impl Model {
         let hosts = (0..hosts).map(|n| host(n, random)).collect::<Vec<_>>();
         let networks = 1 + random.below(5);
         let networks = (0..networks).map(|n| network(n, random)).collect::<Vec<_>>();
+        let groups = if random.once_in(2) { vec![] } else { security::groups(random) };
         let mut ports: Vec<Port> = Vec::new();
         for n in 0..2 + random.below(28) {
-            let port = port(n, &hosts, &networks, random);
+            let port = port(n, (&hosts, &networks, &groups), random);
             // A MAC is a port's own within its network, and only there.
             if !ports.iter().any(|other| other.network == port.network && other.number == port.number) {
                 ports.push(port);
             }
         }
         let routers = routing::routers(&networks, random);
-        Model { hosts, networks, ports, routers }
+        Model { hosts, networks, ports, routers, groups }
     }
 
     /// The host on which a port is in force.
@@ -156,7 +161,8 @@ fn network(n: u64, random: &mut Random) -> Network {
     Network { name: format!("n{n}"), vni, encap, up: !random.once_in(8), subnet }
 }
 
-fn port(n: u64, hosts: &[Host], networks: &[Network], random: &mut Random) -> Port {
+fn port(n: u64, of: (&[Host], &[Network], &[Group]), random: &mut Random) -> Port {
+    let (hosts, networks, groups) = of;
     let at = |random: &mut Random| usize::try_from(random.below(hosts.len() as u64)).expect("an index");
     let mut claims: Vec<usize> = if random.once_in(8) { vec![] } else { vec![at(random)] };
     if random.once_in(8) {
@@ -164,6 +170,10 @@ fn port(n: u64, hosts: &[Host], networks: &[Network], random: &mut Random) -> Po
         claims.retain(|host| *host != newer);
         claims.push(newer);
     }
+    let secured = !random.once_in(4);
+    // Without groups in the deployment nobody is filtered; with them most are, some by none at all.
+    let wear = |random: &mut Random| (0..groups.len()).filter(|_| random.once_in(2)).collect();
+    let worn = if groups.is_empty() || random.once_in(5) { None } else { Some(wear(random)) };
     let network = usize::try_from(random.below(networks.len() as u64)).expect("an index");
     Port {
         name: format!("p{n}"),
@@ -172,7 +182,8 @@ fn port(n: u64, hosts: &[Host], networks: &[Network], random: &mut Random) -> Po
         subnet: networks[network].subnet,
         number: u8::try_from(1 + random.below(12)).expect("small"),
         up: !random.once_in(8),
-        secured: !random.once_in(4),
+        secured,
+        groups: worn.filter(|_| secured),
         v6: random.once_in(2),
         claims,
     }

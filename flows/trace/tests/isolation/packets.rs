@@ -1,6 +1,6 @@
 //! Packets that ports send: honest ones, and anything.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use weft_openflow::oxm;
 use weft_trace::Packet;
@@ -30,7 +30,15 @@ pub fn to(from: &Port, to: &Port, random: &mut Random) -> Option<Packet> {
     }
     if from.v6 && random.once_in(2) {
         let packet = ipv6(frame(from.mac(), to.mac(), 0x86dd), from.ipv6(), to.ipv6(), 6);
+        if random.once_in(3) {
+            let packet = ipv6(frame(from.mac(), to.mac(), 0x86dd), from.ipv6(), to.ipv6(), 58);
+            return Some(packet.with(oxm::icmpv6_type(128)));
+        }
         return Some(packet.with(oxm::tcp_src(40_000)).with(oxm::tcp_dst(80)));
+    }
+    if random.once_in(3) {
+        let packet = ipv4(frame(from.mac(), to.mac(), 0x0800), from.ipv4(), to.ipv4(), 1);
+        return Some(packet.with(oxm::icmpv4_type(8)));
     }
     let packet = ipv4(frame(from.mac(), to.mac(), 0x0800), from.ipv4(), to.ipv4(), 17);
     Some(packet.with(oxm::udp_src(40_000)).with(oxm::udp_dst(53)))
@@ -58,10 +66,37 @@ pub fn ping(model: &Model, from: &Port, leg: &Leg, random: &mut Random) -> Packe
     ipv4(frame(from.mac(), leg.mac(), 0x0800), from.ipv4(), leg.ipv4(network), 1).with(oxm::icmpv4_type(8))
 }
 
+/// The answer to a packet of the network's own link.
+pub fn answer(got: &Packet) -> Packet {
+    let packet = frame(got.eth_dst(), got.eth_src(), got.eth_type());
+    let packet = match got.addresses().expect("an IP packet") {
+        (IpAddr::V4(from), IpAddr::V4(to)) => ipv4(packet, to, from, got.protocol()),
+        (IpAddr::V6(from), IpAddr::V6(to)) => ipv6(packet, to, from, got.protocol()),
+        _ => packet,
+    };
+    let (from, to) = got.ports();
+    match got.protocol() {
+        1 => packet.with(oxm::icmpv4_type(0)),
+        58 => packet.with(oxm::icmpv6_type(129)),
+        6 => packet.with(oxm::tcp_src(to)).with(oxm::tcp_dst(from)).with(oxm::tcp_flags(0x12)),
+        _ => packet.with(oxm::udp_src(to)).with(oxm::udp_dst(from)),
+    }
+}
+
+/// True for echo replies, and for TCP's answer to the opening of a connection.
+pub fn begins_nothing(packet: &Packet) -> bool {
+    match packet.protocol() {
+        1 | 58 => true,
+        6 => packet.get(weft_openflow::FieldId::basic(42)) == Some(0x12),
+        _ => false,
+    }
+}
+
 /// A broadcast or multicast that is nobody's question: everybody gets it.
 pub fn broadcast(from: &Port, random: &mut Random) -> Packet {
     let group = *random.pick(&[[0xff; 6], [1, 0, 0x5e, 0, 0, 5], [0x33, 0x33, 0, 0, 0, 1]]);
-    ipv4(frame(from.mac(), group, 0x0800), from.ipv4(), Ipv4Addr::BROADCAST, 17)
+    let packet = ipv4(frame(from.mac(), group, 0x0800), from.ipv4(), Ipv4Addr::BROADCAST, 17);
+    packet.with(oxm::udp_src(40_000)).with(oxm::udp_dst(53))
 }
 
 /// Anything at all: any MAC that somebody has, any type, any addresses, tags, ARP and neighbour discovery with any content.

@@ -12,6 +12,7 @@ use weft_model::{
 
 use crate::model::{Model, Network};
 use crate::random::Random;
+use crate::security;
 
 #[derive(Debug, Clone)]
 pub struct Router {
@@ -116,18 +117,21 @@ pub fn realm(first: usize, routers: &[Router]) -> BTreeSet<usize> {
     }
 }
 
-/// Puts the model's subnets and routers into a state that has the rest of it.
+/// Puts the model's subnets, routers and security groups into a state that has the rest of it.
 pub fn complete(model: &Model, snapshot: &mut Snapshot) {
     let mut changes = Vec::new();
     for network in &model.networks {
         changes.extend(subnets(network));
     }
+    let policies = security::policies(model);
+    changes.extend(security::records(model));
     for port in &model.ports {
         let id = port.id();
         let mut record = Port::clone(snapshot.port(&id).expect("of the text"));
         for ip in record.fixed_ips.iter_mut().filter(|ip| ip.address.is_ipv6()) {
             ip.subnet = subnet_id(&model.networks[port.network], 6);
         }
+        record.policy = security::worn(port).and_then(|groups| policies.get(&groups).copied());
         changes.push(Record::Port(Arc::new(record)));
     }
     let example = Port::clone(snapshot.ports().next().expect("a model has ports"));
@@ -213,6 +217,7 @@ fn interface(model: &Model, router: &Router, leg: &Leg, example: &Port) -> Port 
         fixed_ips: vec![fixed(4, IpAddr::V4(leg.ipv4(network))), fixed(6, IpAddr::V6(leg.ipv6(network)))],
         admin_up: leg.up,
         security: PortSecurity::Off,
+        policy: None,
         device_id: router_id(router).to_string(),
         device_owner: ROUTER_INTERFACE.to_owned(),
         ..example.clone()

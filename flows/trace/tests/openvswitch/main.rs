@@ -20,6 +20,9 @@ mod random;
 #[path = "../isolation/routing.rs"]
 #[allow(dead_code, reason = "shared with the isolation test")]
 mod routing;
+#[path = "../isolation/security.rs"]
+#[allow(dead_code, reason = "shared with the isolation test")]
+mod security;
 mod semantics;
 #[path = "../../../compiler/tests/state/mod.rs"]
 #[allow(dead_code, unreachable_pub, reason = "the language of the compiler's tests")]
