@@ -114,7 +114,8 @@ impl<'a> Estate<'a> {
 fn meet(site: &Site, a: &Workload, b: &Workload) {
     for (from, to) in [(a, b), (b, a)] {
         for address in [to.ipv4().unwrap(), to.ipv6().unwrap()] {
-            from.wait_reaches(address, LIMIT).unwrap();
+            let what = |error| panic!("{error:#}; {}", drops_text(&site.hosts));
+            from.wait_reaches(address, LIMIT).unwrap_or_else(what);
             let said = from.exec(&["ping", "-n", "-c", "2", "-i", "0.05", &address.to_string()]);
             let said = said.unwrap_or_else(|error| panic!("{error:#}; {}", drops_text(&site.hosts)));
             let once = said.matches("ttl=63").count();

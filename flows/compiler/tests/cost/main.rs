@@ -53,7 +53,8 @@ impl Cost {
 /// The keys under which the two differ, but for the revision at which a claim was first seen.
 fn differences(before: &Snapshot, after: &Snapshot) -> BTreeSet<Key> {
     let records = |snapshot: &Snapshot| -> BTreeSet<Key> {
-        let ports = snapshot.ports().map(|port| Key::Port(port.id));
+        let routers = snapshot.routers().map(|router| Key::Router(router.id));
+        let ports = snapshot.ports().map(|port| Key::Port(port.id)).chain(routers);
         let claims = snapshot.ports().flat_map(|port| snapshot.claims_of_port(port.id));
         ports.chain(claims.map(|claim| Key::Binding(claim.port, claim.host.clone()))).collect()
     };
@@ -62,6 +63,7 @@ fn differences(before: &Snapshot, after: &Snapshot) -> BTreeSet<Key> {
         (Some(Record::Binding(a)), Some(Record::Binding(b))) => {
             Binding { since: b.since, ..Binding::clone(&a) } == Binding::clone(&b)
         }
+        (Some(Record::Router(a)), Some(Record::Router(b))) => a == b,
         (a, b) => a.is_none() && b.is_none(),
     };
     records(before).union(&records(after)).filter(|key| !same(key)).cloned().collect()
@@ -164,5 +166,57 @@ fn another_ofport_concerns_one_port_on_one_host() -> Result<()> {
     let at = |ofport: u8| format!("{NEW}bind new h7 of={ofport}");
     let cost = Cost::of(&at(2), &at(3))?;
     assert_eq!(cost.changed(), ["port 9999 on host 7"]);
+    Ok(())
+}
+
+/// Two small networks beside the large one, with a port each on hosts of their own, and routers for them.
+const SMALL: &str = "
+    host s1 index=401 ip=192.0.8.1
+    host s2 index=402 ip=192.0.8.2
+    network one vni=6001
+    network two vni=6002
+    subnet one4 network=one cidr=10.8.1.0/24
+    subnet two4 network=two cidr=10.8.2.0/24
+    subnet red4 network=red cidr=10.0.0.0/16
+    port p-one network=one key=8001 mac=02:00:00:08:01:02 ip=10.8.1.2
+    port p-two network=two key=8002 mac=02:00:00:08:02:02 ip=10.8.2.2
+    bind p-one s1 of=1
+    bind p-two s2 of=1
+    router small key=1
+    port gw-one network=one key=8101 mac=02:00:00:08:01:01 ip=10.8.1.1 router=small
+";
+const GW_TWO: &str = "port gw-two network=two key=8102 mac=02:00:00:08:02:01 ip=10.8.2.1 router=small\n";
+
+#[test]
+fn an_interface_concerns_its_realm_and_nobody_else() -> Result<()> {
+    let cost = Cost::of(SMALL, &format!("{SMALL}{GW_TWO}"))?;
+    let owners: Vec<String> = cost.impact.owners.iter().map(ToString::to_string).collect();
+    assert_eq!(owners, ["port 8002 of network 6002", "port 8102 of network 6002", "router 1"]);
+    let numbers = |hosts: &BTreeSet<HostIndex>| hosts.iter().map(|host| host.get()).collect::<Vec<_>>();
+    assert_eq!(numbers(&cost.impact.subscribers), [401, 402]);
+    // Each gets the other's network, the second one the router as well; one tunnel each way.
+    assert_eq!((cost.impact.began.len(), cost.impact.ended.len(), cost.impact.links.len()), (3, 0, 2));
+    Ok(())
+}
+
+#[test]
+fn a_port_more_in_a_realm_costs_as_in_a_network() -> Result<()> {
+    let state = format!("{SMALL}{GW_TWO}port new network=two key=9999 mac=02:00:00:00:99:99 ip=10.8.2.99\n");
+    // A host that has a port of the realm, but none of this network.
+    let cost = Cost::of(&state, &format!("{state}bind new s1 of=2"))?;
+    let changed = ["flooding of network 6002 to hosts of shard 1", "port 9999 of network 6002"];
+    let local = ["port 9999 on host 401", "flooding of network 6002 on host 401"];
+    assert_eq!(cost.changed(), [changed, local].concat());
+    assert!(cost.impact.subscribers.is_empty() && cost.impact.links.is_empty(), "it had all of it already");
+    Ok(())
+}
+
+#[test]
+fn a_route_concerns_its_router() -> Result<()> {
+    let state = format!("{SMALL}{GW_TWO}");
+    let routed = state.replace("router small key=1", "router small key=1 route=192.0.2.0/24>10.8.2.2");
+    let cost = Cost::of(&state, &routed)?;
+    assert_eq!(cost.changed(), ["router 1"]);
+    assert_eq!((cost.messages(), cost.impact.hosts.len()), (1, 0));
     Ok(())
 }

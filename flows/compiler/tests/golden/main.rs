@@ -79,6 +79,10 @@ fn case(dir: &Path) -> Result<()> {
         let text = scope_text(Scope::Network(network.vni), &snapshot);
         check_file(format!("network-{}.flows", network.vni), &text)?;
     }
+    for router in snapshot.routers() {
+        let text = scope_text(Scope::Router(router.key), &snapshot);
+        check_file(format!("router-{}.flows", router.key), &text)?;
+    }
     for host in snapshot.hosts() {
         check_file(format!("host-{}.flows", host.index), &host_text(host, &snapshot))?;
     }

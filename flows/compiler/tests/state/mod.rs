@@ -8,6 +8,8 @@
 //! subnet red4 network=red cidr=10.0.0.0/24 [gateway=] [dns=a,b] [routes=prefix-hop] [ra=slaac] [address=slaac] [silent]
 //! port a network=red key=1 mac=02:00:00:00:00:01 ip=10.0.0.1,fd00::1 [down] [unsecured]
 //! bind a h1 of=3
+//! router r key=1 [route=192.0.2.0/24>10.0.0.9,198.51.100.0/24>blackhole] [down]
+//! port gw network=red key=2 mac=02:00:00:00:00:fe ip=10.0.0.1 router=r
 //! ```
 
 use std::collections::BTreeMap;
@@ -18,8 +20,9 @@ use anyhow::{Context, Result, bail};
 use uuid::Uuid;
 use weft_model::{
     Binding, BridgeMappings, Change, Encap, EncapIps, FixedIp, Host, HostIndex, HostRoute, Mtu, Network,
-    NetworkId, OfPort, PhysicalNetwork, PhysnetKey, Port, PortId, PortKey, PortSecurity, Record, Revision,
-    Segment, Snapshot, Stamp, Subnet, SubnetId, Timestamp, VlanId, Vni,
+    NetworkId, NextHop, OfPort, PhysicalNetwork, PhysnetKey, Port, PortId, PortKey, PortSecurity,
+    ROUTER_INTERFACE, Record, Revision, Route, Router, RouterId, RouterKey, Segment, Snapshot, Stamp, Subnet,
+    SubnetId, Timestamp, VlanId, Vni,
 };
 
 /// The snapshot that a text describes.
@@ -89,6 +92,7 @@ fn record(text: &str, revision: Revision, snapshot: &Snapshot) -> Result<Record>
         "network" => Record::Network(Arc::new(network(&line)?)),
         "subnet" => Record::Subnet(Arc::new(subnet(&line)?)),
         "port" => Record::Port(Arc::new(port(&line, snapshot)?)),
+        "router" => Record::Router(Arc::new(router(&line)?)),
         "bind" => Record::Binding(Arc::new(binding(&line, revision)?)),
         other => bail!("{other} is not known"),
     })
@@ -181,6 +185,7 @@ fn port(line: &Line<'_>, snapshot: &Snapshot) -> Result<Port> {
     };
     let one = |address| FixedIp { subnet: subnet(address), address };
     let fixed_ips = line.addresses()?.into_iter().map(one).collect();
+    let router = line.values.get("router").map(|name| RouterId(id("router", name)).to_string());
     Ok(Port {
         id: PortId(id("port", line.name)),
         tenant: "tenant".parse()?,
@@ -193,10 +198,27 @@ fn port(line: &Line<'_>, snapshot: &Snapshot) -> Result<Port> {
         security: if line.has("unsecured") { PortSecurity::Off } else { PortSecurity::Enforced },
         policy: None,
         allowed_pairs: Vec::new(),
-        device_id: String::new(),
-        device_owner: String::new(),
+        device_owner: router.as_ref().map_or("", |_| ROUTER_INTERFACE).to_owned(),
+        device_id: router.unwrap_or_default(),
         requested_host: None,
         dns_name: line.values.get("name").map(|name| (*name).to_owned()).unwrap_or_default(),
+    })
+}
+
+fn router(line: &Line<'_>) -> Result<Router> {
+    let list = line.values.get("route").copied().unwrap_or_default();
+    let route = |text: &str| {
+        let (destination, via) = text.split_once('>').context("a route is PREFIX>ADDRESS")?;
+        let next_hop = if via == "blackhole" { NextHop::Blackhole } else { NextHop::Via(via.parse()?) };
+        Ok(Route { destination: destination.parse()?, next_hop })
+    };
+    Ok(Router {
+        id: RouterId(id("router", line.name)),
+        tenant: "tenant".parse()?,
+        key: RouterKey::new(line.number("key")?).context("key out of range")?,
+        stamp: Stamp::default(),
+        admin_up: !line.has("down"),
+        routes: list.split(',').filter(|route| !route.is_empty()).map(route).collect::<Result<_>>()?,
     })
 }
 

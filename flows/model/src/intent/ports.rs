@@ -96,7 +96,9 @@ impl Draft<'_> {
         if after == *before {
             return Ok(Key::Port(id));
         }
-        let use_of = |port: &Port| (port.fixed_ips.clone(), port.router(), port.security);
+        let use_of = |port: &Port| {
+            (port.fixed_ips.clone(), port.router(), port.security, port.policy, port.allowed_pairs.clone())
+        };
         if is_interface && use_of(&after) != use_of(&before) {
             return Err(Rejected::PortOfRouter(id));
         }

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use super::draft::{Draft, expect_number, relabel, set};
 use super::limits::Faults;
-use super::{AskedIp, NewInterface, NewPort, NewRouter, OldInterface, Rejected, RouterPatch, RoutesPatch};
+use super::{
+    AskedIp, NewInterface, NewPort, NewRouter, OldInterface, PortGroups, Rejected, RouterPatch, RoutesPatch,
+};
 use crate::address::usable;
 use crate::{
     FixedIp, Key, NextHop, Port, PortId, PortSecurity, ROUTER_INTERFACE, Record, Route, Router, RouterId,
@@ -98,6 +100,7 @@ impl Draft<'_> {
                     tenant: Some(router.tenant.clone()),
                     fixed_ips: Some(vec![asked]),
                     security: Some(PortSecurity::Enforced),
+                    groups: PortGroups::Unfiltered,
                     device_id: id.to_string(),
                     device_owner: ROUTER_INTERFACE.to_owned(),
                     ..NewPort::new(port, subnet.network, mac_seed)
@@ -135,8 +138,12 @@ impl Draft<'_> {
         interface.device_id = router.id.to_string();
         interface.device_owner = ROUTER_INTERFACE.to_owned();
         interface.security = PortSecurity::Enforced;
+        // What routers do is no workload's traffic: no policy sees it.
+        interface.policy = None;
+        interface.allowed_pairs = Vec::new();
         self.restamp(&mut interface.stamp);
         self.put(Record::Port(Arc::new(interface)));
+        self.release(port.policy);
         Ok(id)
     }
 

@@ -52,6 +52,7 @@ fn an_interface_has_the_gateways_address_and_joins_networks() {
     let snapshot = planned(&[by_subnet(1, 3, 13)]);
     let port = snapshot.port(&port(13)).expect("made");
     assert_eq!((port.router(), port.fixed_ips[0].address), (Some(router(1)), ip("10.0.3.1")));
+    assert_eq!(port.policy, None, "no policy sees what a router does");
     assert_eq!(snapshot.realm(network(1)).map(|n| n.id).collect::<Vec<_>>(), [network(1), network(3)]);
     let number = |snapshot: &Snapshot| snapshot.router(&router(1)).expect("there").stamp.number;
     assert_eq!(number(&snapshot), number(&routed()) + 1, "what it joins is a part of it");
@@ -66,7 +67,8 @@ fn a_port_becomes_an_interface_once() {
     new.fixed_ips = Some(vec![AskedIp { subnet: Some(subnet(3)), address: Some(ip("10.0.3.77")) }]);
     let adopt = Intent::AddInterface(router(1), NewInterface::Port(port(20)));
     let snapshot = planned(&[Intent::CreatePort(new.clone()), adopt.clone()]);
-    assert_eq!(snapshot.port(&port(20)).expect("there").router(), Some(router(1)));
+    let interface = snapshot.port(&port(20)).expect("there");
+    assert_eq!((interface.router(), interface.policy), (Some(router(1)), None));
     refused(
         &[Intent::CreatePort(new.clone()), adopt.clone(), adopt.clone()],
         &format!("port {} is used by {}", port(20), router(1)),
