@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use weft_model::OfPort;
+use weft_model::{OfPort, RouterKey};
 use weft_openflow::MeterId;
 use weft_openflow::message::multipart::MeterConfig;
 use weft_openflow::message::{BandKind, MeterBand, MeterCommand, MeterFlags, MeterMod};
@@ -18,6 +18,18 @@ pub const COUNT: u16 = 128;
 pub const RATE: u32 = 20;
 /// and how many at once: a router's hop of a parallel traceroute, or a client that starts.
 pub const BURST: u32 = 60;
+
+/// How many more there are for routers, which are on many hosts and so cannot go by a port,
+pub const ROUTERS: u16 = 16;
+/// how many packets a second one of those lets pass, for all who send through the router from one host,
+pub const ROUTER_RATE: u32 = 100;
+/// and how many at once.
+pub const ROUTER_BURST: u32 = 200;
+
+/// The meter of a router's errors, on every host.
+pub fn of_router(router: RouterKey) -> MeterId {
+    MeterId(u32::from(COUNT) + 1 + router.get() % u32::from(ROUTERS))
+}
 
 /// The meter of the port with this interface.
 pub fn of(ofport: OfPort) -> MeterId {
@@ -44,11 +56,13 @@ pub fn mend(seen: &[MeterConfig]) -> Vec<MeterMod> {
 
 /// The meters of every switch.
 pub fn wanted() -> impl Iterator<Item = MeterConfig> {
-    (1..=u32::from(COUNT)).map(|number| MeterConfig {
+    (1..=u32::from(COUNT + ROUTERS)).map(|number| {
+        let is_port = number <= u32::from(COUNT);
+        let (rate, burst) = if is_port { (RATE, BURST) } else { (ROUTER_RATE, ROUTER_BURST) };
         // Open vSwitch says nothing of statistics, which it keeps anyway.
-        flags: MeterFlags::PKTPS | MeterFlags::BURST,
-        meter: MeterId(number),
-        bands: vec![MeterBand { rate: RATE, burst: BURST, kind: BandKind::Drop }],
+        let flags = MeterFlags::PKTPS | MeterFlags::BURST;
+        let bands = vec![MeterBand { rate, burst, kind: BandKind::Drop }];
+        MeterConfig { flags, meter: MeterId(number), bands }
     })
 }
 
@@ -66,7 +80,7 @@ mod tests {
         let right: Vec<_> = wanted().collect();
         assert_eq!(mend(&right), []);
         assert!(mend(&[]).iter().all(|change| change.command == MeterCommand::Add));
-        assert_eq!(mend(&[]).len(), usize::from(COUNT));
+        assert_eq!(mend(&[]).len(), usize::from(COUNT + ROUTERS));
         let mut seen = right;
         seen[3].bands[0].rate = 7;
         seen[5].meter = MeterId(4711);

@@ -24,6 +24,7 @@ pub struct NetworkSpec {
     cidrs: Vec<String>,
     encap: Option<String>,
     vni: Option<u32>,
+    dhcp: Option<bool>,
 }
 
 impl NetworkSpec {
@@ -36,6 +37,12 @@ impl NetworkSpec {
     /// Chooses the encapsulation.
     pub fn encap(mut self, encap: &str) -> NetworkSpec {
         self.encap = Some(encap.to_owned());
+        self
+    }
+
+    /// Answers no DHCP, so that what clients ask goes to everybody.
+    pub fn without_dhcp(mut self) -> NetworkSpec {
+        self.dhcp = Some(false);
         self
     }
 
@@ -72,6 +79,7 @@ impl<'a> Tenancy<'a> {
             let subnet = SubnetCreate {
                 network_id: network.id.clone(),
                 cidr: cidr.clone(),
+                enable_dhcp: spec.dhcp,
                 ..SubnetCreate::default()
             };
             self.site.wait(self.client.subnets().create(&subnet))?;

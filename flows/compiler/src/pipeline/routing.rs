@@ -46,7 +46,7 @@ pub static ROUTER_LOCAL: Table = Table {
         ICMPV6_TYPE,
     ],
     sets: &[ETH_DST, ETH_SRC, IPV4_SRC, IPV4_DST, IPV6_SRC, IPV6_DST, ICMPV4_TYPE, ICMPV6_TYPE, NEXT_HOP_V6],
-    verbs: &[Verb::OutputBack, Verb::SetTtl],
+    verbs: &[Verb::OutputBack, Verb::SetTtl, Verb::ToController],
     next: &[&ROUTE, &DROP],
     miss: Miss::Goto(&ROUTE),
 };
@@ -58,9 +58,9 @@ pub static ROUTE: Table = Table {
     purpose: "The longest prefix that has the destination: into which network, from which interface, to which next hop. \
               The priority grows with the prefix; subnets of the router win over static routes of the same length.",
     holds: Holds::NetworkWide,
-    matches: &[reg(ROUTER), ETH_TYPE, IPV4_DST, IPV6_DST],
+    matches: &[reg(ROUTER), reg(NETWORK), reg(FLAGS), ETH_TYPE, IPV4_DST, IPV6_DST],
     sets: &[reg(NETWORK), reg(FLAGS), reg(NEXT_HOP), NEXT_HOP_V6, reg(CHOICE), ETH_SRC],
-    verbs: &[Verb::DecrementTtl, Verb::Choose],
+    verbs: &[Verb::DecrementTtl, Verb::Choose, Verb::ToController],
     next: &[&ECMP, &NEIGHBOUR, &DROP],
     miss: Miss::Drop(Reason::NoRoute),
 };

@@ -9,16 +9,18 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
+use weft_answers::{IcmpError, Service, Trouble};
 use weft_model::{FixedIp, Network, NextHop, Port, Router, Snapshot};
 use weft_openflow::action::{CopyField, Multipath, Subfield};
 use weft_openflow::{Action, OxmField, PortNo, oxm};
 
 use crate::fields::Fields;
+use crate::meters;
 use crate::pipeline::{ECMP, EGRESS_GATE, NEIGHBOUR, ROUTE, ROUTER_LOCAL, TO_ROUTER};
 use crate::reasons::Reason;
 use crate::registers::{CHOICE, FLAGS, NETWORK, NEXT_HOP, ROUTED, ROUTER};
 use crate::sheet::{Sheet, Then};
-use crate::tables::{PROTO_ICMP, PROTO_ICMPV6, ipv4, ipv4_of, ipv6, with_link_local};
+use crate::tables::{PROTO_ICMP, PROTO_ICMPV6, ipv4, ipv4_of, ipv6, ipv6_of, services, with_link_local};
 
 /// A router that is down does nothing.
 const DOWN: u16 = 400;
@@ -28,6 +30,8 @@ const ECHO: u16 = 300;
 const OWN: u16 = 250;
 /// What has been forwarded too often.
 const EXPIRED: u16 = 200;
+/// What no prefix has, in table route.
+const NOWHERE: u16 = 50;
 /// What is never forwarded.
 const NEVER: u16 = 150;
 
@@ -125,6 +129,7 @@ pub(crate) fn router(sheet: &mut Sheet, router: &Router, snapshot: &Snapshot) {
     for port in snapshot.interfaces_of(router.id).filter(|port| port.admin_up) {
         if let Some(network) = snapshot.network(&port.network).filter(|network| network.admin_up) {
             own_addresses(sheet, &Interface { network, port, router });
+            errors(sheet, &Interface { network, port, router });
         }
     }
     let legs: Vec<Leg<'_>> = legs(router, snapshot).collect();
@@ -162,6 +167,26 @@ fn own_addresses(sheet: &mut Sheet, interface: &Interface<'_>) {
         let echo = matching.with(oxm::ip_proto(PROTO_ICMPV6)).with(oxm::icmpv6_type(ECHO_V6.0));
         sheet.flow(&ROUTER_LOCAL, ECHO, echo.with(FLAGS.lacks(ROUTED)), echo_reply_v6(address));
         sheet.flow(&ROUTER_LOCAL, OWN, matching, Then::drop(Reason::RouterAddress));
+    }
+}
+
+/// What senders on the router's networks are told when it cannot hand their packets on. One that has passed a router
+/// before has lost its sender's Ethernet address, so it ends silently.
+fn errors(sheet: &mut Sheet, interface: &Interface<'_>) {
+    let Interface { network, port, router } = *interface;
+    let told = |router_address: IpAddr, trouble| {
+        let error = IcmpError { router: router_address, trouble };
+        services::to_controller(meters::of_router(router.key), &Service::IcmpError(error))
+    };
+    let first =
+        [ipv4_of(port).first().copied().map(IpAddr::from), ipv6_of(port).first().copied().map(IpAddr::from)];
+    for address in first.into_iter().flatten() {
+        let family = if address.is_ipv4() { ipv4() } else { ipv6() };
+        let first_hop = family.with(ROUTER.is(router.key.get())).with(NETWORK.is(network.vni.get()));
+        let first_hop = first_hop.with(FLAGS.lacks(ROUTED));
+        let expired = first_hop.with(oxm::ip_ttl(1));
+        sheet.flow(&ROUTER_LOCAL, EXPIRED + 1, expired, told(address, Trouble::TimeExceeded));
+        sheet.flow(&ROUTE, NOWHERE, first_hop, told(address, Trouble::NetUnreachable));
     }
 }
 

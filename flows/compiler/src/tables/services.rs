@@ -8,7 +8,7 @@ use weft_answers::{
 };
 use weft_model::{Ipv6Mode, Network, Snapshot, Subnet};
 use weft_openflow::action::Controller2;
-use weft_openflow::{Action, oxm};
+use weft_openflow::{Action, MeterId, oxm};
 
 use crate::fields::Fields;
 use crate::meters;
@@ -56,8 +56,13 @@ pub(crate) fn local_port(sheet: &mut Sheet, local: &Local<'_>, snapshot: &Snapsh
 }
 
 /// Up to the controller, as often as the port's meter allows.
-pub(crate) fn up(local: &Local<'_>, service: &Service) -> Then {
-    let meter = Some(meters::of(local.ofport));
+fn up(local: &Local<'_>, service: &Service) -> Then {
+    to_controller(meters::of(local.ofport), service)
+}
+
+/// Up to the controller, which answers to where the packet came from, as often as a meter allows.
+pub(crate) fn to_controller(meter: MeterId, service: &Service) -> Then {
+    let meter = Some(meter);
     let send = Controller2 { userdata: service.encode().into(), meter, ..Controller2::default() };
     Then::new().act(Action::Controller2(Box::new(send)))
 }
