@@ -36,7 +36,7 @@ pub struct TraceAsked {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct Trace {
-    /// `delivered` (a port gets it), `answered` (the network itself answers), `controller` (the controller answers),
+    /// `delivered` (a port gets it), `left` (to a physical network), `answered` (the network itself answers), `controller` (the controller answers),
     /// `dropped`, or `unsent` (the sender has nowhere to send it to).
     pub verdict: String,
     /// In a sentence.
@@ -81,7 +81,7 @@ pub struct TraceStep {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct TraceObject {
-    /// What it is: `port`, `network`, `router`, `host`...
+    /// What it is: `port`, `network`, `router`, `rule`, `security groups`, `host`.
     pub kind: String,
     /// Its id.
     pub id: String,

@@ -223,6 +223,7 @@ impl Shown<'_> {
                 let text = decisive.map(|ending| ending.text.as_str()).next().unwrap_or("nothing came of it");
                 format!("Dropped: the packet {text}.").replace("the packet dropped", "no reason is known")
             }
+            (Verdict::Left, _) => "Left to a physical network, for whoever is there.".to_owned(),
             (Verdict::Answered, _) => "Answered by the network itself.".to_owned(),
             (Verdict::Told, _) => "Handed to the controller, which answers.".to_owned(),
             (Verdict::Unsent, _) => "Not sent.".to_owned(),
@@ -238,6 +239,7 @@ impl Shown<'_> {
 fn word(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Delivered => "delivered",
+        Verdict::Left => "left",
         Verdict::Answered => "answered",
         Verdict::Told => "controller",
         Verdict::Dropped => "dropped",

@@ -1,11 +1,15 @@
 //! An answer in words: which table, which object of whom, what was done; the same for everybody, for the shell to show each
 //! caller what is theirs.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use weft_compiler::pipeline::{self, DROP};
+use weft_compiler::pipeline::{self, DROP, EGRESS_RULES, INGRESS_RULES, ROUTE};
+use weft_compiler::registers::RULE;
 use weft_compiler::{Owner, Reason};
-use weft_model::{Host, HostIndex, NetworkId, PortId, SecurityGroup, Snapshot, TenantId};
+use weft_model::{
+    Host, HostIndex, NetworkId, PortId, Remote, RuleKey, SecurityGroup, Service, Snapshot, TenantId,
+};
 use weft_openflow::oxm::ct_state_bit;
 use weft_openflow::{Action, FieldId, Instruction};
 
@@ -22,7 +26,7 @@ pub struct Report {
     /// Why nothing was sent, if so.
     pub unsent: Option<Unsent>,
     /// Whose MAC was asked for.
-    pub next_hop: Option<std::net::IpAddr>,
+    pub next_hop: Option<IpAddr>,
     /// The packet that was sent, in the words of `ofproto/trace`.
     pub sent: Option<String>,
     /// Every lookup, in order.
@@ -38,6 +42,8 @@ pub struct Report {
 pub enum Verdict {
     /// A port got it.
     Delivered,
+    /// It left to a physical network.
+    Left,
     /// The network itself answered it.
     Answered,
     /// It was handed to the controller, which answers.
@@ -91,7 +97,7 @@ pub struct Ending {
 /// Something that a tenant made, or a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Object {
-    /// What it is: `port`, `network`, `router`, `host`.
+    /// What it is: `port`, `network`, `router`, `rule`, `host`.
     pub kind: &'static str,
     /// Its id.
     pub id: String,
@@ -148,6 +154,63 @@ pub fn object_of(owner: Owner, snapshot: &Snapshot) -> Option<Object> {
             Some(Object { kind: "security groups", id, name, tenant })
         }
         Owner::HostBase(host) => Some(host_object(snapshot.host_by_index(host)?)),
+    }
+}
+
+/// What a flow exists for: the rule that it is of, else its owner.
+fn object_behind(entry: &Entry, snapshot: &Snapshot) -> Option<Object> {
+    rule_of(entry).and_then(|key| rule(key, snapshot)).or_else(|| object_of(entry.owner?, snapshot))
+}
+
+/// The rule that a flow lets pass for, or whose connections it lets answer.
+fn rule_of(entry: &Entry) -> Option<RuleKey> {
+    if entry.flow.table != EGRESS_RULES.number && entry.flow.table != INGRESS_RULES.number {
+        return None;
+    }
+    let set = entry.actions().find_map(|action| match action {
+        Action::SetField(field) if field.id() == RULE.field() => field.value(),
+        _ => None,
+    });
+    let label = || entry.matching.get(FieldId::nxm1(108))?.value();
+    RuleKey::new(u32::try_from(set.or_else(label)? & 0xffff_ffff).ok()?)
+}
+
+/// A rule, called by what it says.
+fn rule(key: RuleKey, snapshot: &Snapshot) -> Option<Object> {
+    let rule = snapshot.rule_by_key(key)?;
+    let group = snapshot.security_group(&rule.group)?;
+    let service = match rule.service {
+        Service::Any => "any".to_owned(),
+        Service::Protocol(protocol) => protocol_name(protocol),
+        Service::Ports { protocol, first, last } if first == last => {
+            format!("{} {first}", protocol_name(protocol))
+        }
+        Service::Ports { protocol, first, last } => format!("{} {first}-{last}", protocol_name(protocol)),
+        Service::Icmp { kind, code: None } => format!("icmp type {kind}"),
+        Service::Icmp { kind, code: Some(code) } => format!("icmp type {kind} code {code}"),
+    };
+    let remote = match rule.remote {
+        Remote::Any => String::new(),
+        Remote::Prefix(prefix) => format!(" {prefix}"),
+        Remote::Group(id) => {
+            snapshot.security_group(&id).map_or_else(String::new, |g| format!(" group {}", g.stamp.name))
+        }
+        Remote::Addresses(id) => {
+            snapshot.address_group(&id).map_or_else(String::new, |g| format!(" addresses {}", g.stamp.name))
+        }
+    };
+    let name = format!("{} {} {service}{remote} of group {}", rule.direction, rule.family, group.stamp.name);
+    let tenant = Some(group.tenant.clone());
+    Some(Object { kind: "rule", id: rule.id.to_string(), name, tenant })
+}
+
+fn protocol_name(protocol: u8) -> String {
+    match protocol {
+        1 | 58 => "icmp".to_owned(),
+        6 => "tcp".to_owned(),
+        17 => "udp".to_owned(),
+        132 => "sctp".to_owned(),
+        other => format!("protocol {other}"),
     }
 }
 
@@ -218,7 +281,7 @@ impl Teller<'_> {
     }
 
     fn object(&self, entry: &Entry) -> Option<Object> {
-        object_of(entry.owner?, self.snapshot)
+        object_behind(entry, self.snapshot)
     }
 }
 
@@ -230,6 +293,9 @@ fn does(step: &Step) -> String {
             .map_or_else(|| "dropped".to_owned(), |reason| format!("dropped: {}", reason.meaning()));
     }
     let mut words = Vec::new();
+    if step.table == ROUTE.number {
+        words.extend(destination(entry).map(|prefix| format!("route to {prefix}")));
+    }
     for instruction in &entry.instructions {
         match instruction {
             Instruction::ApplyActions(actions) => words.extend(actions.iter().filter_map(change)),
@@ -262,6 +328,22 @@ fn does(step: &Step) -> String {
         words.push(format!("{copies} {}", if copies == 1 { "copy" } else { "copies" }));
     }
     if words.is_empty() { "noted".to_owned() } else { words.join(", ") }
+}
+
+/// The prefix that a route is for.
+fn destination(entry: &Entry) -> Option<String> {
+    let field = entry
+        .matching
+        .fields()
+        .iter()
+        .find(|field| matches!((field.id().class, field.id().number), (FieldId::CLASS_BASIC, 12 | 27)))?;
+    let value = field.value()?;
+    let (address, bits) = match field.id().number {
+        12 => (IpAddr::V4(u32::try_from(value).ok()?.into()), 32),
+        _ => (IpAddr::V6(value.into()), 128),
+    };
+    let length = field.mask().map_or(bits, u128::count_ones);
+    Some(format!("{address}/{length}"))
 }
 
 /// A change to the packet itself; registers are the pipeline's own business.
@@ -303,14 +385,21 @@ fn endings(trace: &Trace, snapshot: &Snapshot) -> Vec<Ending> {
 
 /// What is worth telling of an outcome: not that a copy did not go back, nor that a host has no tunnel to itself.
 fn ending(outcome: &Outcome, snapshot: &Snapshot) -> Option<Ending> {
-    let by = |entry: &Arc<Entry>| object_of(entry.owner?, snapshot);
+    let of_host = |entry: &&Arc<Entry>| matches!(entry.owner, Some(Owner::HostBase(_)));
+    // Where a flow decided that every host has, what counts is what was asked there.
+    let decisive = outcome
+        .by
+        .as_ref()
+        .filter(|entry| !of_host(entry))
+        .or(outcome.about.as_ref())
+        .or(outcome.by.as_ref());
     let mut end = Ending {
         verdict: Verdict::Dropped,
         text: String::new(),
         host: outcome.host,
         port: None,
         reason: None,
-        object: outcome.by.as_ref().and_then(by),
+        object: decisive.and_then(|entry| object_behind(entry, snapshot)),
         packet: None,
     };
     match &outcome.fate {
@@ -332,6 +421,12 @@ fn ending(outcome: &Outcome, snapshot: &Snapshot) -> Option<Ending> {
         Fate::Dropped(reason) => {
             end.reason = *reason;
             end.text = reason.map_or("dropped", |reason| reason.meaning()).to_owned();
+        }
+        Fate::Left(key, packet) => {
+            let name = snapshot.physnet(*key).map_or("", |physnet| physnet.name.as_str());
+            end.verdict = Verdict::Left;
+            end.text = format!("left to the physical network {name}");
+            end.packet = Some(packet.arrived().to_string());
         }
         Fate::Astray(..) => end.text = "left by an interface that no port in force is behind".to_owned(),
         Fate::NoWay(_) => end.text = "all ways are down".to_owned(),

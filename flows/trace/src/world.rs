@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use weft_compiler::pipeline::DROP;
 use weft_compiler::registers::REASON;
+use weft_compiler::uplinks::uplink_at;
 use weft_compiler::{
-    Link, Reason, Scope, TunnelId, TunnelSettings, compile_scope, subscriptions, tunnel, tunnel_ofport,
+    Link, Owner, Reason, Scope, TunnelId, TunnelSettings, compile_scope, subscriptions, tunnel,
+    tunnel_ofport, uplinks,
 };
-use weft_model::{Encap, HostIndex, OfPort, Port, PortId, Snapshot};
+use weft_model::{Encap, HostIndex, OfPort, PhysnetKey, Port, PortId, Snapshot};
 use weft_openflow::PortNo;
 
 use crate::execute::{Choice, run};
@@ -75,6 +77,9 @@ pub struct Outcome {
     pub fate: Fate,
     /// The flow that decided it, when one did.
     pub by: Option<Arc<Entry>>,
+    /// The last flow on the way there that exists for something of a tenant's: of a packet that nothing allows, what was
+    /// asked.
+    pub about: Option<Arc<Entry>>,
 }
 
 /// What became of a packet.
@@ -90,6 +95,8 @@ pub enum Fate {
     Dropped(Option<Reason>),
     /// It, or a copy, was handed to the controller.
     Told(Told),
+    /// It left to a physical network, for whoever is there besides our hosts.
+    Left(PhysnetKey, Box<Packet>),
     /// It was to leave by where it came in, which does nothing.
     Reflected,
     /// It was to leave by a port that the host does not have (the tunnel to itself among them), which does nothing.
@@ -201,7 +208,7 @@ impl World {
     /// # Errors
     /// Whatever the interpreter cannot go on with.
     pub fn enter(&mut self, host: HostIndex, in_port: PortNo, packet: &Packet) -> Result<Trace, Fault> {
-        let mut walk = Walk { world: self, outcomes: Vec::new(), hosts: 0 };
+        let mut walk = Walk { world: self, outcomes: Vec::new(), hosts: 0, about: None };
         let hop = walk.hop(host, in_port, packet.arriving(in_port, 0), 0)?;
         let outcomes = walk.outcomes;
         Ok(Trace { hop, outcomes })
@@ -215,6 +222,11 @@ impl World {
         let claim = claims.find(|claim| claim.ofport == number)?;
         let in_force = self.snapshot.bound_host(claim.port).is_some_and(|bound| bound.index == host);
         Some((claim.port, in_force))
+    }
+
+    /// True if a host has an uplink to a physical network.
+    fn is_mapped(&self, host: HostIndex, physnet: PhysnetKey) -> bool {
+        uplinks(host, &self.snapshot).get(&physnet).is_some_and(Option::is_some)
     }
 
     /// The host that a tunnel port leads to, if both ends have it.
@@ -242,6 +254,7 @@ struct Walk<'w> {
     world: &'w mut World,
     outcomes: Vec<Outcome>,
     hosts: usize,
+    about: Option<Arc<Entry>>,
 }
 
 impl Walk<'_> {
@@ -252,12 +265,14 @@ impl Walk<'_> {
         let steps = run(&switch, self.world.tracker(host), choice, &mut packet)?;
         let mut hop = Hop { host, in_port, steps: Vec::new(), onward: Vec::new() };
         let before = self.outcomes.len();
+        let about = self.about.take();
         self.settle(&steps, None, &mut hop, hops)?;
         if self.outcomes.len() == before {
             // Nothing came of it and no reason was given, which the pipeline promises never to do.
             let last = steps.last().and_then(|step| step.flow.as_ref());
             self.end(host, Fate::Dropped(None), last);
         }
+        self.about = about;
         hop.steps = steps;
         Ok(hop)
     }
@@ -272,6 +287,9 @@ impl Walk<'_> {
     ) -> Result<(), Fault> {
         let mut before = before;
         for step in steps {
+            if let Some(entry) = step.flow.as_ref().filter(|entry| is_of_a_tenant(entry)) {
+                self.about = Some(entry.clone());
+            }
             match &step.flow {
                 None => self.end(hop.host, Fate::Dropped(None), before),
                 Some(entry) if step.table == DROP.number => {
@@ -290,7 +308,11 @@ impl Walk<'_> {
         for deed in deeds {
             match deed {
                 Deed::Branch(_, steps) => self.settle(steps, Some(by), hop, hops)?,
-                Deed::Copy(_, deeds) => self.deeds(deeds, by, hop, hops)?,
+                Deed::Copy(_, deeds) => {
+                    let about = self.about.clone();
+                    self.deeds(deeds, by, hop, hops)?;
+                    self.about = about;
+                }
                 Deed::Output(sent) => self.leave(sent, by, hop, hops)?,
                 Deed::Controller(told) => self.end(hop.host, Fate::Told(told.clone()), Some(by)),
                 Deed::End(End::SamePort(_)) => self.end(hop.host, Fate::Reflected, Some(by)),
@@ -315,6 +337,9 @@ impl Walk<'_> {
             hop.onward.push(onward);
             return Ok(());
         }
+        if let Some(physnet) = uplink_at(sent.port.0).filter(|physnet| self.world.is_mapped(host, *physnet)) {
+            return self.outside(physnet, sent, by, hop, hops);
+        }
         let fate = match self.world.behind(host, sent.port) {
             Some((port, true)) if sent.back => Fate::Answered(port, packet()),
             Some((port, true)) => Fate::Delivered(port, packet()),
@@ -326,9 +351,48 @@ impl Walk<'_> {
         Ok(())
     }
 
-    fn end(&mut self, host: HostIndex, fate: Fate, by: Option<&Arc<Entry>>) {
-        self.outcomes.push(Outcome { host, fate, by: by.cloned() });
+    /// Out to a physical network. Which of its switches knows what is not ours to say, so every other host that has a way
+    /// there gets a copy; told is only of those that do something with it.
+    fn outside(
+        &mut self,
+        physnet: PhysnetKey,
+        sent: &Sent,
+        by: &Arc<Entry>,
+        hop: &mut Hop,
+        hops: u32,
+    ) -> Result<(), Fault> {
+        let others: Vec<HostIndex> = self.world.snapshot.hosts().map(|host| host.index).collect();
+        let before = self.outcomes.len();
+        for other in others.into_iter().filter(|other| *other != hop.host) {
+            if hops >= MOST_HOPS || self.hosts >= MOST_HOSTS || !self.world.is_mapped(other, physnet) {
+                continue;
+            }
+            let begin = self.outcomes.len();
+            let arriving = sent.packet.arriving(sent.port, 0);
+            let onward = self.hop(other, sent.port, arriving, hops + 1)?;
+            let is_met = |outcome: &Outcome| {
+                !matches!(outcome.fate, Fate::Dropped(_) | Fate::Reflected | Fate::Nowhere(_))
+            };
+            if self.outcomes[begin..].iter().any(is_met) {
+                hop.onward.push(onward);
+            } else {
+                self.outcomes.truncate(begin);
+            }
+        }
+        if self.outcomes.len() == before || sent.packet.eth_dst()[0] & 1 == 1 {
+            self.end(hop.host, Fate::Left(physnet, sent.packet.clone()), Some(by));
+        }
+        Ok(())
     }
+
+    fn end(&mut self, host: HostIndex, fate: Fate, by: Option<&Arc<Entry>>) {
+        self.outcomes.push(Outcome { host, fate, by: by.cloned(), about: self.about.clone() });
+    }
+}
+
+/// True for flows that do not stand on every host, whatever is on it.
+fn is_of_a_tenant(entry: &Entry) -> bool {
+    entry.owner.is_some_and(|owner| !matches!(owner, Owner::HostBase(_)))
 }
 
 /// The reason that a flow of the drop table counts.
