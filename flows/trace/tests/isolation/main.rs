@@ -97,6 +97,7 @@ fn on_random_models(check: impl Fn(&Model, &mut World, &mut Random) + std::panic
 
 #[test]
 fn pairs_that_may_talk_can_and_others_can_not() {
+    let (came, stopped) = (AtomicUsize::new(0), AtomicUsize::new(0));
     on_random_models(|model, world, random| {
         for _ in 0..60 {
             let (from, to) = (random.pick(&model.ports), random.pick(&model.ports));
@@ -109,9 +110,16 @@ fn pairs_that_may_talk_can_and_others_can_not() {
             };
             let expected = may::reach(model, from, to, &packet);
             assert_eq!(reached(&trace), expected, "{} to {}: {packet}\n{}", from.name, to.name, told(&trace));
-            answered(model, world, from, &trace);
+            let (back, refused) = answered(model, world, from, &trace);
+            came.fetch_add(back, Relaxed);
+            stopped.fetch_add(refused, Relaxed);
         }
     });
+    let (came, stopped) = (came.into_inner(), stopped.into_inner());
+    assert!(
+        came > 200 && stopped > 20,
+        "{came} answers came, {stopped} were stopped that nobody had asked for"
+    );
 }
 
 #[test]
@@ -134,12 +142,13 @@ fn broadcasts_reach_all_of_the_network_and_nobody_else() {
     });
 }
 
-/// The one port that got a packet answers it: whether that comes back, and that it would not without the packet.
-fn answered(model: &Model, world: &mut World, from: &Port, trace: &Trace) {
-    let Some((receiver, got)) = trace.delivered().next() else { return };
+/// The one port that got a packet answers it: whether that comes back, and whether it would without the packet. How often
+/// it came back, and how often it did not come unasked.
+fn answered(model: &Model, world: &mut World, from: &Port, trace: &Trace) -> (usize, usize) {
+    let Some((receiver, got)) = trace.delivered().next() else { return (0, 0) };
     let to = model.port(receiver).expect("of the model");
     if got.eth_type() == 0x86dd && !to.v6 {
-        return;
+        return (0, 0);
     }
     let sender = world.snapshot().port(&receiver).expect("of the model").clone();
     let answer = packets::answer(got);
@@ -171,6 +180,7 @@ fn answered(model: &Model, world: &mut World, from: &Port, trace: &Trace) {
         from.name,
         told(&unasked)
     );
+    (reached(&back).len(), 1 - reached(&unasked).len())
 }
 
 /// A router's interface in the sender's network.
