@@ -220,12 +220,17 @@ impl Shown<'_> {
             (Verdict::Delivered, [one]) => format!("Delivered to port {one}."),
             (Verdict::Delivered, several) => format!("Delivered to {} ports.", several.len()),
             (Verdict::Dropped, _) => {
-                let text = decisive.map(|ending| ending.text.as_str()).next().unwrap_or("nothing came of it");
-                format!("Dropped: the packet {text}.").replace("the packet dropped", "no reason is known")
+                let text =
+                    decisive.max_by_key(|ending| ending.reason.is_some()).map(|ending| ending.text.as_str());
+                let text = text.unwrap_or("met no flow");
+                format!("Dropped: {text}.")
             }
             (Verdict::Left, _) => "Left to a physical network, for whoever is there.".to_owned(),
             (Verdict::Answered, _) => "Answered by the network itself.".to_owned(),
-            (Verdict::Told, _) => "Handed to the controller, which answers.".to_owned(),
+            (Verdict::Told, _) => {
+                let text = decisive.map(|ending| ending.text.as_str()).next().unwrap_or_default();
+                format!("The packet is {text}.")
+            }
             (Verdict::Unsent, _) => "Not sent.".to_owned(),
         }
     }

@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use weft_answers::Trouble;
 use weft_compiler::pipeline::{self, DROP, EGRESS_RULES, INGRESS_RULES, ROUTE};
 use weft_compiler::registers::RULE;
 use weft_compiler::{Owner, Reason};
@@ -379,6 +380,30 @@ fn state_words(state: u32) -> String {
     words.join(" ")
 }
 
+/// What the controller does with a packet that comes with this userdata.
+fn service(userdata: &[u8]) -> (Verdict, String) {
+    let answers = |what: &str| (Verdict::Told, format!("handed to the controller, which answers by {what}"));
+    match weft_answers::Service::decode(userdata) {
+        Some(weft_answers::Service::Dhcp4(_)) => answers("DHCP"),
+        Some(weft_answers::Service::Dhcp6(_)) => answers("DHCPv6"),
+        Some(weft_answers::Service::Advertisement(_)) => answers("a router advertisement"),
+        Some(weft_answers::Service::IcmpError(error)) => {
+            let trouble = match error.trouble {
+                Trouble::TimeExceeded => "time exceeded".to_owned(),
+                Trouble::NetUnreachable => "network unreachable".to_owned(),
+                Trouble::HostUnreachable => "host unreachable".to_owned(),
+                Trouble::ProtocolUnreachable => "protocol unreachable".to_owned(),
+                Trouble::PortUnreachable => "port unreachable".to_owned(),
+                Trouble::Prohibited => "prohibited".to_owned(),
+                Trouble::TooBig(mtu) => format!("too big, at most {mtu} bytes"),
+            };
+            // The packet itself goes no further; its sender learns why.
+            (Verdict::Dropped, format!("is answered with an ICMP error: {trouble}"))
+        }
+        None => (Verdict::Told, "handed to the controller".to_owned()),
+    }
+}
+
 fn endings(trace: &Trace, snapshot: &Snapshot) -> Vec<Ending> {
     trace.outcomes.iter().filter_map(|outcome| ending(outcome, snapshot)).collect()
 }
@@ -414,8 +439,7 @@ fn ending(outcome: &Outcome, snapshot: &Snapshot) -> Option<Ending> {
             end.packet = Some(packet.arrived().to_string());
         }
         Fate::Told(told) => {
-            end.verdict = Verdict::Told;
-            end.text = "handed to the controller, which answers".to_owned();
+            (end.verdict, end.text) = service(&told.userdata);
             end.packet = Some(told.packet.arrived().to_string());
         }
         Fate::Dropped(reason) => {

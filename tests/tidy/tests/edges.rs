@@ -14,7 +14,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("weft-answers", &[]),
     ("weft-compiler", &["weft-model", "weft-openflow", "weft-answers"]),
     ("weft-distributor", &["weft-model", "weft-openflow", "weft-compiler"]),
-    ("weft-trace", &["weft-model", "weft-openflow", "weft-compiler"]),
+    ("weft-trace", &["weft-model", "weft-openflow", "weft-answers", "weft-compiler"]),
     ("weft-store", &[]),
     ("weft-ovsdb", &[]),
     (
