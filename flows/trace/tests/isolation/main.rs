@@ -33,6 +33,13 @@ fn reached(trace: &Trace) -> BTreeSet<PortId> {
     trace.delivered().map(|(port, _)| port).collect()
 }
 
+/// The same of a packet that goes everywhere: nobody gets it twice.
+fn reached_once(trace: &Trace) -> BTreeSet<PortId> {
+    let reached = reached(trace);
+    assert_eq!(trace.delivered().count(), reached.len(), "somebody got it twice\n{}", told(trace));
+    reached
+}
+
 /// The flows on a packet's way, for failures.
 fn told(trace: &Trace) -> String {
     let mut lines = Vec::new();
@@ -132,7 +139,7 @@ fn broadcasts_reach_all_of_the_network_and_nobody_else() {
             world.forget();
             let Ok(trace) = world.send(&sender, &packet) else { continue };
             assert_eq!(
-                reached(&trace),
+                reached_once(&trace),
                 may::broadcast(model, from, &packet),
                 "{}: {packet}\n{}",
                 from.name,

@@ -5,13 +5,24 @@ use std::collections::BTreeSet;
 use weft_model::PortId;
 use weft_trace::Packet;
 
-use crate::model::{Host, Model, Port};
+use crate::model::{Host, Model, Network, Port};
 use crate::routing::{Leg, Router, realm};
 use crate::security;
 
-/// Whether packets travel between two hosts at all: they are one, or have VTEPs of a common family.
-fn connected(a: &Host, b: &Host) -> bool {
-    a.index == b.index || a.v4 && b.v4 || a.v6 && b.v6
+/// Whether a network's packets travel between two hosts at all: they are one, or have VTEPs of a common family, or bridges
+/// to the network's physical network.
+fn connected(network: &Network, a: &Host, b: &Host) -> bool {
+    let ways = match network.segment {
+        Some((physnet, _)) => a.mapped[physnet] && b.mapped[physnet],
+        None => a.v4 && b.v4 || a.v6 && b.v6,
+    };
+    a.index == b.index || ways
+}
+
+/// Whether what one port sends into a network comes to the host of another.
+fn comes(model: &Model, network: usize, from: &Port, to: &Port) -> bool {
+    let places = model.place(from).zip(model.place(to));
+    places.is_some_and(|(a, b)| connected(&model.networks[network], a, b))
 }
 
 fn is_up(model: &Model, port: &Port) -> bool {
@@ -21,8 +32,7 @@ fn is_up(model: &Model, port: &Port) -> bool {
 /// Whether one port's packets come to another when they are addressed to it.
 fn may(model: &Model, from: &Port, to: &Port) -> bool {
     let same_network = from.network == to.network && from.key != to.key;
-    let ways = model.place(from).zip(model.place(to)).is_some_and(|(a, b)| connected(a, b));
-    same_network && ways && is_up(model, from) && is_up(model, to)
+    same_network && comes(model, to.network, from, to) && is_up(model, from) && is_up(model, to)
 }
 
 /// Who gets a packet from one port to the MAC and address of another, which may be one of another network: then whoever has
@@ -51,7 +61,7 @@ pub fn routed(
     let begins = is_up(model, from) && entered.network == from.network && entered.up;
     let arrives = begins.then(|| leads(model, router, subnet)).flatten();
     let gets = |port: &&Port| {
-        let ways = model.place(from).zip(model.place(port)).is_some_and(|(a, b)| connected(a, b));
+        let ways = comes(model, port.network, from, port);
         let there = Some(port.network) == arrives && port.number == number;
         there && ways && is_up(model, port) && port.key != from.key
     };
@@ -86,6 +96,5 @@ pub fn answered(model: &Model, from: &Port, (router, leg): (usize, usize)) -> bo
 pub fn ever_reach(model: &Model, from: &Port, to: PortId) -> bool {
     let Some(to) = model.port(to) else { return false };
     let joined = realm(from.network, &model.routers).contains(&to.network) && from.key != to.key;
-    let ways = model.place(from).zip(model.place(to)).is_some_and(|(a, b)| connected(a, b));
-    joined && ways && is_up(model, from) && is_up(model, to)
+    joined && comes(model, to.network, from, to) && is_up(model, from) && is_up(model, to)
 }

@@ -15,6 +15,8 @@ pub struct Host {
     pub index: u16,
     pub v4: bool,
     pub v6: bool,
+    /// Whether it has a bridge to each physical network.
+    pub mapped: [bool; 2],
 }
 
 #[derive(Debug, Clone)]
@@ -23,6 +25,8 @@ pub struct Network {
     pub vni: u32,
     pub encap: &'static str,
     pub up: bool,
+    /// Where it is on the operator's layer 2: which physical network, which VLAN; 0 for none.
+    pub segment: Option<(usize, u16)>,
     /// The third byte of its IPv4 addresses, the fourth part of its IPv6 addresses.
     pub subnet: u8,
 }
@@ -77,7 +81,13 @@ impl Model {
         let hosts = 1 + random.below(5);
         let hosts = (0..hosts).map(|n| host(n, random)).collect::<Vec<_>>();
         let networks = 1 + random.below(5);
-        let networks = (0..networks).map(|n| network(n, random)).collect::<Vec<_>>();
+        let mut networks = (0..networks).map(|n| network(n, random)).collect::<Vec<_>>();
+        // A segment is one network's only.
+        for n in 1..networks.len() {
+            if networks[..n].iter().any(|other| other.segment == networks[n].segment) {
+                networks[n].segment = None;
+            }
+        }
         let groups = if random.once_in(2) { vec![] } else { security::groups(random) };
         let mut ports: Vec<Port> = Vec::new();
         for n in 0..2 + random.below(28) {
@@ -110,14 +120,23 @@ impl Model {
     /// The model in the words of `state`, as far as that has any.
     pub fn text(&self) -> String {
         let mut text = String::new();
-        for Host { name, index, v4, v6 } in &self.hosts {
+        for Host { name, index, v4, v6, mapped } in &self.hosts {
             let v4 = v4.then(|| format!("192.0.{}.{}", index >> 8, index & 255));
             let v6 = v6.then(|| format!("2001:db8::{index}"));
             let ips: Vec<String> = v4.into_iter().chain(v6).collect();
-            writeln!(text, "host {name} index={index} ip={}", ips.join(",")).expect("text");
+            let maps = ["x:br-x", "y:br-y"].iter().zip(mapped).filter(|(_, is)| **is).map(|(map, _)| *map);
+            let maps = maps.collect::<Vec<_>>().join(",");
+            writeln!(text, "host {name} index={index} ip={} maps={maps}", ips.join(",")).expect("text");
         }
-        for Network { name, vni, encap, up, .. } in &self.networks {
-            writeln!(text, "network {name} vni={vni} encap={encap}{}", word(!up, "down")).expect("text");
+        text.push_str("physnet x key=1\nphysnet y key=2\n");
+        for Network { name, vni, encap, up, segment, .. } in &self.networks {
+            let segment = match segment {
+                None => String::new(),
+                Some((physnet, 0)) => format!(" physnet={}", physnet + 1),
+                Some((physnet, vlan)) => format!(" physnet={} vlan={vlan}", physnet + 1),
+            };
+            let down = word(!up, "down");
+            writeln!(text, "network {name} vni={vni} encap={encap}{segment}{down}").expect("text");
         }
         for port in &self.ports {
             let Port { name, key, number, .. } = port;
@@ -151,14 +170,18 @@ fn host(n: u64, random: &mut Random) -> Host {
         1 => (true, true),
         _ => (true, false),
     };
-    Host { name: format!("h{n}"), index, v4, v6 }
+    let mapped = [!random.once_in(3), !random.once_in(3)];
+    Host { name: format!("h{n}"), index, v4, v6, mapped }
 }
 
 fn network(n: u64, random: &mut Random) -> Network {
     let encap = *random.pick(&["vxlan", "vxlan", "geneve", "gre"]);
     let vni = u32::try_from(5000 + n).expect("small");
     let subnet = u8::try_from(random.below(3)).expect("small");
-    Network { name: format!("n{n}"), vni, encap, up: !random.once_in(8), subnet }
+    let physnet = usize::try_from(random.below(2)).expect("small");
+    let vlan = *random.pick(&[0, 100, 100, 200]);
+    let segment = random.once_in(4).then_some((physnet, vlan));
+    Network { name: format!("n{n}"), vni, encap, up: !random.once_in(8), subnet, segment }
 }
 
 fn port(n: u64, of: (&[Host], &[Network], &[Group]), random: &mut Random) -> Port {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::{Context, Result};
 use weft_compiler::{
     Compiled, Delta, compile, diff, owners, read_back, subscriptions, tunnel_ids, tunnel_ofport,
+    uplink_ofport, uplinks,
 };
 use weft_model::{HostIndex, Snapshot};
 use weft_trace::World;
@@ -32,7 +33,9 @@ fn interfaces(snapshot: &Snapshot, host: HostIndex) -> BTreeSet<u16> {
     let id = &snapshot.host_by_index(host).expect("a host").id;
     let ports = snapshot.claims_of_host(id).map(|claim| claim.ofport.get());
     let tunnels = tunnel_ids(host, snapshot).into_iter().filter_map(|id| tunnel_ofport(id.encap, id.peer));
-    ports.chain(tunnels).chain(1..=7).collect()
+    let uplinks = uplinks(host, snapshot).into_iter().filter(|(_, bridge)| bridge.is_some());
+    let uplinks = uplinks.map(|(physnet, _)| uplink_ofport(physnet));
+    ports.chain(tunnels).chain(uplinks).chain(1..=7).collect()
 }
 
 /// The state of the compiler's own tests, and its packets.
