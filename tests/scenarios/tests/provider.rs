@@ -177,8 +177,12 @@ fn vlans_and_flat_networks_reach_the_fabric_and_nothing_mixes() {
         assert!(reaches(&machines[own], "10.0.0.11", 2), "the machine outside begins");
     }
 
-    // Raw frames on the trunk: only a VLAN in use gets in, and only to its own network.
-    let mut witnesses: Vec<Witness> = [&a, &x, &n].map(|w| Witness::at(w).unwrap()).into();
+    only_vlans_in_use_get_in(&fabric, [&a, &x, &n]);
+}
+
+/// Raw frames on the trunk: only a VLAN in use gets in, and only to its own network, which is the first workload's.
+fn only_vlans_in_use_get_in(fabric: &Fabric<'_>, workloads: [&Workload; 3]) {
+    let mut witnesses: Vec<Witness> = workloads.map(|workload| Witness::at(workload).unwrap()).into();
     let stranger = End::new(mac("02:00:5e:99:00:01"), std::net::Ipv4Addr::new(10, 0, 0, 250));
     let frame =
         udp(stranger, End::new([0xff; 6], std::net::Ipv4Addr::BROADCAST), (7, 7), b"only where it belongs");
@@ -266,20 +270,9 @@ fn a_restart_sends_nothing_and_a_mapping_that_goes_takes_everything_along() {
     assert!(!reaches(a.netns(), "10.0.0.12", 2));
     assert_eq!(status(&ports[1].id), "ACTIVE");
 
-    // A mapping to a bridge that is not there yet waits for it.
-    host.vsctl(&["set", "Open_vSwitch", ".", "external_ids:weft-bridge-mappings=blue:br-new"]).unwrap();
-    wait_until("the host to miss the bridge", LIMIT, || {
-        Ok(site.host_status(host)?.problems.iter().any(|p| p.contains("br-new, which does not exist")))
-    })
-    .unwrap();
-    assert_eq!(status(&ports[0].id), "DOWN");
-    host.vsctl(&["del-port", "br-ex", "up-blue"]).unwrap();
-    add_bridge(host, "br-new");
-    host.vsctl(&["add-port", "br-new", "up-blue"]).unwrap();
-    wait_until("the port to be active", LIMIT, || Ok(status(&ports[0].id) == "ACTIVE")).unwrap();
+    another_bridge_is_waited_for(&site, || status(&ports[0].id));
     a.wait_reaches(b.ipv4().unwrap(), LIMIT).unwrap();
     assert!(reaches(a.netns(), "10.0.0.100", 2));
-    assert!(site.host_status(host).unwrap().problems.is_empty());
 
     // Somebody takes an end away, and the last port of the network goes.
     host.vsctl(&["del-port", "wu-1"]).unwrap();
@@ -288,6 +281,22 @@ fn a_restart_sends_nothing_and_a_mapping_that_goes_takes_everything_along() {
     let gone = site.wait(client.ports().delete(&ports[0].id)).unwrap();
     site.wait_applied(gone.revision).unwrap();
     wait_until("the uplink to be gone", LIMIT, || Ok(list(host, "br-new").trim() == "up-blue")).unwrap();
+}
+
+/// A mapping to a bridge that is not there yet waits for it; the port on it is active once it is there.
+fn another_bridge_is_waited_for(site: &Site, status: impl Fn() -> String) {
+    let host = &site.hosts[0];
+    host.vsctl(&["set", "Open_vSwitch", ".", "external_ids:weft-bridge-mappings=blue:br-new"]).unwrap();
+    wait_until("the host to miss the bridge", LIMIT, || {
+        Ok(site.host_status(host)?.problems.iter().any(|p| p.contains("br-new, which does not exist")))
+    })
+    .unwrap();
+    assert_eq!(status(), "DOWN");
+    host.vsctl(&["del-port", "br-ex", "up-blue"]).unwrap();
+    add_bridge(host, "br-new");
+    host.vsctl(&["add-port", "br-new", "up-blue"]).unwrap();
+    wait_until("the port to be active", LIMIT, || Ok(status() == "ACTIVE")).unwrap();
+    assert!(site.host_status(host).unwrap().problems.is_empty());
 }
 
 /// A router between two VLANs, and between a VLAN and a network in tunnels: routed where the packet starts.

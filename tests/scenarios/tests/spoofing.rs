@@ -65,7 +65,8 @@ fn link_local([a, b, c, d, e, f]: Mac) -> Ipv6Addr {
 fn a_port_speaks_for_itself_only() {
     let site = Site::start("spoofing", 2).unwrap();
     let red = Tenancy::create(&site, "red").unwrap();
-    let network = red.network(&NetworkSpec::new("net", &["10.0.0.0/24", "fd00::/64"]).without_dhcp()).unwrap();
+    let network =
+        red.network(&NetworkSpec::new("net", &["10.0.0.0/24", "fd00::/64"]).without_dhcp()).unwrap();
     let attach = |name: &str, host: usize, port: PortCreate| {
         site.attach(&site.hosts[host], name, &red.port_from(port).unwrap()).unwrap()
     };
