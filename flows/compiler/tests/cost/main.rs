@@ -103,6 +103,27 @@ fn a_new_member_host_costs_one_bucket_and_its_tunnels() -> Result<()> {
     Ok(())
 }
 
+/// On a physical network a host more costs nobody else anything: no bucket, no tunnel; its own way out, and what others
+/// know of the port.
+#[test]
+fn a_new_host_on_a_physical_network_costs_its_own_uplink() -> Result<()> {
+    let mut there = "physnet blue key=1\nnetwork tagged vni=5002 physnet=1 vlan=100\n".to_owned();
+    for n in 1..=HOSTS {
+        let (key, mac) = (1000 + n, format!("02:00:00:01:{:02x}:{:02x}", n >> 8, n & 0xff));
+        writeln!(there, "port v{n} network=tagged key={key} mac={mac}\nbind v{n} h{n} of=2")?;
+    }
+    let new = "port new network=tagged key=9999 mac=02:00:00:00:99:99 ip=10.0.99.99\n";
+    let cost = Cost::of(&format!("{there}{new}"), &format!("{there}{new}bind new h301 of=1"))?;
+    let others =
+        ["port 9999 of network 5002", "port 9999 on host 301", "flooding of network 5002 on host 301"];
+    assert_eq!(cost.changed(), others);
+    let host = HostIndex::new(301).expect("in range");
+    assert!(cost.impact.links.is_empty());
+    assert_eq!(cost.impact.uplinks, BTreeSet::from([host]));
+    assert_eq!(cost.impact.subscribers, BTreeSet::from([host]));
+    Ok(())
+}
+
 #[test]
 fn a_joining_host_costs_the_buckets_of_its_shard_only() -> Result<()> {
     let cost = Cost::of(NEW, &format!("{NEW}bind new h301 of=1"))?;
