@@ -4,7 +4,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use crate::discovery::Link;
-use crate::{Host, Network, Port, Router, Subnet, Tenant, Token, Trace};
+use crate::{
+    AddressGroup, Host, Network, Port, Router, SecurityGroup, SecurityGroupRule, Subnet, Tenant, Token, Trace,
+};
 
 macro_rules! envelopes {
     ($($one:ident($field:ident), $many:ident($fields:ident), $of:ty, $links:literal;)*) => {$(
@@ -32,6 +34,10 @@ envelopes! {
     SubnetEnvelope(subnet), SubnetList(subnets), Subnet, "subnets_links";
     PortEnvelope(port), PortList(ports), Port, "ports_links";
     RouterEnvelope(router), RouterList(routers), Router, "routers_links";
+    SecurityGroupEnvelope(security_group), SecurityGroupList(security_groups), SecurityGroup, "security_groups_links";
+    SecurityGroupRuleEnvelope(security_group_rule), SecurityGroupRuleList(security_group_rules), SecurityGroupRule,
+        "security_group_rules_links";
+    AddressGroupEnvelope(address_group), AddressGroupList(address_groups), AddressGroup, "address_groups_links";
     TenantEnvelope(tenant), TenantList(tenants), Tenant, "tenants_links";
     HostEnvelope(host), HostList(hosts), Host, "hosts_links";
 }

@@ -15,14 +15,17 @@ pub mod port;
 pub mod problem;
 pub mod progress;
 pub mod router;
+pub mod security;
 pub mod subnet;
 pub mod tenant;
 pub mod token;
 pub mod trace;
 
 pub use envelope::{
-    HostEnvelope, HostList, NetworkEnvelope, NetworkList, PortEnvelope, PortList, RouterEnvelope, RouterList,
-    SubnetEnvelope, SubnetList, TagList, TenantEnvelope, TenantList, TokenEnvelope, TokenList, TraceEnvelope,
+    AddressGroupEnvelope, AddressGroupList, HostEnvelope, HostList, NetworkEnvelope, NetworkList,
+    PortEnvelope, PortList, RouterEnvelope, RouterList, SecurityGroupEnvelope, SecurityGroupList,
+    SecurityGroupRuleEnvelope, SecurityGroupRuleList, SubnetEnvelope, SubnetList, TagList, TenantEnvelope,
+    TenantList, TokenEnvelope, TokenList, TraceEnvelope,
 };
 pub use host::{Audit, Host, Tunnel};
 pub use network::{Network, NetworkCreate, NetworkUpdate};
@@ -30,6 +33,10 @@ pub use port::{DnsAssignment, FixedIp, FixedIpAsked, Port, PortCreate, PortUpdat
 pub use problem::{FieldError, NeutronError, NeutronFault, Problem};
 pub use progress::{Applied, Health, Whoami};
 pub use router::{InterfaceAsked, Router, RouterCreate, RouterInterface, RouterRoutes, RouterUpdate};
+pub use security::{
+    AddressGroup, AddressGroupAddresses, AddressGroupCreate, AddressGroupUpdate, AddressPair, SecurityGroup,
+    SecurityGroupCreate, SecurityGroupRule, SecurityGroupRuleCreate, SecurityGroupUpdate,
+};
 pub use subnet::{AllocationPool, HostRoute, Subnet, SubnetCreate, SubnetUpdate};
 pub use tenant::{Tenant, TenantCreate, TenantUpdate};
 pub use token::{Token, TokenCreate};

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+use crate::security::AddressPair;
+
 /// One address of a port.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 pub struct FixedIp {
@@ -63,13 +65,12 @@ pub struct Port {
     pub device_owner: String,
     /// Its addresses.
     pub fixed_ips: Vec<FixedIp>,
-    /// Always empty.
-    #[schema(value_type = Vec<Object>)]
-    pub allowed_address_pairs: Vec<Value>,
+    /// What it may send from besides its own addresses.
+    pub allowed_address_pairs: Vec<AddressPair>,
     /// Always empty.
     #[schema(value_type = Vec<Object>)]
     pub extra_dhcp_opts: Vec<Value>,
-    /// Always empty.
+    /// The security groups that it wears.
     pub security_groups: Vec<String>,
     /// Free text.
     pub description: String,
@@ -145,6 +146,12 @@ pub struct PortCreate {
     /// The network's default when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port_security_enabled: Option<bool>,
+    /// Security groups of the port's tenant, at most 32; the tenant's default group when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub security_groups: Option<Vec<String>>,
+    /// What it may send from besides its own addresses, at most 32.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allowed_address_pairs: Option<Vec<AddressPair>>,
     /// At most 255 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub device_id: Option<String>,
@@ -184,6 +191,12 @@ pub struct PortUpdate {
     /// See [`PortCreate::port_security_enabled`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port_security_enabled: Option<bool>,
+    /// The whole new list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub security_groups: Option<Vec<String>>,
+    /// The whole new list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allowed_address_pairs: Option<Vec<AddressPair>>,
     /// See [`PortCreate::device_id`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub device_id: Option<String>,

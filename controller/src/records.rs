@@ -151,7 +151,7 @@ impl Decoder {
             "routers" => Record::Router(Arc::new(json::<StoredRouter>(value)?.parse(names)?)),
             "bindings" => Record::Binding(Arc::new(json::<StoredBinding>(value)?.parse(names)?)),
             "security_groups" => Record::SecurityGroup(Arc::new(json::<StoredGroup>(value)?.parse(names)?)),
-            "security_rules" => Record::SecurityRule(Arc::new(json::<StoredRule>(value)?.parse()?)),
+            "security_rules" => Record::SecurityRule(Arc::new(json::<StoredRule>(value)?.parse(names)?)),
             "address_groups" => {
                 Record::AddressGroup(Arc::new(json::<StoredAddressGroup>(value)?.parse(names)?))
             }

@@ -5,6 +5,7 @@
 //! lands in one handler. Handlers read fields into intents and rows out of the snapshot; what is right is decided by the
 //! model's planner, when it happens by the desk.
 
+mod address_groups;
 mod call;
 mod caller;
 mod discovery;
@@ -23,6 +24,8 @@ mod progress;
 mod query;
 mod routers;
 mod scope;
+mod security_groups;
+mod security_rules;
 mod subnets;
 mod tags;
 mod tenants;
@@ -103,6 +106,14 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(routers::remove_interface))
         .routes(routes!(routers::add_routes))
         .routes(routes!(routers::remove_routes))
+        .routes(routes!(security_groups::list, security_groups::create))
+        .routes(routes!(security_groups::show, security_groups::update, security_groups::delete))
+        .routes(routes!(security_rules::list, security_rules::create))
+        .routes(routes!(security_rules::show, security_rules::delete))
+        .routes(routes!(address_groups::list, address_groups::create))
+        .routes(routes!(address_groups::show, address_groups::update, address_groups::delete))
+        .routes(routes!(address_groups::add))
+        .routes(routes!(address_groups::remove))
         .routes(routes!(tags::list, tags::replace, tags::clear))
         .routes(routes!(tags::show, tags::add, tags::remove))
         .routes(routes!(tenants::list, tenants::create))

@@ -50,6 +50,7 @@ impl StoredGroup<'_> {
 pub(super) struct StoredRule<'a> {
     id: Uuid,
     group: Uuid,
+    tenant: String,
     key: u32,
     #[serde(borrow)]
     stamp: StoredStamp<'a>,
@@ -74,6 +75,7 @@ impl<'a> From<&'a SecurityRule> for StoredRule<'a> {
         let mut stored = StoredRule {
             id: r.id.0,
             group: r.group.0,
+            tenant: r.tenant.to_string(),
             key: r.key.get(),
             stamp: (&r.stamp).into(),
             ingress: r.direction == Direction::Ingress,
@@ -104,7 +106,7 @@ impl<'a> From<&'a SecurityRule> for StoredRule<'a> {
 }
 
 impl StoredRule<'_> {
-    pub(super) fn parse(self) -> Result<SecurityRule, String> {
+    pub(super) fn parse(self, names: &mut Names) -> Result<SecurityRule, String> {
         let service = match (self.protocol, self.ports, self.icmp) {
             (None, None, None) => Service::Any,
             (Some(protocol), None, None) => Service::Protocol(protocol),
@@ -122,6 +124,7 @@ impl StoredRule<'_> {
         Ok(SecurityRule {
             id: SecurityRuleId(self.id),
             group: SecurityGroupId(self.group),
+            tenant: names.tenant(&self.tenant)?,
             key: RuleKey::new(self.key).ok_or("rule key out of range")?,
             stamp: self.stamp.into(),
             direction: if self.ingress { Direction::Ingress } else { Direction::Egress },

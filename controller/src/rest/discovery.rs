@@ -13,11 +13,20 @@ use super::failure::Failure;
 use super::frame::origin;
 
 /// The collections under `/v2.0`, each with the word for one of them.
-const COLLECTIONS: [(&str, &str); 4] =
-    [("network", "networks"), ("subnet", "subnets"), ("port", "ports"), ("router", "routers")];
+const COLLECTIONS: [(&str, &str); 7] = [
+    ("network", "networks"),
+    ("subnet", "subnets"),
+    ("port", "ports"),
+    ("router", "routers"),
+    ("security_group", "security-groups"),
+    ("security_group_rule", "security-group-rules"),
+    ("address_group", "address-groups"),
+];
 
 /// The extensions that work here: alias, name, what it adds. Clients look for an alias before they use what it stands for.
-const EXTENSIONS: [(&str, &str, &str); 24] = [
+const EXTENSIONS: [(&str, &str, &str); 30] = [
+    ("address-group", "Address group", "Named sets of addresses for rules"),
+    ("allowed-address-pairs", "Allowed Address Pairs", "Ports may send from further addresses"),
     ("binding", "Port Binding", "Expose port bindings of a virtual port to external application"),
     ("dns-integration", "DNS Integration", "Provides names for the addresses of ports"),
     ("dvr", "Distributed Virtual Router", "Every host routes for itself"),
@@ -42,11 +51,19 @@ const EXTENSIONS: [(&str, &str, &str); 24] = [
     ("provider", "Provider Network", "Expose how a virtual network is carried, to administrators"),
     ("revision-if-match", "If-Match constraints based on revision_number", "Conditional changes"),
     ("router", "Neutron L3 Router", "Routers between the networks of a tenant"),
+    ("security-group", "security-group", "Groups of rules about what ports may send and receive"),
+    ("security-groups-normalized-cidr", "Normalized CIDR", "Prefixes of rules without host bits"),
+    (
+        "security-groups-remote-address-group",
+        "Remote address group id field for security group rules",
+        "Rules that name address groups",
+    ),
     ("sorting", "Sorting support", "Lists in any order"),
     ("standard-attr-description", "standard-attr-description", "Descriptions on every resource"),
     ("standard-attr-revisions", "Resource revision numbers", "Revision numbers on every resource"),
     ("standard-attr-tag", "Tag support for resources with standard attribute", "Tags on every resource"),
     ("standard-attr-timestamp", "Resource timestamps", "Times of creation and change on every resource"),
+    ("stateful-security-group", "Stateful security group", "Groups with and without connections"),
     ("subnet_allocation_pools", "Subnet allocation pools", "Allocation pools can be chosen and changed"),
     ("tag-ports-during-bulk-creation", "Tag Ports During Bulk Creation", "Ports can be created with tags"),
     ("weft", "Weft", "Hosts, applied revisions and more under /v1"),

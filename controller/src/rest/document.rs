@@ -72,6 +72,12 @@ bodies! {
     NewRouterBody { router: api::RouterCreate }
     RouterBody { router: api::RouterUpdate }
     RouterRoutesBody { router: api::RouterRoutes }
+    NewSecurityGroupBody { security_group: api::SecurityGroupCreate }
+    SecurityGroupBody { security_group: api::SecurityGroupUpdate }
+    NewSecurityGroupRuleBody { security_group_rule: api::SecurityGroupRuleCreate }
+    NewAddressGroupBody { address_group: api::AddressGroupCreate }
+    AddressGroupBody { address_group: api::AddressGroupUpdate }
+    AddressGroupAddressesBody { address_group: api::AddressGroupAddresses }
     NewTenantBody { tenant: api::TenantCreate }
     TenantBody { tenant: api::TenantUpdate }
     NewTokenBody { token: api::TokenCreate }

@@ -51,6 +51,16 @@ impl Fields {
         }
     }
 
+    /// A text, or a number as its decimal digits. Null counts as absent.
+    pub(super) fn word(&mut self, name: &str) -> Option<String> {
+        match self.take(name)? {
+            Value::Null => None,
+            Value::String(text) => Some(text),
+            Value::Number(number) => Some(number.to_string()),
+            other => self.wrong(name, "must be a text or a number", &other),
+        }
+    }
+
     /// A truth value, in any form that OpenStack clients give it.
     pub(super) fn flag(&mut self, name: &str) -> Option<bool> {
         let value = self.take(name)?;

@@ -69,6 +69,11 @@ pub(super) trait Writable: Kind {
         let _ = (fields, caller, verb);
         Ok(())
     }
+    /// What is to be done besides, once all of a request's intents are done.
+    fn follow_up(intent: &Intent) -> Option<Intent> {
+        let _ = intent;
+        None
+    }
     /// The id of what a write touched.
     fn touched(key: &weft_model::Key) -> Option<String>;
 }
@@ -178,7 +183,12 @@ pub(super) async fn delete<K: Writable>(call: Call, id: &str) -> Result<Reply, F
 
 /// Commits, and shows what was written. The state shown may already lack an object that somebody else deleted in the
 /// same commit; it has no row then.
-async fn write<K: Writable>(call: &Call, intents: Vec<Intent>) -> Result<(Revision, Vec<K::Row>), Failure> {
+async fn write<K: Writable>(
+    call: &Call,
+    mut intents: Vec<Intent>,
+) -> Result<(Revision, Vec<K::Row>), Failure> {
+    let more: Vec<Intent> = intents.iter().filter_map(K::follow_up).collect();
+    intents.extend(more);
     let (committed, view) = call.write(intents).await?;
     let rows = committed.touched.iter().filter_map(K::touched).filter_map(|id| {
         let object = K::find(&view.snapshot, &id)?;

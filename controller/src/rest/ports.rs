@@ -8,9 +8,10 @@ use axum::extract::Path;
 use serde_json::{Map, json};
 use uuid::Uuid;
 use weft_api as api;
-use weft_model::intent::{AskedIp, Intent, LabelsPatch, NewPort, PortPatch};
+use weft_model::intent::{AskedIp, Intent, LabelsPatch, NewPort, PortGroups, PortPatch};
 use weft_model::{
-    FixedIp, Key, MacAddr, NetworkId, Port, PortId, PortSecurity, Snapshot, SubnetId, TenantId,
+    AllowedPair, FixedIp, Key, MacAddr, NetworkId, Port, PortId, PortSecurity, SecurityGroupId, Snapshot,
+    SubnetId, TenantId,
 };
 
 use super::call::{Body, Call, Reply, View};
@@ -20,6 +21,7 @@ use super::fields::Fields;
 use super::kind::{self, Candidates, Kind, Writable};
 use super::labels::{read_labels, read_labels_patch, read_owner};
 use super::query::ListQuery;
+use super::security_rules::Prefix;
 use super::{page, scope};
 use crate::clock;
 
@@ -104,6 +106,8 @@ impl Kind for Ports {
             device_id: port.device_id.clone(),
             device_owner: port.device_owner.clone(),
             fixed_ips: port.fixed_ips.iter().map(fixed_ip).collect(),
+            allowed_address_pairs: port.allowed_pairs.iter().map(|pair| allowed_pair(port, pair)).collect(),
+            security_groups: groups_of(view, port),
             description: stamp.description.clone(),
             port_security_enabled: port.security == PortSecurity::Enforced,
             dns_name: port.dns_name.clone(),
@@ -178,6 +182,8 @@ impl Writable for Ports {
         let fixed_ips = read_fixed_ips(fields);
         let admin_up = fields.flag("admin_state_up");
         let security = read_security(fields);
+        let groups = read_groups(fields).map_or(PortGroups::Default, PortGroups::These);
+        let allowed_pairs = read_pairs(fields).unwrap_or_default();
         let device_id = fields.text("device_id").unwrap_or_default();
         let device_owner = fields.text("device_owner").unwrap_or_default();
         let requested_host = read_requested_host(fields).flatten();
@@ -193,6 +199,8 @@ impl Writable for Ports {
             fixed_ips,
             admin_up: admin_up.unwrap_or(defaults.admin_up),
             security,
+            groups,
+            allowed_pairs,
             device_id,
             device_owner,
             requested_host,
@@ -209,8 +217,8 @@ impl Writable for Ports {
             fixed_ips: read_fixed_ips(fields),
             admin_up: fields.flag("admin_state_up"),
             security: read_security(fields),
-            groups: None,
-            allowed_pairs: None,
+            groups: read_groups(fields),
+            allowed_pairs: read_pairs(fields),
             device_id: fields.text("device_id"),
             device_owner: fields.text("device_owner"),
             requested_host: read_requested_host(fields),
@@ -255,14 +263,40 @@ fn read_security(fields: &mut Fields) -> Option<PortSecurity> {
     Some(if enabled { PortSecurity::Enforced } else { PortSecurity::Off })
 }
 
+fn read_groups(fields: &mut Fields) -> Option<BTreeSet<SecurityGroupId>> {
+    let groups = fields.parsed_list::<Uuid>("security_groups", "must be the UUID of a security group")?;
+    Some(groups.into_iter().map(SecurityGroupId).collect())
+}
+
+fn read_pairs(fields: &mut Fields) -> Option<Vec<AllowedPair>> {
+    fields.objects("allowed_address_pairs", |entry| {
+        let prefix = entry.required::<Prefix>("ip_address", "must be an address or a prefix");
+        let mac = entry.parsed_or_null::<MacAddr>("mac_address", MAC).flatten();
+        entry.only("active", &[json!(false), json!(true)]);
+        Some(AllowedPair { mac, prefix: prefix?.0 })
+    })
+}
+
+fn allowed_pair(port: &Port, pair: &AllowedPair) -> api::AddressPair {
+    let prefix = pair.prefix;
+    let is_one = prefix.prefix_len() == prefix.max_prefix_len();
+    api::AddressPair {
+        ip_address: if is_one { prefix.addr().to_string() } else { prefix.to_string() },
+        mac_address: Some(pair.mac.unwrap_or(port.mac).to_string()),
+    }
+}
+
+fn groups_of(view: &View, port: &Port) -> Vec<String> {
+    let policy = port.policy.and_then(|policy| view.snapshot.policy(policy));
+    policy.map_or_else(Vec::new, |policy| policy.groups.iter().map(ToString::to_string).collect())
+}
+
 /// OpenStack clients clear the host with an empty text.
 fn read_requested_host(fields: &mut Fields) -> Option<Option<String>> {
     Some(fields.text_or_null("binding:host_id")?.filter(|host| !host.is_empty()))
 }
 
 fn read_harmless(fields: &mut Fields) {
-    fields.only("security_groups", &[json!([])]);
-    fields.only("allowed_address_pairs", &[json!([])]);
     fields.only("extra_dhcp_opts", &[json!([])]);
     fields.only("binding:vnic_type", &[json!("normal")]);
     fields.only("binding:profile", &[json!({})]);

@@ -1,4 +1,4 @@
-//! `/v2.0/{collection}/{id}/tags`: the tags of networks, subnets, ports and routers.
+//! `/v2.0/{collection}/{id}/tags`: the tags of networks, subnets, ports, routers, security groups and address groups.
 
 use std::collections::BTreeSet;
 
@@ -9,6 +9,7 @@ use weft_api as api;
 use weft_model::intent::Intent;
 use weft_model::{Key, Revision, Stamp};
 
+use super::address_groups::{self, AddressGroups};
 use super::call::{Body, Call, Reply, View};
 use super::failure::Failure;
 use super::fields::Fields;
@@ -17,6 +18,7 @@ use super::labels::read_tags;
 use super::networks::{self, Networks};
 use super::ports::{self, Ports};
 use super::routers::{self, Routers};
+use super::security_groups::{self, SecurityGroups};
 use super::subnets::{self, Subnets};
 
 /// How often a change of one tag is tried again because the object changed in between.
@@ -36,6 +38,12 @@ impl<'a> Tagged<'a> {
             "subnets" => visible::<Subnets>(view, id).map(|s| (&s.stamp, Key::Subnet(s.id))),
             "ports" => visible::<Ports>(view, id).map(|p| (&p.stamp, Key::Port(p.id))),
             "routers" => visible::<Routers>(view, id).map(|r| (&r.stamp, Key::Router(r.id))),
+            "security-groups" => {
+                visible::<SecurityGroups>(view, id).map(|g| (&g.stamp, Key::SecurityGroup(g.id)))
+            }
+            "address-groups" => {
+                visible::<AddressGroups>(view, id).map(|g| (&g.stamp, Key::AddressGroup(g.id)))
+            }
             _ => return Err(Failure::of_status(StatusCode::NOT_FOUND)),
         };
         let (stamp, key) = found.ok_or_else(|| Failure::not_found(label(collection), id))?;
@@ -52,6 +60,12 @@ impl<'a> Tagged<'a> {
             Key::Network(id) => snapshot.network(id).map(|n| networks::retag(n, tags, if_number)),
             Key::Subnet(id) => snapshot.subnet(id).map(|s| subnets::retag(s, tags, if_number)),
             Key::Router(id) => snapshot.router(id).map(|r| routers::retag(r, tags, if_number)),
+            Key::SecurityGroup(id) => {
+                snapshot.security_group(id).map(|g| security_groups::retag(g, tags, if_number))
+            }
+            Key::AddressGroup(id) => {
+                snapshot.address_group(id).map(|g| address_groups::retag(g, tags, if_number))
+            }
             Key::Port(id) => snapshot.port(id).map(|p| ports::retag(p, tags, if_number)),
             _ => None,
         }
@@ -63,6 +77,8 @@ fn label(collection: &str) -> &'static str {
         "networks" => "Network",
         "subnets" => "Subnet",
         "routers" => "Router",
+        "security-groups" => "Security group",
+        "address-groups" => "Address group",
         _ => "Port",
     }
 }
@@ -99,7 +115,7 @@ async fn change(
 
 /// Shows an object's tags.
 #[utoipa::path(get, path = "/v2.0/{collection}/{id}/tags", tag = "tags", operation_id = "list_tags",
-    params(("collection" = String, Path, description = "networks, subnets, ports or routers"),
+    params(("collection" = String, Path, description = "networks, subnets, ports, routers, security-groups or address-groups"),
         ("id" = String, Path, description = "The object's UUID")),
     responses((status = 200, body = api::TagList), (status = "default", body = api::NeutronError)))]
 pub(super) async fn list(call: Call, Path(of): Path<(String, String)>) -> Result<Reply, Failure> {
@@ -110,7 +126,7 @@ pub(super) async fn list(call: Call, Path(of): Path<(String, String)>) -> Result
 
 /// Replaces an object's tags.
 #[utoipa::path(put, path = "/v2.0/{collection}/{id}/tags", tag = "tags", operation_id = "replace_tags",
-    params(("collection" = String, Path, description = "networks, subnets, ports or routers"),
+    params(("collection" = String, Path, description = "networks, subnets, ports, routers, security-groups or address-groups"),
         ("id" = String, Path, description = "The object's UUID")),
     request_body = api::TagList,
     responses((status = 200, body = api::TagList), (status = "default", body = api::NeutronError)))]
@@ -133,7 +149,7 @@ pub(super) async fn replace(
 
 /// Removes all of an object's tags.
 #[utoipa::path(delete, path = "/v2.0/{collection}/{id}/tags", tag = "tags", operation_id = "delete_tags",
-    params(("collection" = String, Path, description = "networks, subnets, ports or routers"),
+    params(("collection" = String, Path, description = "networks, subnets, ports, routers, security-groups or address-groups"),
         ("id" = String, Path, description = "The object's UUID")),
     responses((status = 204), (status = "default", body = api::NeutronError)))]
 pub(super) async fn clear(call: Call, Path(of): Path<(String, String)>) -> Result<Reply, Failure> {
@@ -143,7 +159,7 @@ pub(super) async fn clear(call: Call, Path(of): Path<(String, String)>) -> Resul
 
 /// Says whether an object has a tag.
 #[utoipa::path(get, path = "/v2.0/{collection}/{id}/tags/{tag}", tag = "tags", operation_id = "show_tag",
-    params(("collection" = String, Path, description = "networks, subnets, ports or routers"),
+    params(("collection" = String, Path, description = "networks, subnets, ports, routers, security-groups or address-groups"),
         ("id" = String, Path, description = "The object's UUID"), ("tag" = String, Path, description = "The tag")),
     responses((status = 204), (status = "default", body = api::NeutronError)))]
 pub(super) async fn show(call: Call, Path(of): Path<(String, String, String)>) -> Result<Reply, Failure> {
@@ -156,7 +172,7 @@ pub(super) async fn show(call: Call, Path(of): Path<(String, String, String)>) -
 
 /// Adds a tag to an object.
 #[utoipa::path(put, path = "/v2.0/{collection}/{id}/tags/{tag}", tag = "tags", operation_id = "add_tag",
-    params(("collection" = String, Path, description = "networks, subnets, ports or routers"),
+    params(("collection" = String, Path, description = "networks, subnets, ports, routers, security-groups or address-groups"),
         ("id" = String, Path, description = "The object's UUID"), ("tag" = String, Path, description = "The tag")),
     responses((status = 201), (status = "default", body = api::NeutronError)))]
 pub(super) async fn add(call: Call, Path(of): Path<(String, String, String)>) -> Result<Response, Failure> {
@@ -172,7 +188,7 @@ pub(super) async fn add(call: Call, Path(of): Path<(String, String, String)>) ->
 
 /// Removes a tag from an object.
 #[utoipa::path(delete, path = "/v2.0/{collection}/{id}/tags/{tag}", tag = "tags", operation_id = "delete_tag",
-    params(("collection" = String, Path, description = "networks, subnets, ports or routers"),
+    params(("collection" = String, Path, description = "networks, subnets, ports, routers, security-groups or address-groups"),
         ("id" = String, Path, description = "The object's UUID"), ("tag" = String, Path, description = "The tag")),
     responses((status = 204), (status = "default", body = api::NeutronError)))]
 pub(super) async fn remove(call: Call, Path(of): Path<(String, String, String)>) -> Result<Reply, Failure> {

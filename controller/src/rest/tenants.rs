@@ -90,6 +90,13 @@ impl Writable for Tenants {
         Intent::DeleteTenant(tenant.id.clone(), if_number)
     }
 
+    fn follow_up(intent: &Intent) -> Option<Intent> {
+        match intent {
+            Intent::CreateTenant(new) => Some(Intent::EnsureDefaultGroup(new.id.clone())),
+            _ => None,
+        }
+    }
+
     fn touched(key: &Key) -> Option<String> {
         match key {
             Key::Tenant(id) => Some(id.to_string()),

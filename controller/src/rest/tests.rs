@@ -14,6 +14,7 @@ mod providers;
 mod published;
 mod refusals;
 mod routers;
+mod security;
 mod traces;
 mod wire;
 

@@ -53,6 +53,8 @@ pub struct SecurityRule {
     pub id: SecurityRuleId,
     /// The group that it belongs to; never changes, nor does anything else but the stamp.
     pub group: SecurityGroupId,
+    /// Whose it is: the group's tenant.
+    pub tenant: TenantId,
     /// Its number in connection labels.
     pub key: RuleKey,
     /// Description and times; a rule has no name.

@@ -29,6 +29,9 @@ struct Theirs {
     subnet: String,
     port: String,
     router: String,
+    group: String,
+    rule: String,
+    addresses: String,
     token: String,
 }
 
@@ -41,6 +44,15 @@ impl Theirs {
         let router = router.created("router");
         let join = format!("PUT /v2.0/routers/{router}/add_router_interface");
         assert_eq!(lab.call("blue", &join, json!({"subnet_id": subnet})).await.status, 200);
+        let group =
+            lab.call("blue", "POST /v2.0/security-groups", json!({"security_group": {"name": "theirs"}}));
+        let group = group.await.created("security_group");
+        let rule = json!({"security_group_rule": {"security_group_id": group, "direction": "ingress"}});
+        let rule = lab.call("blue", "POST /v2.0/security-group-rules", rule).await;
+        let rule = rule.created("security_group_rule");
+        let addresses = json!({"address_group": {"addresses": ["10.9.8.7"]}});
+        let addresses = lab.call("blue", "POST /v2.0/address-groups", addresses).await;
+        let addresses = addresses.created("address_group");
         let made = lab.call("admin", "POST /v1/tenants/blue/tokens", json!({"token": {}})).await;
         assert_eq!(made.status, 201, "{}", made.text);
         let report = HostReport {
@@ -53,7 +65,8 @@ impl Theirs {
             interfaces: Vec::new(),
         };
         lab.desk.write(Actor::Admin, vec![Intent::ReportHost(report)]).await.unwrap();
-        Theirs { network, subnet, port, router, token: made.body["id"].as_str().unwrap().to_owned() }
+        let token = made.body["id"].as_str().unwrap().to_owned();
+        Theirs { network, subnet, port, router, group, rule, addresses, token }
     }
 
     /// The paths that a template stands for, with the other tenant's ids in it.
@@ -69,6 +82,8 @@ impl Theirs {
                 ("subnets", &self.subnet),
                 ("ports", &self.port),
                 ("routers", &self.router),
+                ("security-groups", &self.group),
+                ("address-groups", &self.addresses),
             ];
             return of.map(|(c, id)| with_token.replace("{collection}", c).replace("{id}", id)).to_vec();
         }
@@ -77,6 +92,9 @@ impl Theirs {
             t if t.contains("/subnets/") => self.subnet.as_str(),
             t if t.contains("/ports/") => self.port.as_str(),
             t if t.contains("/routers/") => self.router.as_str(),
+            t if t.contains("/security-groups/") => self.group.as_str(),
+            t if t.contains("/security-group-rules/") => self.rule.as_str(),
+            t if t.contains("/address-groups/") => self.addresses.as_str(),
             t if t.contains("/tenants/") || t.contains("/projects/") => "blue",
             _ => "host-9",
         };
@@ -85,8 +103,10 @@ impl Theirs {
 
     /// Nothing of it may stand in an answer to somebody else.
     fn check_absent(&self, text: &str, what: &str) {
-        let ids = [&self.network, &self.subnet, &self.port, &self.router, &self.token];
-        for secret in ids.map(String::as_str).into_iter().chain(["10.9.8.", "secret-host"]) {
+        let security = [&self.group, &self.rule, &self.addresses];
+        let ids =
+            [&self.network, &self.subnet, &self.port, &self.router, &self.token].into_iter().chain(security);
+        for secret in ids.map(String::as_str).chain(["10.9.8.", "secret-host"]) {
             assert!(!text.contains(secret), "{what} tells {secret}: {text}");
         }
     }
@@ -105,6 +125,18 @@ fn body(line: &str, theirs: &Theirs) -> Value {
             json!({"router": {"name": "mine", "project_id": "blue"}})
         }
         p if p.contains("/routers") => json!({"router": {"routes": []}}),
+        p if p.ends_with("_addresses") => json!({"address_group": {"addresses": ["10.1.0.0/24"]}}),
+        p if p.contains("/address-groups") && method == "POST" => {
+            json!({"address_group": {"name": "mine", "project_id": "blue"}})
+        }
+        p if p.contains("/address-groups") => json!({"address_group": {"name": "mine"}}),
+        p if p.contains("/security-group-rules") => {
+            json!({"security_group_rule": {"security_group_id": theirs.group, "direction": "ingress"}})
+        }
+        p if p.contains("/security-groups") && method == "POST" => {
+            json!({"security_group": {"name": "mine", "project_id": "blue"}})
+        }
+        p if p.contains("/security-groups") => json!({"security_group": {"name": "mine"}}),
         p if p.contains("/tokens") => json!({"token": {"role": "member"}}),
         p if p.contains("/tenants") => json!({"tenant": {"name": "mine"}}),
         p if p.contains("/networks") && method == "POST" => {
@@ -125,7 +157,8 @@ fn body(line: &str, theirs: &Theirs) -> Value {
 fn without_request(text: &str, path: &str, body: &Value) -> String {
     let network =
         body.as_object().and_then(|body| body.values().next()).and_then(|inner| inner["network_id"].as_str());
-    let said = path.split('/').chain(network).filter(|part| part.len() > 8);
+    let group = body["security_group_rule"]["security_group_id"].as_str();
+    let said = path.split('/').chain(network).chain(group).filter(|part| part.len() > 8);
     said.fold(text.to_owned(), |text, part| text.replace(part, ""))
 }
 

@@ -42,6 +42,8 @@ async fn every_field_that_the_document_offers_is_known_to_the_server() {
     let subnet = lab.subnet("red", &network, "10.0.0.0/24").await;
     let port = lab.port("red", &network).await;
     let router = lab.call("red", "POST /v2.0/routers", json!({"router": {}})).await.created("router");
+    let group = lab.call("red", "POST /v2.0/security-groups", json!({"security_group": {"name": "g"}}));
+    let group = group.await.created("security_group");
     let cases = [
         ("NetworkCreate", "network", "POST /v2.0/networks".to_owned()),
         ("NetworkUpdate", "network", format!("PUT /v2.0/networks/{network}")),
@@ -51,6 +53,10 @@ async fn every_field_that_the_document_offers_is_known_to_the_server() {
         ("PortUpdate", "port", format!("PUT /v2.0/ports/{port}")),
         ("RouterCreate", "router", "POST /v2.0/routers".into()),
         ("RouterUpdate", "router", format!("PUT /v2.0/routers/{router}")),
+        ("SecurityGroupCreate", "security_group", "POST /v2.0/security-groups".into()),
+        ("SecurityGroupUpdate", "security_group", format!("PUT /v2.0/security-groups/{group}")),
+        ("SecurityGroupRuleCreate", "security_group_rule", "POST /v2.0/security-group-rules".into()),
+        ("AddressGroupCreate", "address_group", "POST /v2.0/address-groups".into()),
         ("TenantCreate", "tenant", "POST /v1/tenants".into()),
         ("TenantUpdate", "tenant", "PUT /v1/tenants/red".into()),
         ("TokenCreate", "token", "POST /v1/tenants/red/tokens".into()),

@@ -82,10 +82,13 @@ async fn subnets_and_ports_look_as_in_neutron() {
 
     let body = json!({"port": {"admin_state_up": true, "name": "c-p1", "network_id": network}});
     let made = lab.call("red", "POST /v2.0/ports", body).await;
+    let groups = lab.get("red", "/v2.0/security-groups?name=default").await;
+    let group = groups.body["security_groups"][0]["id"].clone();
+    assert!(group.is_string(), "{}", groups.text);
     let expected = json!({
         "name": "c-p1", "network_id": network, "project_id": "red", "tenant_id": "red", "admin_state_up": true,
         "status": "DOWN", "device_id": "", "device_owner": "", "port_security_enabled": true, "qos_policy_id": null,
-        "device_profile": null, "security_groups": [], "binding:vnic_type": "normal", "allowed_address_pairs": [],
+        "device_profile": null, "security_groups": [group], "binding:vnic_type": "normal", "allowed_address_pairs": [],
         "extra_dhcp_opts": [], "description": "", "qos_network_policy_id": null, "dns_name": "", "dns_domain": "",
         "fixed_ips": [{"subnet_id": subnet, "ip_address": "10.77.0.2"}], "ip_allocation": "immediate", "tags": [],
         "dns_assignment": [{"ip_address": "10.77.0.2", "hostname": "host-10-77-0-2",

@@ -99,6 +99,7 @@ fn rule_record(rule: u8, group: u8, service: u8, remote: u8, ingress: bool) -> O
     Some(SecurityRule {
         id: rule_id(rule),
         group: group_id(group),
+        tenant: tenant(),
         key: RuleKey::new(u32::from(rule) + 1)?,
         stamp: Stamp::default(),
         direction: if ingress { Direction::Ingress } else { Direction::Egress },

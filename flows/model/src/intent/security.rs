@@ -120,6 +120,7 @@ impl Draft<'_> {
         let mut rule = SecurityRule {
             id: new.id,
             group: new.group,
+            tenant: group.tenant.clone(),
             key: RuleKey::new(1).expect("not 0"),
             stamp: self.stamp(&labels),
             direction: new.direction,
