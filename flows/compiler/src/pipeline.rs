@@ -19,8 +19,8 @@ pub use check::{Violation, check, check_compiled};
 pub use markdown::markdown;
 pub use routing::{ECMP, NEIGHBOUR, ROUTE, ROUTER_LOCAL, TO_ROUTER};
 pub use security::{
-    EGRESS_COMMIT, EGRESS_GATE, EGRESS_PEER, EGRESS_REPLY, EGRESS_RULES, HOME_NETWORK, INGRESS_COMMIT,
-    INGRESS_GATE, INGRESS_PEER, INGRESS_REPLY, INGRESS_RULES, RECEIVE,
+    EGRESS_COMMIT, EGRESS_GATE, EGRESS_PEER, EGRESS_REPLY, EGRESS_RULES, HOME_NETWORK, HOME_PREFIX,
+    INGRESS_COMMIT, INGRESS_GATE, INGRESS_PEER, INGRESS_REPLY, INGRESS_RULES, RECEIVE,
 };
 
 /// One table of the pipeline.
@@ -141,7 +141,7 @@ const ND_RESERVED: FieldId = FieldId { class: FieldId::CLASS_ERICSSON, number: 1
 const ND_OPTIONS_TYPE: FieldId = FieldId { class: FieldId::CLASS_ERICSSON, number: 2, experimenter: 0 };
 
 /// All tables, in the order in which packets pass them.
-pub static TABLES: [&Table; 29] = [
+pub static TABLES: [&Table; 30] = [
     &CLASSIFY,
     &PORT_SECURITY,
     &ADDRESS_SECURITY,
@@ -164,6 +164,7 @@ pub static TABLES: [&Table; 29] = [
     &FLOOD_LOCAL,
     &RECEIVE,
     &HOME_NETWORK,
+    &HOME_PREFIX,
     &INGRESS_PEER,
     &INGRESS_GATE,
     &INGRESS_RULES,

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::reasons::Reason;
 use crate::registers::{
-    DESTINATION, DESTINATION_POLICY, FLAGS, HOME, NETWORK, REASON, RULE, SOURCE, SOURCE_POLICY, ZONE,
+    DESTINATION, DESTINATION_POLICY, FLAGS, HOME, NETWORK, REASON, ROUTER, RULE, SOURCE, SOURCE_POLICY, ZONE,
 };
 
 /// Is the sender filtered?
@@ -119,7 +119,20 @@ pub static HOME_NETWORK: Table = Table {
     purpose: "Which network does the sender's address belong to? The packet's own, unless a router forwarded it. Asked only \
               about what came out of a tunnel, for policies whose ingress rules name groups.",
     holds: Holds::Both,
-    matches: &[reg(NETWORK), ETH_SRC, ETH_TYPE, IPV4_SRC, IPV6_SRC],
+    matches: &[reg(NETWORK), ETH_SRC],
+    sets: &[reg(HOME), reg(ROUTER)],
+    verbs: &[Verb::Resubmit],
+    next: &[&HOME_PREFIX],
+    miss: Miss::Back,
+};
+
+/// In which of a router's networks is the sender?
+pub static HOME_PREFIX: Table = Table {
+    number: 69,
+    name: "home_prefix",
+    purpose: "In which network of the router that forwarded it is the sender? Who is beyond another router is of none.",
+    holds: Holds::NetworkWide,
+    matches: &[reg(ROUTER), ETH_TYPE, IPV4_SRC, IPV6_SRC],
     sets: &[reg(HOME)],
     verbs: &[],
     next: &[],

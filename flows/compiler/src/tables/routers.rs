@@ -5,7 +5,7 @@
 //! From there on it is a packet of its new network like any other. Echo requests are answered only to who sends them
 //! from a network of the router, not to who comes through another one: the answer goes back the way the packet came.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
@@ -16,11 +16,15 @@ use weft_openflow::{Action, OxmField, PortNo, oxm};
 
 use crate::fields::Fields;
 use crate::meters;
-use crate::pipeline::{ECMP, EGRESS_GATE, NEIGHBOUR, ROUTE, ROUTER_LOCAL, TO_ROUTER};
+use crate::pipeline::{
+    ECMP, EGRESS_GATE, HOME_NETWORK, HOME_PREFIX, NEIGHBOUR, ROUTE, ROUTER_LOCAL, TO_ROUTER,
+};
 use crate::reasons::Reason;
-use crate::registers::{CHOICE, FLAGS, NETWORK, NEXT_HOP, ROUTED, ROUTER};
+use crate::registers::{CHOICE, FLAGS, HOME, NETWORK, NEXT_HOP, ROUTED, ROUTER};
 use crate::sheet::{Sheet, Then};
-use crate::tables::{PROTO_ICMP, PROTO_ICMPV6, ipv4, ipv4_of, ipv6, ipv6_of, services, with_link_local};
+use crate::tables::{
+    PROTO_ICMP, PROTO_ICMPV6, Side, ipv4, ipv4_of, ipv6, ipv6_of, prefix_field, services, with_link_local,
+};
 
 /// A router that is down does nothing.
 const DOWN: u16 = 400;
@@ -140,11 +144,38 @@ pub(crate) fn router(sheet: &mut Sheet, router: &Router, snapshot: &Snapshot) {
     for route in &router.routes {
         static_routes.entry(route.destination.trunc()).or_default().push(route.next_hop);
     }
+    homes(sheet, router, &legs);
     for (prefix, hops) in static_routes {
         match hops.as_slice() {
             [only] => sheet.flow(&ROUTE, priority(prefix), within(router, prefix), towards(&legs, *only)),
             _ => share(sheet, router, prefix, &hops, &legs),
         }
+    }
+}
+
+/// Where what the router forwarded comes from: its interface says that it did, and the source in which of its networks the
+/// sender is. Senders beyond another router are of no network here.
+fn homes(sheet: &mut Sheet, router: &Router, legs: &[Leg<'_>]) {
+    let key = router.key.get();
+    let exits: BTreeSet<(u32, [u8; 6])> =
+        legs.iter().map(|leg| (leg.network.vni.get(), leg.port.mac.0)).collect();
+    for (vni, mac) in exits {
+        let forwarded = Fields::new().with(NETWORK.is(vni)).with(oxm::eth_src(mac));
+        sheet.flow(&HOME_NETWORK, 100, forwarded, Then::new().set(ROUTER.is(key)).resubmit(&HOME_PREFIX));
+    }
+    for leg in legs {
+        let family = if leg.prefix.addr().is_ipv4() { ipv4() } else { ipv6() };
+        let matching = family.with(ROUTER.is(key));
+        let matching = match prefix_field(leg.prefix, Side::Source) {
+            Some(source) => matching.with(source),
+            None => matching,
+        };
+        sheet.flow(
+            &HOME_PREFIX,
+            priority(leg.prefix),
+            matching,
+            Then::new().set(HOME.is(leg.network.vni.get())),
+        );
     }
 }
 
