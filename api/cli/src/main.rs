@@ -9,6 +9,7 @@ mod picture;
 mod port;
 mod progress;
 mod router;
+mod security;
 mod session;
 mod show;
 mod spelling;
@@ -59,6 +60,9 @@ enum Noun {
     /// What joins a tenant's networks.
     #[command(subcommand)]
     Router(router::Command),
+    /// What tenants let in and out of their ports.
+    #[command(subcommand)]
+    SecurityGroup(security::Command),
     /// The machines that joined.
     #[command(subcommand)]
     Host(host::Command),
@@ -104,6 +108,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Noun::Subnet(command) => subnet::run(&session, command).await,
         Noun::Port(command) => port::run(&session, command).await,
         Noun::Router(command) => router::run(&session, command).await,
+        Noun::SecurityGroup(command) => security::run(&session, command).await,
         Noun::Host(command) => host::run(&session, command).await,
         Noun::Token(command) => token::run(&session, command).await,
         Noun::Show(wish) => show::run(&session, &wish).await,

@@ -1,13 +1,13 @@
 //! `weft port`: a tenant's attachment points.
 
 use clap::{Args, Subcommand};
-use weft_api::{FixedIpAsked, Network, Port, PortCreate, PortUpdate, Subnet};
+use weft_api::{AddressPair, FixedIpAsked, Network, Port, PortCreate, PortUpdate, SecurityGroup, Subnet};
 use weft_client::{Client, Collection};
 
 use crate::failure::Failure;
 use crate::output::or_dash;
 use crate::session::{Names, Noun, Session};
-use crate::spelling::{AddressAsked, either, replaced};
+use crate::spelling::{self, AddressAsked, either, replaced};
 use crate::verbs::{self, Listing, Many, One, called};
 
 /// What can be done with ports.
@@ -83,6 +83,15 @@ pub struct Create {
     /// Let it send with any source.
     #[arg(long)]
     no_port_security: bool,
+    /// A security group that it wears instead of its tenant's default group; may be repeated.
+    #[arg(long, value_name = "ID|NAME", conflicts_with = "no_security_group")]
+    security_group: Vec<String>,
+    /// No security group at all: nothing but ARP, neighbour discovery and DHCP passes.
+    #[arg(long)]
+    no_security_group: bool,
+    /// An address or prefix that it may send from besides its own: PREFIX or PREFIX=MAC; may be repeated.
+    #[arg(long, value_name = "PREFIX", value_parser = spelling::pair)]
+    allowed_address: Vec<AddressPair>,
     /// Let it neither send nor receive until it is enabled.
     #[arg(long)]
     disable: bool,
@@ -153,6 +162,18 @@ pub struct Set {
     /// No labels any more.
     #[arg(long)]
     no_tag: bool,
+    /// A security group that it wears instead of the present ones; may be repeated.
+    #[arg(long, value_name = "ID|NAME", conflicts_with = "no_security_group")]
+    security_group: Vec<String>,
+    /// No security group at all: nothing but ARP, neighbour discovery and DHCP passes.
+    #[arg(long)]
+    no_security_group: bool,
+    /// An address or prefix that it may send from besides its own: PREFIX or PREFIX=MAC; may be repeated.
+    #[arg(long, value_name = "PREFIX", value_parser = spelling::pair, conflicts_with = "no_allowed_address")]
+    allowed_address: Vec<AddressPair>,
+    /// No address but its own any more.
+    #[arg(long)]
+    no_allowed_address: bool,
 }
 
 /// Runs one of the commands.
@@ -170,16 +191,29 @@ pub async fn run(session: &Session, command: Command) -> Result<(), Failure> {
         Command::Create(new) => {
             let network_id = session.id::<Network>(&new.network).await?;
             let addresses = asked(session, replaced(&new.ip, new.no_ip)).await?;
-            let body = new.body(network_id, addresses);
+            let groups = groups(session, replaced(&new.security_group, new.no_security_group)).await?;
+            let body = PortCreate { security_groups: groups, ..new.body(network_id, addresses) };
             session.show_written(session.client.ports().create(&body).await?).await
         }
         Command::Set(set) => {
             let fixed_ips = asked(session, replaced(&set.ip, set.no_ip)).await?;
-            let body = PortUpdate { fixed_ips, ..set.body() };
+            let security_groups =
+                groups(session, replaced(&set.security_group, set.no_security_group)).await?;
+            let body = PortUpdate { fixed_ips, security_groups, ..set.body() };
             verbs::set::<Port>(session, &set.one, body, replaced(&set.tag, set.no_tag)).await
         }
         Command::Delete(many) => verbs::delete::<Port>(session, &many.objects).await,
     }
+}
+
+/// Turns names of security groups into their ids.
+async fn groups(session: &Session, groups: Option<Vec<String>>) -> Result<Option<Vec<String>>, Failure> {
+    let Some(groups) = groups else { return Ok(None) };
+    let mut ids = Vec::with_capacity(groups.len());
+    for group in &groups {
+        ids.push(session.id::<SecurityGroup>(group).await?);
+    }
+    Ok(Some(ids))
 }
 
 /// Turns names of subnets into their ids.
@@ -223,6 +257,8 @@ impl Create {
             mac_address: self.mac,
             fixed_ips,
             port_security_enabled: either(self.port_security, self.no_port_security),
+            security_groups: None,
+            allowed_address_pairs: replaced(&self.allowed_address, false),
             device_id: self.device,
             device_owner: self.device_owner,
             dns_name: self.dns_name,
@@ -241,6 +277,8 @@ impl Set {
             mac_address: self.mac.clone(),
             fixed_ips: None,
             port_security_enabled: either(self.port_security, self.no_port_security),
+            security_groups: None,
+            allowed_address_pairs: replaced(&self.allowed_address, self.no_allowed_address),
             device_id: self.device.clone().or(self.no_device.then(String::new)),
             device_owner: self.device_owner.clone().or(self.no_device.then(String::new)),
             dns_name: self.dns_name.clone().or(self.no_dns_name.then(String::new)),

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use weft_api::{AllocationPool, HostRoute};
+use weft_api::{AddressPair, AllocationPool, HostRoute};
 
 /// The longest time that anything is waited for.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
@@ -50,6 +50,19 @@ pub fn route(text: &str) -> Result<HostRoute, String> {
         }
         _ => Err(format!("{text:?} is not a route like 198.51.100.0/24=192.0.2.1")),
     }
+}
+
+/// Reads an allowed address pair: `PREFIX` or `PREFIX=MAC`.
+///
+/// # Errors
+/// When it is none.
+pub fn pair(text: &str) -> Result<AddressPair, String> {
+    let (prefix, mac) =
+        text.split_once('=').map_or((text, None), |(prefix, mac)| (prefix, Some(mac.to_owned())));
+    if prefix.is_empty() {
+        return Err(format!("{text:?} is not a pair like 192.0.2.0/28 or 192.0.2.9=02:00:5e:10:00:01"));
+    }
+    Ok(AddressPair { ip_address: prefix.to_owned(), mac_address: mac })
 }
 
 /// Reads a filter: `FIELD=VALUE`.

@@ -7,8 +7,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use weft_api::{
-    Host, InterfaceAsked, Network, NetworkCreate, NetworkUpdate, Port, PortCreate, PortUpdate, Router,
-    RouterCreate, RouterInterface, RouterUpdate, Subnet, SubnetCreate, SubnetUpdate, TagList, Tenant,
+    AddressGroup, AddressGroupAddresses, AddressGroupCreate, AddressGroupUpdate, Host, InterfaceAsked,
+    Network, NetworkCreate, NetworkUpdate, Port, PortCreate, PortUpdate, Router, RouterCreate,
+    RouterInterface, RouterUpdate, SecurityGroup, SecurityGroupCreate, SecurityGroupRule,
+    SecurityGroupRuleCreate, SecurityGroupUpdate, Subnet, SubnetCreate, SubnetUpdate, TagList, Tenant,
     TenantCreate, TenantUpdate, Token, TokenCreate, TokenList,
 };
 
@@ -29,20 +31,26 @@ pub trait Resource: DeserializeOwned {
     const VERSION: &'static str;
     /// One of them: the member of the envelope.
     const ONE: &'static str;
-    /// All of them: the member of the list, and the last part of the address.
+    /// All of them: the member of the list.
     const MANY: &'static str;
+    /// The last part of the address.
+    const PATH: &'static str;
     /// Its id.
     fn id(&self) -> &str;
 }
 
 macro_rules! resource {
     ($of:ty, $create:ty, $update:ty, $version:literal, $one:literal, $many:literal) => {
+        resource!($of, $create, $update, $version, $one, $many, $many);
+    };
+    ($of:ty, $create:ty, $update:ty, $version:literal, $one:literal, $many:literal, $path:literal) => {
         impl Resource for $of {
             type Create = $create;
             type Update = $update;
             const VERSION: &'static str = $version;
             const ONE: &'static str = $one;
             const MANY: &'static str = $many;
+            const PATH: &'static str = $path;
             fn id(&self) -> &str {
                 &self.id
             }
@@ -54,6 +62,33 @@ resource!(Network, NetworkCreate, NetworkUpdate, "v2.0", "network", "networks");
 resource!(Subnet, SubnetCreate, SubnetUpdate, "v2.0", "subnet", "subnets");
 resource!(Port, PortCreate, PortUpdate, "v2.0", "port", "ports");
 resource!(Router, RouterCreate, RouterUpdate, "v2.0", "router", "routers");
+resource!(
+    SecurityGroup,
+    SecurityGroupCreate,
+    SecurityGroupUpdate,
+    "v2.0",
+    "security_group",
+    "security_groups",
+    "security-groups"
+);
+resource!(
+    SecurityGroupRule,
+    SecurityGroupRuleCreate,
+    Never,
+    "v2.0",
+    "security_group_rule",
+    "security_group_rules",
+    "security-group-rules"
+);
+resource!(
+    AddressGroup,
+    AddressGroupCreate,
+    AddressGroupUpdate,
+    "v2.0",
+    "address_group",
+    "address_groups",
+    "address-groups"
+);
 resource!(Tenant, TenantCreate, TenantUpdate, "v1", "tenant", "tenants");
 resource!(Host, Never, Never, "v1", "host", "hosts");
 
@@ -86,6 +121,44 @@ impl Collection<'_, Router> {
     }
 }
 
+/// What address groups do besides.
+impl Collection<'_, AddressGroup> {
+    /// Adds addresses to those that a group has.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn add_addresses(
+        &self,
+        group: &str,
+        addresses: &[String],
+    ) -> Result<Answer<AddressGroup>, ClientError> {
+        self.change_addresses(group, "add_addresses", addresses).await
+    }
+
+    /// Removes addresses from those that a group has.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn remove_addresses(
+        &self,
+        group: &str,
+        addresses: &[String],
+    ) -> Result<Answer<AddressGroup>, ClientError> {
+        self.change_addresses(group, "remove_addresses", addresses).await
+    }
+
+    async fn change_addresses(
+        &self,
+        group: &str,
+        verb: &str,
+        addresses: &[String],
+    ) -> Result<Answer<AddressGroup>, ClientError> {
+        let asked = AddressGroupAddresses { addresses: addresses.to_vec() };
+        let request = self.transport.request(Method::PUT, &["v2.0", AddressGroup::PATH, group, verb], &[]);
+        unwrap(request.body(&json!({ (AddressGroup::ONE): asked })), AddressGroup::ONE).await
+    }
+}
+
 /// All objects of one kind that the caller may see.
 #[derive(Debug)]
 pub struct Collection<'a, R> {
@@ -109,7 +182,7 @@ impl<'a, R: Resource> Collection<'a, R> {
         let is_one_page = filters.iter().any(|(name, _)| *name == "limit");
         let mut all: Vec<R> = Vec::new();
         loop {
-            let request = self.transport.get(&[R::VERSION, R::MANY], &query);
+            let request = self.transport.get(&[R::VERSION, R::PATH], &query);
             let Answer { value: mut envelope, revision } = request.send::<Map<String, Value>>().await?;
             let links = envelope.remove(&format!("{}_links", R::MANY)).unwrap_or_default();
             let mut page: Vec<R> = member(&mut envelope, R::MANY)?;
@@ -128,7 +201,7 @@ impl<'a, R: Resource> Collection<'a, R> {
     /// # Errors
     /// See [`ClientError`].
     pub async fn show(&self, id: &str) -> Result<Answer<R>, ClientError> {
-        unwrap(self.transport.get(&[R::VERSION, R::MANY, id], &[]), R::ONE).await
+        unwrap(self.transport.get(&[R::VERSION, R::PATH, id], &[]), R::ONE).await
     }
 
     /// The one with that id or, if there is none, with that name.
@@ -160,7 +233,7 @@ impl<'a, R: Resource> Collection<'a, R> {
     /// # Errors
     /// See [`ClientError`].
     pub async fn create(&self, new: &R::Create) -> Result<Answer<R>, ClientError> {
-        let request = self.transport.request(Method::POST, &[R::VERSION, R::MANY], &[]);
+        let request = self.transport.request(Method::POST, &[R::VERSION, R::PATH], &[]);
         unwrap(request.body(&json!({ (R::ONE): new })), R::ONE).await
     }
 
@@ -169,7 +242,7 @@ impl<'a, R: Resource> Collection<'a, R> {
     /// # Errors
     /// See [`ClientError`].
     pub async fn create_many(&self, new: &[R::Create]) -> Result<Answer<Vec<R>>, ClientError> {
-        let request = self.transport.request(Method::POST, &[R::VERSION, R::MANY], &[]);
+        let request = self.transport.request(Method::POST, &[R::VERSION, R::PATH], &[]);
         unwrap(request.body(&json!({ (R::MANY): new })), R::MANY).await
     }
 
@@ -191,7 +264,7 @@ impl<'a, R: Resource> Collection<'a, R> {
         number: Option<u64>,
         change: &R::Update,
     ) -> Result<Answer<R>, ClientError> {
-        let request = self.transport.request(Method::PUT, &[R::VERSION, R::MANY, id], &[]);
+        let request = self.transport.request(Method::PUT, &[R::VERSION, R::PATH, id], &[]);
         unwrap(request.if_number(number).body(&json!({ (R::ONE): change })), R::ONE).await
     }
 
@@ -200,7 +273,7 @@ impl<'a, R: Resource> Collection<'a, R> {
     /// # Errors
     /// See [`ClientError`].
     pub async fn delete(&self, id: &str) -> Result<Answer<()>, ClientError> {
-        self.transport.request(Method::DELETE, &[R::VERSION, R::MANY, id], &[]).send_for_nothing().await
+        self.transport.request(Method::DELETE, &[R::VERSION, R::PATH, id], &[]).send_for_nothing().await
     }
 
     /// Replaces the tags of one. Networks, subnets and ports only.
@@ -208,7 +281,7 @@ impl<'a, R: Resource> Collection<'a, R> {
     /// # Errors
     /// See [`ClientError`].
     pub async fn set_tags(&self, id: &str, tags: &[String]) -> Result<Answer<Vec<String>>, ClientError> {
-        let request = self.transport.request(Method::PUT, &[R::VERSION, R::MANY, id, "tags"], &[]);
+        let request = self.transport.request(Method::PUT, &[R::VERSION, R::PATH, id, "tags"], &[]);
         let body = TagList { tags: tags.to_vec() };
         Ok(request.body(&body).send::<TagList>().await?.map(|list| list.tags))
     }

@@ -23,7 +23,8 @@ pub use transport::Answer;
 use transport::Transport;
 pub use weft_api as api;
 use weft_api::{
-    Applied, Health, Host, Network, Port, Router, Subnet, Tenant, Trace, TraceAsked, TraceEnvelope, Whoami,
+    AddressGroup, Applied, Health, Host, Network, Port, Router, SecurityGroup, SecurityGroupRule, Subnet,
+    Tenant, Trace, TraceAsked, TraceEnvelope, Whoami,
 };
 
 /// How much longer than asked to wait for an answer about an applied revision.
@@ -62,6 +63,21 @@ impl Client {
 
     /// The ports.
     pub fn ports(&self) -> Collection<'_, Port> {
+        Collection::new(&self.transport)
+    }
+
+    /// The security groups.
+    pub fn security_groups(&self) -> Collection<'_, SecurityGroup> {
+        Collection::new(&self.transport)
+    }
+
+    /// The rules of security groups.
+    pub fn security_rules(&self) -> Collection<'_, SecurityGroupRule> {
+        Collection::new(&self.transport)
+    }
+
+    /// The address groups.
+    pub fn address_groups(&self) -> Collection<'_, AddressGroup> {
         Collection::new(&self.transport)
     }
 

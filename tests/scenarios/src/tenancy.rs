@@ -2,7 +2,8 @@
 
 use anyhow::Result;
 use weft_api::{
-    FixedIpAsked, Network, NetworkCreate, Port, PortCreate, SubnetCreate, TenantCreate, TokenCreate,
+    FixedIpAsked, Network, NetworkCreate, Port, PortCreate, SecurityGroup, SecurityGroupCreate,
+    SecurityGroupRule, SecurityGroupRuleCreate, SubnetCreate, TenantCreate, TokenCreate,
 };
 use weft_client::Client;
 
@@ -95,6 +96,36 @@ impl<'a> Tenancy<'a> {
     /// A port with these addresses.
     pub fn port_at(&self, network: &Network, name: &str, addresses: &[&str]) -> Result<Port> {
         self.port_from(PortCreate { fixed_ips: Some(asked(addresses)), ..Tenancy::new_port(network, name) })
+    }
+
+    /// A security group without rules but those that let everything out.
+    pub fn group(&self, name: &str) -> Result<SecurityGroup> {
+        let new = SecurityGroupCreate { name: Some(name.to_owned()), ..SecurityGroupCreate::default() };
+        Ok(self.site.wait(self.client.security_groups().create(&new))?.value)
+    }
+
+    /// A rule of a group, in force.
+    pub fn allow(&self, rule: &SecurityGroupRuleCreate) -> Result<SecurityGroupRule> {
+        self.site.apply(self.client.security_rules().create(rule))
+    }
+
+    /// A security group that lets everything in and out, packet by packet: for tests about what is below groups.
+    pub fn open_group(&self) -> Result<SecurityGroup> {
+        let new = SecurityGroupCreate {
+            name: Some("open".to_owned()),
+            stateful: Some(false),
+            ..SecurityGroupCreate::default()
+        };
+        let group = self.site.wait(self.client.security_groups().create(&new))?.value;
+        for family in ["IPv4", "IPv6"] {
+            self.allow(&SecurityGroupRuleCreate {
+                security_group_id: group.id.clone(),
+                direction: "ingress".to_owned(),
+                ethertype: Some(family.to_owned()),
+                ..SecurityGroupRuleCreate::default()
+            })?;
+        }
+        Ok(group)
     }
 
     /// What a port is made from, for those who want to add to it.

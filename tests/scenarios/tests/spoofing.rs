@@ -70,9 +70,15 @@ fn a_port_speaks_for_itself_only() {
     let attach = |name: &str, host: usize, port: PortCreate| {
         site.attach(&site.hosts[host], name, &red.port_from(port).unwrap()).unwrap()
     };
-    let sender = attach("sender", 0, Tenancy::new_port(&network, "sender"));
-    let near = attach("near", 0, Tenancy::new_port(&network, "near"));
-    let far = attach("far", 1, Tenancy::new_port(&network, "far"));
+    // What is below security groups is looked at here, so these let everything through.
+    let open = red.open_group().unwrap().id;
+    let new = |name: &str| PortCreate {
+        security_groups: Some(vec![open.clone()]),
+        ..Tenancy::new_port(&network, name)
+    };
+    let sender = attach("sender", 0, new("sender"));
+    let near = attach("near", 0, new("near"));
+    let far = attach("far", 1, new("far"));
     let unchecked = PortCreate { port_security_enabled: Some(false), ..Tenancy::new_port(&network, "free") };
     let free = attach("free", 0, unchecked);
     site.rig.seed_tunnel_neighbours().unwrap();
