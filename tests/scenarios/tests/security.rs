@@ -4,7 +4,6 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::net::IpAddr;
-use std::time::Duration;
 
 use weft_api::{AddressPair, Network, PortCreate, PortUpdate, SecurityGroupRuleCreate};
 use weft_compiler::Reason;
@@ -282,5 +281,4 @@ fn less_than_a_firewall() {
     let holder = red.workload_from(0, new);
     holder.exec(&["ip", "addr", "add", "10.0.0.200/24", "dev", "eth0"]).unwrap();
     stateless.wait_reaches("10.0.0.200".parse::<IpAddr>().unwrap(), LIMIT).unwrap();
-    let _ = Duration::ZERO;
 }
