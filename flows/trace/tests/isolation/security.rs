@@ -198,6 +198,7 @@ pub fn records(model: &Model) -> Vec<Record> {
             records.push(Record::SecurityRule(Arc::new(SecurityRule {
                 id: SecurityRuleId(Uuid::from_u128(0xb000 + u128::from(key))),
                 group: group_id(number),
+                tenant: tenant(),
                 key: RuleKey::new(key).expect("not 0"),
                 stamp: Stamp::default(),
                 direction: if rule.egress { Direction::Egress } else { Direction::Ingress },
