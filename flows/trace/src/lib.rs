@@ -11,6 +11,7 @@
 mod classifier;
 pub mod execute;
 pub mod fault;
+pub mod objects;
 pub mod packet;
 mod place;
 pub mod question;
@@ -22,9 +23,10 @@ pub mod world;
 
 pub use execute::{Choice, run};
 pub use fault::Fault;
+pub use objects::{Object, object_of};
 pub use packet::Packet;
 pub use question::{Answer, Probe, Question, Target, Unsent, ask};
-pub use report::{Ending, Line, Object, Report, Verdict, report};
+pub use report::{Ending, Line, Report, Verdict, report};
 pub use steps::{Branch, Deed, End, Sent, Step, Told};
 pub use switch::{Bucket, Entry, Group, Switch};
 pub use tracker::{Connection, Tracker};

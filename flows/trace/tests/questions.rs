@@ -5,7 +5,14 @@
 #[allow(dead_code, unreachable_pub, reason = "the language of the compiler's tests")]
 mod state;
 
+use std::sync::Arc;
+
+use uuid::Uuid;
 use weft_compiler::Reason;
+use weft_model::{
+    Change, Direction, Family, GroupRole, Policy, PolicyKey, Port, Record, Remote, Revision, RuleKey,
+    SecurityGroup, SecurityGroupId, SecurityRule, SecurityRuleId, Service, Snapshot, Stamp, Tracking,
+};
 use weft_trace::{Probe, Question, Report, Target, Unsent, Verdict, World, ask, report};
 
 const STATE: &str = "
@@ -25,7 +32,11 @@ const STATE: &str = "
 ";
 
 fn asked(from: &str, to: &str, change: impl FnOnce(&mut Question)) -> Report {
-    let mut world = World::new(state::parse(STATE).expect("well formed"));
+    asked_in(state::parse(STATE).expect("well formed"), from, to, change)
+}
+
+fn asked_in(snapshot: Snapshot, from: &str, to: &str, change: impl FnOnce(&mut Question)) -> Report {
+    let mut world = World::new(snapshot);
     let (from, to) = (state::port_id(from), Target::Address(to.parse().expect("an address")));
     let mut question = Question { from, to, source: None, probe: Probe::Ping, ttl: 64, size: 98 };
     change(&mut question);
@@ -60,6 +71,61 @@ fn drops_have_a_reason_and_an_object() {
     let spoofed = asked("a", "10.0.0.2", |question| question.source = Some("10.0.0.77".parse().unwrap()));
     assert_eq!(spoofed.unsent, Some(Unsent::Unanswered("10.0.0.2".parse().unwrap())));
     assert_eq!(spoofed.endings.first().and_then(|end| end.reason), Some(Reason::SpoofedArp));
+}
+
+/// The state, with port b in a group that lets only the web in.
+fn guarded() -> Snapshot {
+    let mut snapshot = state::parse(STATE).expect("well formed");
+    let group = SecurityGroup {
+        id: SecurityGroupId(Uuid::from_u128(1)),
+        tenant: "tenant".parse().expect("an id"),
+        stamp: Stamp { name: "web".to_owned(), ..Stamp::default() },
+        tracking: Tracking::Stateful,
+        role: GroupRole::Named,
+    };
+    let rule = SecurityRule {
+        id: SecurityRuleId(Uuid::from_u128(2)),
+        group: group.id,
+        key: RuleKey::new(1).expect("not 0"),
+        stamp: Stamp::default(),
+        direction: Direction::Ingress,
+        family: Family::V4,
+        service: Service::Ports { protocol: 6, first: 80, last: 80 },
+        remote: Remote::Any,
+    };
+    let key = PolicyKey::new(1);
+    let policy = Policy { key: key.expect("not 0"), groups: [group.id].into() };
+    let port = Port::clone(snapshot.port(&state::port_id("b")).expect("it is there"));
+    let records = [
+        Record::SecurityGroup(Arc::new(group)),
+        Record::SecurityRule(Arc::new(rule)),
+        Record::Policy(Arc::new(policy)),
+        Record::Port(Arc::new(Port { policy: key, ..port })),
+    ];
+    snapshot.apply(Revision(1000), &records.map(Change::Put));
+    snapshot
+}
+
+#[test]
+fn rules_are_named_where_they_allow_and_groups_where_nothing_does() {
+    let web = asked_in(guarded(), "a", "10.0.0.2", |question| question.probe = Probe::Ports(6, 1024, 80));
+    assert_eq!(web.verdict, Verdict::Delivered, "{web:#?}");
+    let named: Vec<_> =
+        web.lines.iter().filter_map(|line| line.object.as_ref()).map(|o| o.name.as_str()).collect();
+    assert!(named.contains(&"ingress IPv4 tcp 80 of group web"), "{named:?}");
+    let back = web.back.expect("the connection is remembered");
+    assert_eq!(back.verdict, Verdict::Delivered, "{back:#?}");
+    let named: Vec<_> =
+        back.lines.iter().filter_map(|line| line.object.as_ref()).map(|o| o.name.as_str()).collect();
+    assert!(
+        named.contains(&"ingress IPv4 tcp 80 of group web"),
+        "the rule that lets the answer pass: {named:?}"
+    );
+    let mail = asked_in(guarded(), "a", "10.0.0.2", |question| question.probe = Probe::Ports(6, 1024, 25));
+    let ending = mail.endings.first().expect("an end");
+    assert_eq!((mail.verdict, ending.reason), (Verdict::Dropped, Some(Reason::IngressDenied)), "{mail:#?}");
+    let object = ending.object.as_ref().map(|object| (object.kind, object.name.as_str()));
+    assert_eq!(object, Some(("security groups", "web")), "{mail:#?}");
 }
 
 #[test]
