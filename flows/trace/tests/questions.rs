@@ -86,6 +86,7 @@ fn guarded() -> Snapshot {
     let rule = SecurityRule {
         id: SecurityRuleId(Uuid::from_u128(2)),
         group: group.id,
+        tenant: "tenant".parse().expect("an id"),
         key: RuleKey::new(1).expect("not 0"),
         stamp: Stamp::default(),
         direction: Direction::Ingress,

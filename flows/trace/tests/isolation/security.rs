@@ -112,6 +112,8 @@ fn judged(
     (address, other): (IpAddr, Option<&Port>),
 ) -> bool {
     let Some(groups) = &own.groups else { return true };
+    // Nobody is known by an address that is not theirs.
+    let other = other.filter(|port| address.is_ipv4() || port.v6);
     let rules =
         groups.iter().flat_map(|group| &model.groups[*group].rules).filter(|rule| rule.egress == egress);
     let fits = |rule: &&Rule| {
