@@ -166,7 +166,8 @@ fn gateways_answer(site: &Site, from: &Workload) {
     assert_eq!(said.matches("ttl=64").count(), 2, "nothing forwards an answer of the router itself: {said}");
     let neighbours = from.exec(&["ip", "-6", "neigh", "show", "fd01::1"]).unwrap();
     assert!(neighbours.contains("lladdr"), "{neighbours}");
-    // More hops than the packet may make, and a network that nobody has: the sender is told.
+    // More hops than the packet may make, and a network that nobody has: the sender is told, and it counts as a drop.
+    let before = drops(&site.hosts[0]).unwrap();
     for (options, to, wanted) in [
         (&["-t", "1"][..], "10.2.0.12", "From 10.1.0.1 icmp_seq=1 Time to live exceeded"),
         (&["-t", "1"], "fd02::12", "From fd01::1 icmp_seq=1 Time exceeded: Hop limit"),
@@ -177,6 +178,19 @@ fn gateways_answer(site: &Site, from: &Workload) {
         let said = from.output(&ping).unwrap();
         assert!(!said.succeeded() && said.stdout.contains(wanted), "{to}: {said:?}");
     }
+    // Nobody listens on a router.
+    for to in ["10.1.0.1", "[fd01::1]"] {
+        let connect = ["socat", "-T", "2", "-", &format!("TCP:{to}:7,connect-timeout=5")];
+        let said = from.output(&connect).unwrap();
+        let refused = said.stderr.contains("refused") || said.stderr.contains("No route to host");
+        assert!(!said.succeeded() && refused, "{to}: {said:?}");
+    }
+    wait_until("the drops to be counted", LIMIT, || {
+        let now = drops(&site.hosts[0])?;
+        let reasons = [Reason::TtlExpired, Reason::NoRoute, Reason::RouterAddress];
+        Ok(reasons.iter().all(|reason| now[reason] >= before[reason] + 2))
+    })
+    .unwrap();
 }
 
 /// What goes to another host travels under the destination network's VNI, straight there.

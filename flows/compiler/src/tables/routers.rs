@@ -17,13 +17,14 @@ use weft_openflow::{Action, OxmField, PortNo, oxm};
 use crate::fields::Fields;
 use crate::meters;
 use crate::pipeline::{
-    ECMP, EGRESS_GATE, HOME_NETWORK, HOME_PREFIX, NEIGHBOUR, ROUTE, ROUTER_LOCAL, TO_ROUTER,
+    DROP, ECMP, EGRESS_GATE, HOME_NETWORK, HOME_PREFIX, NEIGHBOUR, ROUTE, ROUTER_LOCAL, TO_ROUTER,
 };
 use crate::reasons::Reason;
-use crate::registers::{CHOICE, FLAGS, HOME, NETWORK, NEXT_HOP, ROUTED, ROUTER};
+use crate::registers::{CHOICE, FLAGS, HOME, NETWORK, NEXT_HOP, REASON, ROUTED, ROUTER};
 use crate::sheet::{Sheet, Then};
 use crate::tables::{
-    PROTO_ICMP, PROTO_ICMPV6, Side, ipv4, ipv4_of, ipv6, ipv6_of, prefix_field, services, with_link_local,
+    PROTO_ICMP, PROTO_ICMPV6, PROTO_UDP, Side, ipv4, ipv4_of, ipv6, ipv6_of, prefix_field, services,
+    with_link_local,
 };
 
 /// A router that is down does nothing.
@@ -38,6 +39,9 @@ const EXPIRED: u16 = 200;
 const NOWHERE: u16 = 50;
 /// What is never forwarded.
 const NEVER: u16 = 150;
+
+/// Protocol number of TCP.
+const PROTO_TCP: u8 = 6;
 
 /// Types of echo requests and replies (RFC 792, RFC 4443 section 4).
 const ECHO_V4: (u8, u8) = (8, 0);
@@ -205,9 +209,11 @@ fn own_addresses(sheet: &mut Sheet, interface: &Interface<'_>) {
 /// before has lost its sender's Ethernet address, so it ends silently.
 fn errors(sheet: &mut Sheet, interface: &Interface<'_>) {
     let Interface { network, port, router } = *interface;
-    let told = |router_address: IpAddr, trouble| {
+    let told = |router_address: IpAddr, trouble, reason: Reason| {
         let error = IcmpError { router: router_address, trouble };
-        services::to_controller(meters::of_router(router.key), &Service::IcmpError(error))
+        let up = services::to_controller(meters::of_router(router.key), &Service::IcmpError(error));
+        // Told or not, it is a drop that counts.
+        up.set(REASON.is(reason.number())).goto(&DROP)
     };
     let first =
         [ipv4_of(port).first().copied().map(IpAddr::from), ipv6_of(port).first().copied().map(IpAddr::from)];
@@ -216,8 +222,24 @@ fn errors(sheet: &mut Sheet, interface: &Interface<'_>) {
         let first_hop = family.with(ROUTER.is(router.key.get())).with(NETWORK.is(network.vni.get()));
         let first_hop = first_hop.with(FLAGS.lacks(ROUTED));
         let expired = first_hop.with(oxm::ip_ttl(1));
-        sheet.flow(&ROUTER_LOCAL, EXPIRED + 1, expired, told(address, Trouble::TimeExceeded));
-        sheet.flow(&ROUTE, NOWHERE, first_hop, told(address, Trouble::NetUnreachable));
+        sheet.flow(
+            &ROUTER_LOCAL,
+            EXPIRED + 1,
+            expired,
+            told(address, Trouble::TimeExceeded, Reason::TtlExpired),
+        );
+        sheet.flow(&ROUTE, NOWHERE, first_hop, told(address, Trouble::NetUnreachable, Reason::NoRoute));
+        // Connections to the router itself: there is nobody to take them.
+        let own = port.fixed_ips.iter().map(|ip| ip.address).filter(|own| own.is_ipv4() == address.is_ipv4());
+        for (own, protocol) in own.flat_map(|own| [(own, PROTO_TCP), (own, PROTO_UDP)]) {
+            let to_it = match own {
+                IpAddr::V4(own) => oxm::ipv4_dst(own),
+                IpAddr::V6(own) => oxm::ipv6_dst(own),
+            };
+            let refused = first_hop.with(to_it).with(oxm::ip_proto(protocol));
+            let then = told(address, Trouble::PortUnreachable, Reason::RouterAddress);
+            sheet.flow(&ROUTER_LOCAL, OWN + 1, refused, then);
+        }
     }
 }
 
