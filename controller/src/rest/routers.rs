@@ -277,9 +277,9 @@ pub(super) async fn add_interface(
         (None, None) => return Err(bad_request("Either subnet_id or port_id must be specified")),
         (None, Some(port)) => NewInterface::Port(port),
         (Some(subnet), None) => {
-            let port = Uuid::new_v4();
-            // The port's id is random, so its first half is a good place to look for a free MAC.
-            NewInterface::OfSubnet { subnet, port: PortId(port), mac_seed: port.as_fields().0 }
+            // An interface that goes and comes back has its old MAC: workloads remember it for the better part of a minute.
+            let mac_seed = Uuid::from_u128(router.id.0.as_u128() ^ subnet.0.as_u128()).as_fields().0;
+            NewInterface::OfSubnet { subnet, port: PortId(Uuid::new_v4()), mac_seed }
         }
     };
     let (committed, view) = call.write(vec![Intent::AddInterface(router.id, new)]).await?;
