@@ -46,6 +46,8 @@ pub struct Network {
     pub dns_domain: String,
     /// Always true: every port reaches every other one on layer 2.
     pub l2_adjacency: bool,
+    /// Whether frames that already have a VLAN tag pass, from ports without port security.
+    pub vlan_transparent: bool,
     /// Labels for filtering.
     pub tags: Vec<String>,
     /// When it was created, RFC 3339 in UTC.
@@ -94,6 +96,9 @@ pub struct NetworkCreate {
     /// Default empty.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dns_domain: Option<String>,
+    /// Default false; for networks in tunnels only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vlan_transparent: Option<bool>,
     /// `vxlan`, `geneve`, `gre`, `flat` or `vlan`; administrators only.
     #[serde(rename = "provider:network_type", skip_serializing_if = "Option::is_none")]
     pub provider_network_type: Option<String>,

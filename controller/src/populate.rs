@@ -300,6 +300,7 @@ fn network(network: u32) -> Record {
         admin_up: true,
         port_security_default: true,
         dns_domain: String::new(),
+        vlan_transparent: false,
         segment: None,
     }))
 }

@@ -420,6 +420,8 @@ struct StoredNetwork<'a> {
     port_security_default: bool,
     #[serde(default)]
     dns_domain: String,
+    #[serde(default)]
+    vlan_transparent: bool,
 }
 
 impl<'a> From<&'a Network> for StoredNetwork<'a> {
@@ -435,6 +437,7 @@ impl<'a> From<&'a Network> for StoredNetwork<'a> {
             admin_up: n.admin_up,
             port_security_default: n.port_security_default,
             dns_domain: n.dns_domain.clone(),
+            vlan_transparent: n.vlan_transparent,
         }
     }
 }
@@ -452,6 +455,7 @@ impl StoredNetwork<'_> {
             admin_up: self.admin_up,
             port_security_default: self.port_security_default,
             dns_domain: self.dns_domain,
+            vlan_transparent: self.vlan_transparent,
         })
     }
 }

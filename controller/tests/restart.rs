@@ -111,6 +111,7 @@ fn networks() -> Vec<Intent> {
     new_network.tenant = Some(tenant());
     new_network.vni = Vni::new(0x00ff_ffff);
     new_network.dns_domain = "example.net.".into();
+    new_network.vlan_transparent = true;
     let v4 = SubnetId(id(2));
     let mut subnet = NewSubnet::new(v4, network(), "10.0.0.0/24".parse().unwrap());
     subnet.dns_servers = vec!["9.9.9.9".parse().unwrap()];

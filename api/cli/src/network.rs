@@ -67,6 +67,9 @@ pub struct Create {
     /// Its VLAN there, 1 to 4094; without one its frames have no tag.
     #[arg(long, value_name = "NUMBER", requires = "physical_network")]
     vlan: Option<u32>,
+    /// Let frames with VLAN tags of the tenant's own pass, from ports without port security.
+    #[arg(long, conflicts_with = "physical_network")]
+    vlan_transparent: bool,
     /// Let its ports send with any source unless they say otherwise.
     #[arg(long)]
     no_port_security: bool,
@@ -153,6 +156,7 @@ impl Create {
             mtu: self.mtu,
             port_security_enabled: self.no_port_security.then_some(false),
             dns_domain: self.dns_domain,
+            vlan_transparent: self.vlan_transparent.then_some(true),
             provider_network_type: self.encap.map(Encap::word).or(on_physical.map(str::to_owned)),
             provider_physical_network: self.physical_network,
             provider_segmentation_id: self.vni.or(self.vlan),

@@ -67,6 +67,7 @@ const EXTENSIONS: [(&str, &str, &str); 30] = [
     ("subnet_allocation_pools", "Subnet allocation pools", "Allocation pools can be chosen and changed"),
     ("tag-ports-during-bulk-creation", "Tag Ports During Bulk Creation", "Ports can be created with tags"),
     ("weft", "Weft", "Hosts, applied revisions and more under /v1"),
+    ("vlan-transparent", "Vlantransparent", "Tenants' own VLAN tags pass networks in tunnels"),
 ];
 
 /// When the list above last changed.

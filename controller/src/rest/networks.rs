@@ -75,6 +75,7 @@ impl Kind for Networks {
             port_security_enabled: network.port_security_default,
             dns_domain: network.dns_domain.clone(),
             l2_adjacency: true,
+            vlan_transparent: network.vlan_transparent,
             tags: stamp.tags.iter().cloned().collect(),
             created_at: clock::text(stamp.created),
             updated_at: clock::text(stamp.updated),
@@ -112,6 +113,7 @@ impl Writable for Networks {
                 .flag("port_security_enabled")
                 .unwrap_or(defaults.port_security_default),
             dns_domain: fields.text("dns_domain").unwrap_or_default(),
+            vlan_transparent: fields.flag("vlan_transparent").unwrap_or(defaults.vlan_transparent),
             ..defaults
         };
         read_harmless(fields);
@@ -127,6 +129,7 @@ impl Writable for Networks {
             port_security_default: fields.flag("port_security_enabled"),
             dns_domain: fields.text("dns_domain"),
         };
+        fields.only("vlan_transparent", &[json!(network.vlan_transparent)]);
         read_harmless(fields);
         Intent::UpdateNetwork(network.id, patch)
     }
@@ -232,7 +235,6 @@ fn read_harmless(fields: &mut Fields) {
     fields.only("shared", &[json!(false)]);
     fields.only("router:external", &[json!(false)]);
     fields.only("is_default", &[json!(false)]);
-    fields.only("vlan_transparent", &[json!(false)]);
     fields.only("qinq", &[json!(false)]);
     fields.only("availability_zone_hints", &[json!([])]);
     fields.only("qos_policy_id", &[]);

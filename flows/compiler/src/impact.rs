@@ -87,6 +87,8 @@ struct PortView {
 #[derive(PartialEq, Eq)]
 struct Face {
     network: (Option<Encap>, Option<Segment>, bool),
+    /// Whether its network passes tagged frames.
+    tags: bool,
     key: PortKey,
     mac: MacAddr,
     addresses: Vec<IpAddr>,
@@ -116,7 +118,9 @@ impl Collector<'_> {
     /// A network that looks different to its flows concerns all of its ports.
     fn network(&mut self, id: NetworkId, ports: &mut BTreeSet<PortId>) {
         self.told_by_network(id);
-        let face = |s: &Snapshot| s.network(&id).map(|n| (n.vni, n.tunnel(), n.segment, n.admin_up));
+        let face = |s: &Snapshot| {
+            s.network(&id).map(|n| (n.vni, n.tunnel(), n.segment, (n.admin_up, n.vlan_transparent)))
+        };
         let sides = [face(self.before), face(self.after)];
         if sides[0] == sides[1] {
             return;
@@ -407,6 +411,7 @@ fn view(snapshot: &Snapshot, id: PortId) -> Option<PortView> {
     let place = snapshot.bound_host(id).zip(snapshot.binding(id));
     let face = Face {
         network: (network.tunnel(), network.segment, network.admin_up),
+        tags: network.vlan_transparent,
         key: port.key,
         mac: port.mac,
         addresses: port.fixed_ips.iter().map(|ip| ip.address).collect(),

@@ -94,7 +94,12 @@ pub struct Network {
     pub port_security_default: bool,
     /// The DNS domain of its ports' names; may be empty.
     pub dns_domain: String,
+    /// Frames that already have a VLAN tag pass from ports without port security; never true of one with a segment.
+    pub vlan_transparent: bool,
 }
+
+/// What a VLAN tag adds to a frame (IEEE 802.1Q), in bytes.
+pub const TAG_LEN: u16 = 4;
 
 impl Network {
     /// The encapsulation that carries its packets between hosts; `None` where the operator's layer 2 does.
@@ -102,9 +107,10 @@ impl Network {
         self.segment.is_none().then_some(self.encap)
     }
 
-    /// Bytes that are added in front of an IP packet on its way: see [`Encap::overhead`]; none where frames travel as
-    /// they are.
+    /// Bytes that are added in front of an IP packet on its way: see [`Encap::overhead`], and the tenant's own tag; none
+    /// where frames travel as they are.
     pub fn overhead(&self) -> u16 {
-        if self.segment.is_some() { 0 } else { self.encap.overhead() }
+        let tag = if self.vlan_transparent { TAG_LEN } else { 0 };
+        if self.segment.is_some() { 0 } else { self.encap.overhead() + tag }
     }
 }

@@ -341,3 +341,32 @@ fn a_router_joins_vlans() {
     }
     assert!(echoes(&mut trunk, 200) > 0, "it leaves under the tag of the network that it goes to");
 }
+
+/// A tenant's own tags pass a network in tunnels that lets them, and no other.
+#[test]
+fn own_tags_pass_tunnels_where_they_may() {
+    let site = Site::start("tags", 2).unwrap();
+    let red = Tenancy::create(&site, "red").unwrap();
+    let mut seen = Vec::new();
+    for (name, vlan_transparent) in [("clear", Some(true)), ("plain", None)] {
+        let new = NetworkCreate { vlan_transparent, ..NetworkCreate::default() };
+        let network = site.wait(red.client.networks().create(&new)).unwrap().value;
+        let [a, b] = [0, 1].map(|host| {
+            let name = format!("{name}{host}");
+            let new = PortCreate { port_security_enabled: Some(false), ..Tenancy::new_port(&network, &name) };
+            site.attach(&site.hosts[host], &name, &red.port_from(new).unwrap()).unwrap()
+        });
+        site.rig.seed_tunnel_neighbours().unwrap();
+        let ends = [&a, &b].map(|w| End::new(mac(&w.spec().mac), std::net::Ipv4Addr::new(10, 9, 0, 1)));
+        let plain = udp(ends[0], ends[1], (7, 7), b"no tag of its own");
+        let frame = tagged(42, &udp(ends[0], ends[1], (7, 7), b"inside a tag"));
+        let mut witness = Witness::at(&b).unwrap();
+        a.send_frame(&frame).unwrap();
+        // What was sent later has arrived, so what was sent before will not come any more.
+        a.send_frame(&plain).unwrap();
+        witness.wait_for(&plain).unwrap();
+        witness.capture().settle().unwrap();
+        seen.push(witness.times(&frame).unwrap());
+    }
+    assert_eq!(seen, [1, 0], "{}", drops_text(&site.hosts));
+}

@@ -117,3 +117,24 @@ async fn a_port_without_a_way_out_is_down() {
     lab.pen.send_modify(|fleet| fleet.hosts.insert_mut("host-1".parse().unwrap(), missing));
     assert_eq!(status("blue:br-ex").await, "DOWN", "its bridge is not there");
 }
+
+/// Tenants may ask for their own tags to pass, where nobody else's are.
+#[tokio::test]
+async fn own_tags_pass_networks_in_tunnels_only() {
+    let lab = Lab::new().await;
+    let made = lab.call("red", "POST /v2.0/networks", json!({"network": {"vlan_transparent": true}})).await;
+    let id = made.created("network");
+    let network = &made.body["network"];
+    assert_eq!((&network["vlan_transparent"], &network["mtu"]), (&json!(true), &json!(1446)));
+    let line = format!("PUT /v2.0/networks/{id}");
+    let change =
+        async |to: bool| lab.call("red", &line, json!({"network": {"vlan_transparent": to}})).await.status;
+    assert_eq!((change(true).await.as_u16(), change(false).await.as_u16()), (200, 400));
+    let mut body = vlan(100);
+    body["network"]["vlan_transparent"] = json!(true);
+    let refused = lab.call("admin", "POST /v2.0/networks", body).await;
+    assert_eq!(
+        (refused.status.as_u16(), &refused.body["errors"][0]["field"]),
+        (400, &json!("vlan_transparent"))
+    );
+}

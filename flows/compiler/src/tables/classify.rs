@@ -1,6 +1,6 @@
 //! Table classify: which network and which port a packet comes from.
 
-use weft_model::{Network, Segment};
+use weft_model::{Network, PortSecurity, Segment};
 use weft_openflow::{Action, PortNo, oxm};
 
 use crate::fields::Fields;
@@ -55,7 +55,17 @@ pub(crate) fn local_port(sheet: &mut Sheet, local: &Local<'_>) {
         registers = registers.set(SOURCE_POLICY.is(policy.get())).set(ZONE.is(u32::from(local.ofport.get())));
     }
     sheet.flow(&CLASSIFY, 200, interface.with(oxm::vlan_none()), registers.goto(&PORT_SECURITY));
-    sheet.flow(&CLASSIFY, 150, interface, Then::drop(Reason::VlanTagged));
+    sheet.flow(&CLASSIFY, 150, interface, tagged(local));
+}
+
+/// Inside a tag are the tenant's own networks, of which nothing is known: nothing is checked, answered or routed there,
+/// so only ports of which nothing is checked may send it.
+fn tagged(local: &Local<'_>) -> Then {
+    if !local.network.vlan_transparent || local.port.security == PortSecurity::Enforced {
+        return Then::drop(Reason::VlanTagged);
+    }
+    let network = Then::new().set(NETWORK.is(local.network.vni.get()));
+    network.set(SOURCE.is(local.port.key.get())).goto(&L2_LOCAL)
 }
 
 /// Interfaces without a port; the table's miss is left for tunnels.

@@ -56,7 +56,7 @@ pub fn op() -> impl Strategy<Value = Op> {
             false => Op::DeletePhysnet(key),
         }),
         1 => host.clone().prop_map(Op::DeleteHost),
-        3 => (network.clone(), 1..5u32, 0..3u8, 0..16u8, prop::bool::weighted(0.85))
+        3 => (network.clone(), 1..5u32, 0..6u8, 0..16u8, prop::bool::weighted(0.85))
             .prop_map(|(network, vni, encap, segment, up)| Op::PutNetwork { network, vni, encap, segment, up }),
         1 => network.clone().prop_map(Op::DeleteNetwork),
         8 => (port.clone(), network, 0..12u8, 0..32u8, prop::bool::weighted(0.85), prop::bool::weighted(0.8))
@@ -334,11 +334,12 @@ fn network_record(network: u8, vni: Vni, (encap, segment): (u8, Option<Segment>)
         tenant: tenant(),
         stamp: Stamp::default(),
         vni,
-        encap: Encap::ALL[usize::from(encap)],
+        encap: Encap::ALL[usize::from(encap % 3)],
         mtu: Mtu(1450),
         admin_up,
         port_security_default: true,
         dns_domain: String::new(),
+        vlan_transparent: encap >= 3 && segment.is_none(),
         segment,
     }
 }

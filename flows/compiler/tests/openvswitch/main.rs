@@ -38,6 +38,13 @@ const STATE: &str = "
     port x network=blue key=11 mac=02:00:00:00:00:01 ip=10.0.0.1,fd00::1
     port y network=blue key=13 mac=02:00:00:00:00:03 ip=10.0.0.3,fd00::3
     port n network=dark key=21 mac=02:00:00:00:00:07 ip=10.0.0.7
+    network clear vni=30 transparent
+    port p network=clear key=41 mac=02:00:00:00:00:01 unsecured
+    port s network=clear key=42 mac=02:00:00:00:00:02
+    port u network=clear key=43 mac=02:00:00:00:00:03 unsecured
+    bind p h1 of=12
+    bind s h1 of=13
+    bind u h2 of=4
     physnet inside key=1
     physnet outside key=2
     network flat vni=20 physnet=1
@@ -80,7 +87,7 @@ impl Host1 {
         let tunnels =
             peers.map(|(encap, peer)| tunnel_ofport(encap, HostIndex::new(peer).expect("in range")));
         let uplinks = [1, 2].map(|key| uplink_ofport(PhysnetKey::new(key).expect("in range")));
-        let socket = daemons.bridge("br1", (1..=11).chain(tunnels.into_iter().flatten()).chain(uplinks))?;
+        let socket = daemons.bridge("br1", (1..=13).chain(tunnels.into_iter().flatten()).chain(uplinks))?;
         let mut channel = Channel::open(&socket)?;
         channel.meters()?;
         let deltas: Vec<Delta> =

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! host h1 index=1 ip=192.0.2.1 maps=blue:br-ex
-//! network red vni=5001 encap=vxlan [down]
+//! network red vni=5001 encap=vxlan [down] [transparent]
 //! physnet blue key=1
 //! network blue-100 vni=7 physnet=1 vlan=100 [down]
 //! subnet red4 network=red cidr=10.0.0.0/24 [gateway=] [dns=a,b] [routes=prefix-hop] [ra=slaac] [address=slaac] [silent]
@@ -148,6 +148,7 @@ fn network(line: &Line<'_>) -> Result<Network> {
         port_security_default: true,
         dns_domain: line.values.get("domain").map(|name| (*name).to_owned()).unwrap_or_default(),
         segment: segment(line)?,
+        vlan_transparent: line.has("transparent"),
     })
 }
 

@@ -74,6 +74,7 @@ fn network(n: u32) -> Network {
         admin_up: true,
         port_security_default: true,
         dns_domain: String::new(),
+        vlan_transparent: false,
         segment: None,
     }
 }

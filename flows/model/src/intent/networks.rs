@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::draft::{Draft, expect_number, relabel, set};
 use super::limits::Faults;
 use super::{NetworkPatch, NewNetwork, NewSegment, Rejected};
+use crate::network::TAG_LEN;
 use crate::{Key, Mtu, Network, NetworkId, PhysicalNetwork, PhysnetKey, Record, Segment, Vni};
 
 /// The smallest MTU that IPv4 works with (RFC 791).
@@ -31,7 +32,14 @@ impl Draft<'_> {
         let stamp = self.stamp(&new.labels);
         faults.check_stamp(&stamp);
         faults.check_domain("dns_domain", &new.dns_domain);
-        let overhead = if new.segment.is_some() { 0 } else { encap.overhead() };
+        let overhead = match &new.segment {
+            Some(_) => 0,
+            None if new.vlan_transparent => encap.overhead() + TAG_LEN,
+            None => encap.overhead(),
+        };
+        if new.vlan_transparent && new.segment.is_some() {
+            faults.add("vlan_transparent", "is for networks in tunnels only");
+        }
         let mtu = match new.mtu {
             Some(asked) => self.checked_mtu(&mut faults, asked, overhead),
             None => self.largest_mtu(overhead),
@@ -57,6 +65,7 @@ impl Draft<'_> {
             admin_up: new.admin_up,
             port_security_default: new.port_security_default,
             dns_domain: new.dns_domain.clone(),
+            vlan_transparent: new.vlan_transparent,
         }))))
     }
 

@@ -105,6 +105,8 @@ pub struct NewNetwork {
     pub port_security_default: bool,
     /// The DNS domain of its ports' names; may be empty.
     pub dns_domain: String,
+    /// Frames that already have a VLAN tag pass; for networks in tunnels only.
+    pub vlan_transparent: bool,
 }
 
 impl NewNetwork {
@@ -121,6 +123,7 @@ impl NewNetwork {
             admin_up: true,
             port_security_default: true,
             dns_domain: String::new(),
+            vlan_transparent: false,
         }
     }
 }
