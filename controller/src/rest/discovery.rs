@@ -24,7 +24,7 @@ const COLLECTIONS: [(&str, &str); 7] = [
 ];
 
 /// The extensions that work here: alias, name, what it adds. Clients look for an alias before they use what it stands for.
-const EXTENSIONS: [(&str, &str, &str); 30] = [
+const EXTENSIONS: [(&str, &str, &str); 31] = [
     ("address-group", "Address group", "Named sets of addresses for rules"),
     ("allowed-address-pairs", "Allowed Address Pairs", "Ports may send from further addresses"),
     ("binding", "Port Binding", "Expose port bindings of a virtual port to external application"),
