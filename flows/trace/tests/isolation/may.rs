@@ -59,7 +59,7 @@ pub fn routed(
 ) -> BTreeSet<PortId> {
     let entered = &model.routers[router].legs[leg];
     let begins = is_up(model, from) && entered.network == from.network && entered.up;
-    let arrives = begins.then(|| leads(model, router, subnet)).flatten();
+    let arrives = begins.then(|| leads(model, router, subnet)).flatten().map(|(network, _)| network);
     let gets = |port: &&Port| {
         let ways = comes(model, port.network, from, port);
         let there = Some(port.network) == arrives && port.number == number;
@@ -68,15 +68,22 @@ pub fn routed(
     model.ports.iter().filter(gets).map(Port::id).collect()
 }
 
-/// The network in which a router finds a subnet, itself or through others.
-fn leads(model: &Model, router: usize, subnet: u8) -> Option<usize> {
+/// Whether the last router on the way to a subnet has an interface in the sender's network, so that the receiver's host can
+/// tell who the sender is.
+pub fn is_next_door(model: &Model, from: &Port, router: usize, subnet: u8) -> bool {
+    let last = leads(model, router, subnet).map(|(_, last)| &model.routers[last]);
+    last.is_some_and(|router| router.legs.iter().any(|leg| leg.network == from.network))
+}
+
+/// The network in which a router finds a subnet, itself or through others, and the router that does.
+fn leads(model: &Model, router: usize, subnet: u8) -> Option<(usize, usize)> {
     let Router { up, legs, routes, .. } = &model.routers[router];
     if !up {
         return None;
     }
     let out = |leg: &Leg| leg.up && model.networks[leg.network].up;
     if let Some(own) = legs.iter().find(|leg| model.networks[leg.network].subnet == subnet) {
-        return out(own).then_some(own.network);
+        return out(own).then_some((own.network, router));
     }
     let (_, next, through) = routes.iter().find(|(destination, ..)| *destination == subnet)?;
     let entered = &model.routers[*next].legs[*through];
