@@ -29,7 +29,7 @@ pub use envelope::{
 };
 pub use host::{Audit, Host, Tunnel};
 pub use network::{Network, NetworkCreate, NetworkUpdate};
-pub use port::{DnsAssignment, FixedIp, FixedIpAsked, Port, PortCreate, PortUpdate};
+pub use port::{DnsAssignment, ExtraDhcpOpt, FixedIp, FixedIpAsked, Port, PortCreate, PortUpdate};
 pub use problem::{FieldError, NeutronError, NeutronFault, Problem};
 pub use progress::{Applied, Health, Whoami};
 pub use router::{InterfaceAsked, Router, RouterCreate, RouterInterface, RouterRoutes, RouterUpdate};

@@ -67,9 +67,8 @@ pub struct Port {
     pub fixed_ips: Vec<FixedIp>,
     /// What it may send from besides its own addresses.
     pub allowed_address_pairs: Vec<AddressPair>,
-    /// Always empty.
-    #[schema(value_type = Vec<Object>)]
-    pub extra_dhcp_opts: Vec<Value>,
+    /// What DHCP tells it besides what its subnets say, or instead of it.
+    pub extra_dhcp_opts: Vec<ExtraDhcpOpt>,
     /// The security groups that it wears.
     pub security_groups: Vec<String>,
     /// Free text.
@@ -119,6 +118,19 @@ pub struct Port {
     pub binding_vif_details: Option<Map<String, Value>>,
 }
 
+/// A DHCP option of a port.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct ExtraDhcpOpt {
+    /// Its name or number.
+    pub opt_name: String,
+    /// Its value; null takes the option away.
+    pub opt_value: Option<String>,
+    /// 4 (the default) or 6.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ip_version: Option<u8>,
+}
+
 /// A port to create; what is absent takes its default.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
@@ -161,6 +173,9 @@ pub struct PortCreate {
     /// Its host name for DNS.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dns_name: Option<String>,
+    /// DHCP options by name (as dnsmasq spells them) or number; at most 32.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub extra_dhcp_opts: Option<Vec<ExtraDhcpOpt>>,
     /// The host that it is meant for; a hint, what counts is where an interface is plugged. Administrators only.
     #[serde(rename = "binding:host_id", skip_serializing_if = "Option::is_none")]
     pub binding_host_id: Option<String>,
@@ -206,6 +221,9 @@ pub struct PortUpdate {
     /// See [`PortCreate::dns_name`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dns_name: Option<String>,
+    /// What is chosen anew, or no longer (a value of null); other options stay.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub extra_dhcp_opts: Option<Vec<ExtraDhcpOpt>>,
     /// See [`PortCreate::binding_host_id`]; null clears it.
     #[serde(
         rename = "binding:host_id",

@@ -236,6 +236,7 @@ impl Population {
             security: PortSecurity::Enforced,
             policy: None,
             allowed_pairs: Vec::new(),
+            dhcp_options: Vec::new(),
             device_id: String::new(),
             device_owner: "compute:nova".into(),
             requested_host: None,

@@ -17,9 +17,10 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use uuid::Uuid;
 use weft_model::{
-    AddressRange, Binding, Counters, Encap, EncapIps, FixedIp, Host, HostId, HostIndex, HostRoute, Key, Mtu,
-    Network, NetworkId, OfPort, PolicyKey, Port, PortId, PortKey, PortSecurity, Record, Revision, Stamp,
-    Subnet, SubnetId, Tenant, TenantId, Timestamp, Token, TokenRole, Vni,
+    AddressRange, Binding, Counters, DhcpFamily, DhcpOption, Encap, EncapIps, FixedIp, Host, HostId,
+    HostIndex, HostRoute, Key, Mtu, Network, NetworkId, OfPort, PolicyKey, Port, PortId, PortKey,
+    PortSecurity, Record, Revision, Stamp, Subnet, SubnetId, Tenant, TenantId, Timestamp, Token, TokenRole,
+    Vni,
 };
 
 use physical::{StoredPhysicalNetwork, StoredSegment};
@@ -541,6 +542,9 @@ struct StoredPort<'a> {
     policy: Option<u32>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     allowed_pairs: Vec<StoredPair>,
+    /// The version of IP, the name and the value.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    dhcp_options: Vec<(u8, String, String)>,
     #[serde(borrow, default)]
     device_id: Cow<'a, str>,
     #[serde(borrow, default)]
@@ -565,12 +569,23 @@ impl<'a> From<&'a Port> for StoredPort<'a> {
             security: p.security == PortSecurity::Enforced,
             policy: p.policy.map(PolicyKey::get),
             allowed_pairs: p.allowed_pairs.iter().map(StoredPair::from).collect(),
+            dhcp_options: p.dhcp_options.iter().map(stored_option).collect(),
             device_id: p.device_id.as_str().into(),
             device_owner: p.device_owner.as_str().into(),
             requested_host: p.requested_host.clone(),
             dns_name: p.dns_name.as_str().into(),
         }
     }
+}
+
+fn stored_option(option: &DhcpOption) -> (u8, String, String) {
+    let version = if option.family() == DhcpFamily::V4 { 4 } else { 6 };
+    (version, option.name().to_owned(), option.value().to_owned())
+}
+
+fn read_option((version, name, value): (u8, String, String)) -> Result<DhcpOption, String> {
+    let family = if version == 4 { DhcpFamily::V4 } else { DhcpFamily::V6 };
+    DhcpOption::new(family, &name, &value).map_err(str::to_owned)
 }
 
 impl StoredPort<'_> {
@@ -591,6 +606,7 @@ impl StoredPort<'_> {
                 None => None,
             },
             allowed_pairs: self.allowed_pairs.into_iter().map(StoredPair::parse).collect::<Result<_, _>>()?,
+            dhcp_options: self.dhcp_options.into_iter().map(read_option).collect::<Result<_, _>>()?,
             device_id: self.device_id.into_owned(),
             device_owner: self.device_owner.into_owned(),
             requested_host: self.requested_host,

@@ -8,6 +8,7 @@
 mod address_groups;
 mod call;
 mod caller;
+mod dhcp_options;
 mod discovery;
 mod document;
 mod failure;

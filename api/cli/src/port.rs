@@ -248,6 +248,7 @@ impl List {
 impl Create {
     fn body(self, network_id: String, fixed_ips: Option<Vec<FixedIpAsked>>) -> PortCreate {
         PortCreate {
+            extra_dhcp_opts: None,
             network_id,
             name: self.name,
             description: self.description,
@@ -271,6 +272,7 @@ impl Create {
 impl Set {
     fn body(&self) -> PortUpdate {
         PortUpdate {
+            extra_dhcp_opts: None,
             name: self.name.clone(),
             description: self.description.clone(),
             admin_state_up: either(self.enable, self.disable),

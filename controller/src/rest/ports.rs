@@ -22,7 +22,7 @@ use super::kind::{self, Candidates, Kind, Writable};
 use super::labels::{read_labels, read_labels_patch, read_owner};
 use super::query::ListQuery;
 use super::security_rules::Prefix;
-use super::{page, scope};
+use super::{dhcp_options, page, scope};
 use crate::clock;
 
 /// The domain of workloads whose network has none; `internal` is reserved for names that are nobody's (ICANN, 2024).
@@ -111,6 +111,7 @@ impl Kind for Ports {
             description: stamp.description.clone(),
             port_security_enabled: port.security == PortSecurity::Enforced,
             dns_name: port.dns_name.clone(),
+            extra_dhcp_opts: port.dhcp_options.iter().map(dhcp_options::show).collect(),
             dns_assignment: port.fixed_ips.iter().map(|ip| dns_assignment(view, port, ip.address)).collect(),
             ip_allocation: if port.fixed_ips.is_empty() { "none" } else { "immediate" }.into(),
             tags: stamp.tags.iter().cloned().collect(),
@@ -188,6 +189,7 @@ impl Writable for Ports {
         let device_owner = fields.text("device_owner").unwrap_or_default();
         let requested_host = read_requested_host(fields).flatten();
         let dns_name = fields.text_or_null("dns_name").flatten().unwrap_or_default();
+        let dhcp_options = dhcp_options::read_new(fields);
         read_harmless(fields);
         let id = Uuid::new_v4();
         // The low bits of a version 4 UUID are random, and not the ones that a reader of two ids would compare.
@@ -205,6 +207,7 @@ impl Writable for Ports {
             device_owner,
             requested_host,
             dns_name,
+            dhcp_options,
             ..defaults
         }))
     }
@@ -219,6 +222,7 @@ impl Writable for Ports {
             security: read_security(fields),
             groups: read_groups(fields),
             allowed_pairs: read_pairs(fields),
+            dhcp_options: dhcp_options::read(fields),
             device_id: fields.text("device_id"),
             device_owner: fields.text("device_owner"),
             requested_host: read_requested_host(fields),
@@ -297,7 +301,6 @@ fn read_requested_host(fields: &mut Fields) -> Option<Option<String>> {
 }
 
 fn read_harmless(fields: &mut Fields) {
-    fields.only("extra_dhcp_opts", &[json!([])]);
     fields.only("binding:vnic_type", &[json!("normal")]);
     fields.only("binding:profile", &[json!({})]);
     fields.only("qos_policy_id", &[]);

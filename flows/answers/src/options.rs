@@ -59,6 +59,16 @@ impl Options4 {
         }
     }
 
+    /// Adds an option in the place of all that have its code.
+    pub fn replace(&mut self, code: u8, value: &[u8]) {
+        let others = self.each().filter(|(other, _)| *other != code);
+        let others = others.flat_map(|(code, value)| {
+            [&[code, u8::try_from(value.len()).expect("read with one byte")], value].concat()
+        });
+        self.0 = others.collect();
+        self.put(code, value);
+    }
+
     /// Adds a list of addresses, unless it is empty.
     pub fn put_addresses(&mut self, code: u8, addresses: impl IntoIterator<Item = Ipv4Addr>) {
         let bytes: Vec<u8> = addresses.into_iter().flat_map(|address| address.octets()).collect();
@@ -134,6 +144,16 @@ impl Options6 {
             return;
         }
         put6(&mut self.0, code, value);
+    }
+
+    /// Adds an option in the place of all that have its code.
+    pub fn replace(&mut self, code: u16, value: &[u8]) {
+        let mut others = Vec::new();
+        for (other, value) in list6(&self.0).map_while(Result::ok).filter(|(other, _)| *other != code) {
+            put6(&mut others, other, value);
+        }
+        self.0 = others;
+        self.put(code, value);
     }
 
     /// Adds a list of addresses, unless it is empty.
@@ -244,6 +264,19 @@ mod tests {
         assert_eq!(Options4::read(options.as_bytes()), Some(options));
         assert_eq!(Options4::read(&[43, 2, 0]), None);
         assert_eq!(Options4::read(&[53, 1, 5]), None);
+    }
+
+    #[test]
+    fn what_is_chosen_takes_the_place_of_what_was_there() {
+        let mut options = Options4::new();
+        options.put(code4::MTU, &[5, 0xaa]);
+        options.put(code4::DNS, &[10, 0, 0, 1]);
+        options.replace(code4::MTU, &[5, 0x78]);
+        assert_eq!(options.as_bytes(), [6, 4, 10, 0, 0, 1, 26, 2, 5, 0x78]);
+        let mut options = Options6::new();
+        options.put(code6::DNS, &[1; 16]);
+        options.replace(code6::DNS, &[2; 16]);
+        assert_eq!(options.as_bytes(), [&[0, 23, 0, 16][..], &[2; 16]].concat());
     }
 
     #[test]

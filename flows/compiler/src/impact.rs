@@ -11,8 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use weft_model::{
-    AllowedPair, Encap, HostId, HostIndex, Key, MacAddr, NetworkId, OfPort, PhysnetKey, PolicyKey, PortId,
-    PortKey, PortSecurity, RouterId, Segment, Snapshot, SubnetId, Vni,
+    AllowedPair, DhcpOption, Encap, HostId, HostIndex, Key, MacAddr, NetworkId, OfPort, PhysnetKey,
+    PolicyKey, PortId, PortKey, PortSecurity, RouterId, Segment, Snapshot, SubnetId, Vni,
 };
 
 use crate::group_id::{members_of, shard, shards_of};
@@ -79,8 +79,8 @@ struct PortView {
     /// `None` while no host that is known claims the port.
     place: Option<(HostIndex, OfPort)>,
     face: Face,
-    /// What only its own host tells it: the subnets of its addresses and its name.
-    told: (Vec<SubnetId>, String),
+    /// What only its own host tells it: the subnets of its addresses, its name and the options chosen for it.
+    told: (Vec<SubnetId>, String, Vec<DhcpOption>),
 }
 
 /// What does not depend on where the port is.
@@ -422,7 +422,8 @@ fn view(snapshot: &Snapshot, id: PortId) -> Option<PortView> {
         pairs: port.allowed_pairs.clone(),
     };
     let place = place.map(|(host, claim)| (host.index, claim.ofport));
-    let told = (port.fixed_ips.iter().map(|ip| ip.subnet).collect(), port.dns_name.clone());
+    let subnets = port.fixed_ips.iter().map(|ip| ip.subnet).collect();
+    let told = (subnets, port.dns_name.clone(), port.dhcp_options.clone());
     Some(PortView { network: network.id, vni: network.vni, place, face, told })
 }
 

@@ -6,6 +6,7 @@
 mod address;
 pub mod binding;
 pub mod change;
+pub mod dhcp;
 pub mod host;
 pub mod ids;
 pub mod intent;
@@ -22,6 +23,7 @@ pub mod tenant;
 
 pub use binding::Binding;
 pub use change::{Change, Counters, Key, Record};
+pub use dhcp::{DhcpFamily, DhcpOption};
 pub use host::{BridgeMappings, EncapIps, Host};
 pub use ids::{
     AddressGroupId, HostId, HostIndex, NetworkId, OfPort, PhysnetKey, PolicyKey, PortId, PortKey, Revision,

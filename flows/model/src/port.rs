@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use crate::dhcp::DhcpOption;
 use crate::ids::{NetworkId, PolicyKey, PortId, PortKey, RouterId, SubnetId, TenantId};
 use crate::mac::MacAddr;
 use crate::router::ROUTER_INTERFACE;
@@ -52,6 +53,8 @@ pub struct Port {
     pub policy: Option<PolicyKey>,
     /// What it may send from besides its own addresses.
     pub allowed_pairs: Vec<AllowedPair>,
+    /// What DHCP tells it besides what its subnets say, or instead of it; by family and name, each once.
+    pub dhcp_options: Vec<DhcpOption>,
     /// What uses the port, in its user's words (a container id, a server id).
     pub device_id: String,
     /// Which kind of user, in the API's words (`compute:nova`, `weft:agent`).

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use weft_api::{HostRoute, Network, Port, PortUpdate, Subnet, SubnetCreate, SubnetUpdate};
+use weft_api::{ExtraDhcpOpt, HostRoute, Network, Port, PortUpdate, Subnet, SubnetCreate, SubnetUpdate};
 use weft_rig::{Host, Workload, WorkloadSpec, http_get, wait_until};
 use weft_scenarios::{LIMIT, NetworkSpec, Site, Tenancy, asked, check_installed, stored};
 
@@ -189,6 +189,19 @@ fn what_changes_is_told(stage: &Stage<'_>, (port, workload): (&Port, &Workload),
     let told = stage.udhcpc(workload).expect("an address");
     assert_eq!((told["ip"].as_str(), told["dns"].as_str()), (address(port), "10.0.0.99"));
     assert!(!told.contains_key("staticroutes"), "{told:?}");
+    // What the port's user chose comes before what the subnet says, and goes again when it is chosen no more.
+    let choose = |name: &str, value: Option<&str>| {
+        let (opt_name, opt_value) = (name.to_owned(), value.map(str::to_owned));
+        let option = ExtraDhcpOpt { opt_name, opt_value, ip_version: None };
+        let patch = PortUpdate { extra_dhcp_opts: Some(vec![option]), ..PortUpdate::default() };
+        stage.site.apply(stage.red.client.ports().update(&port.id, &patch)).unwrap();
+        stage.udhcpc(workload).expect("an address")
+    };
+    choose("ntp-server", Some("10.0.0.123"));
+    let told = choose("mtu", Some("1400"));
+    assert_eq!((told["ntpsrv"].as_str(), told["mtu"].as_str()), ("10.0.0.123", "1400"), "{told:?}");
+    let told = choose("mtu", None);
+    assert_eq!((told["ntpsrv"].as_str(), told["mtu"].as_str()), ("10.0.0.123", "1450"), "{told:?}");
     let silent = |enable_dhcp| SubnetUpdate { enable_dhcp: Some(enable_dhcp), ..SubnetUpdate::default() };
     stage.site.apply(stage.red.client.subnets().update(&subnet.id, &silent(false))).unwrap();
     assert_eq!(stage.udhcpc(workload), None, "DHCP is off");

@@ -6,7 +6,7 @@ use weft_answers::options::{code4, code6};
 use weft_answers::{
     Advertisement, Dhcp4, Dhcp6, DomainName, Mac, Managed, Options4, Options6, Prefix, Service,
 };
-use weft_model::{Ipv6Mode, Network, Snapshot, Subnet};
+use weft_model::{DhcpFamily, DhcpOption, Ipv6Mode, Network, Snapshot, Subnet};
 use weft_openflow::action::Controller2;
 use weft_openflow::{Action, MeterId, oxm};
 
@@ -104,6 +104,11 @@ impl<'a> Served<'a> {
         options.put(code4::MTU, &local.network.mtu.0.to_be_bytes());
         options.put(code4::LEASE, &LEASE.to_be_bytes());
         put_routes(&mut options, subnet, gateway);
+        for (code, value) in chosen(local, DhcpFamily::V4) {
+            if let Ok(code) = u8::try_from(code) {
+                options.replace(code, &value);
+            }
+        }
         let server = gateway.unwrap_or(NAMELESS_SERVER);
         Some(Dhcp4 { server_mac: server_mac(local.network), server, address, options })
     }
@@ -119,6 +124,9 @@ impl<'a> Served<'a> {
         options.put_addresses(code6::DNS, resolvers(subnets.map(|(_, subnet)| *subnet)));
         if let Some(domain) = DomainName::parse(&local.network.dns_domain) {
             options.put(code6::DOMAINS, domain.as_bytes());
+        }
+        for (code, value) in chosen(local, DhcpFamily::V6) {
+            options.replace(code, &value);
         }
         Some(Dhcp6 { server_mac: server_mac(local.network), addresses, options })
     }
@@ -148,6 +156,16 @@ impl<'a> Served<'a> {
             domain: DomainName::parse(&local.network.dns_domain),
         })
     }
+}
+
+/// The options that the port's user chose.
+fn chosen(local: &Local<'_>, family: DhcpFamily) -> impl Iterator<Item = (u16, Vec<u8>)> {
+    local
+        .port
+        .dhcp_options
+        .iter()
+        .filter(move |option| option.family() == family)
+        .filter_map(DhcpOption::encoded)
 }
 
 fn managed(mode: Ipv6Mode) -> Managed {

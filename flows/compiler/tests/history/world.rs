@@ -6,10 +6,10 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use uuid::Uuid;
 use weft_model::{
-    Binding, Change, Encap, EncapIps, FixedIp, Host, HostId, HostIndex, HostRoute, Key, MacAddr, Mtu,
-    Network, NetworkId, NextHop, OfPort, PhysicalNetwork, PhysnetKey, Port, PortId, PortKey, PortSecurity,
-    ROUTER_INTERFACE, Record, Revision, Route, Router, RouterId, RouterKey, Segment, Snapshot, Stamp, Subnet,
-    SubnetId, TenantId, Timestamp, VlanId, Vni,
+    Binding, Change, DhcpFamily, DhcpOption, Encap, EncapIps, FixedIp, Host, HostId, HostIndex, HostRoute,
+    Key, MacAddr, Mtu, Network, NetworkId, NextHop, OfPort, PhysicalNetwork, PhysnetKey, Port, PortId,
+    PortKey, PortSecurity, ROUTER_INTERFACE, Record, Revision, Route, Router, RouterId, RouterKey, Segment,
+    Snapshot, Stamp, Subnet, SubnetId, TenantId, Timestamp, VlanId, Vni,
 };
 
 use crate::security::{self, Guard};
@@ -65,7 +65,7 @@ pub fn op() -> impl Strategy<Value = Op> {
         1 => port.clone().prop_map(Op::DeletePort),
         8 => (port.clone(), host.clone(), 1..10u8).prop_map(|(port, host, ofport)| Op::Bind { port, host, ofport }),
         3 => (port.clone(), host).prop_map(|(port, host)| Op::Unbind { port, host }),
-        4 => (port, 0..6u8).prop_map(|(port, what)| Op::Tweak { port, what }),
+        4 => (port, 0..7u8).prop_map(|(port, what)| Op::Tweak { port, what }),
         12 => security::guard().prop_map(Op::Guard),
     ];
     prop_oneof![3 => basic, 1 => routing_op()]
@@ -194,6 +194,10 @@ fn tweak(port: &mut Port, what: u8) {
         1 => port.admin_up = !port.admin_up,
         2 => port.mac.0[4] ^= 1,
         3 => drop(port.fixed_ips.pop()),
+        5 if port.dhcp_options.is_empty() => {
+            port.dhcp_options = vec![DhcpOption::new(DhcpFamily::V4, "mtu", "1400").expect("an option")];
+        }
+        5 => port.dhcp_options.clear(),
         4 => port.dns_name = format!("name{}", port.dns_name.len() % 6),
         _ if port.security == PortSecurity::Off => port.security = PortSecurity::Enforced,
         _ => port.security = PortSecurity::Off,
@@ -366,6 +370,7 @@ fn port_record(port: u8, network: u8, mac: u8, addresses: u8, admin_up: bool, se
         security: if secure { PortSecurity::Enforced } else { PortSecurity::Off },
         policy: None,
         allowed_pairs: Vec::new(),
+        dhcp_options: Vec::new(),
         device_id: String::new(),
         device_owner: String::new(),
         requested_host: None,

@@ -199,6 +199,7 @@ fn port(line: &Line<'_>, snapshot: &Snapshot) -> Result<Port> {
         security: if line.has("unsecured") { PortSecurity::Off } else { PortSecurity::Enforced },
         policy: None,
         allowed_pairs: Vec::new(),
+        dhcp_options: Vec::new(),
         device_owner: router.as_ref().map_or("", |_| ROUTER_INTERFACE).to_owned(),
         device_id: router.unwrap_or_default(),
         requested_host: None,

@@ -94,6 +94,7 @@ pub fn port(n: u32, network: u32, admin_up: bool) -> Record {
         security: PortSecurity::Enforced,
         policy: None,
         allowed_pairs: Vec::new(),
+        dhcp_options: Vec::new(),
         device_id: String::new(),
         device_owner: String::new(),
         requested_host: None,

@@ -6,7 +6,8 @@ use super::draft::{Draft, expect_number, relabel, set};
 use super::limits::Faults;
 use super::{NewPort, PortPatch, Rejected};
 use crate::{
-    Key, MacAddr, Network, NetworkId, Port, PortId, PortKey, PortSecurity, ROUTER_INTERFACE, Record,
+    DhcpOption, Key, MacAddr, Network, NetworkId, Port, PortId, PortKey, PortSecurity, ROUTER_INTERFACE,
+    Record,
 };
 
 /// The first half of generated MACs: locally administered, unicast, and easy to tell in a capture.
@@ -43,6 +44,7 @@ impl Draft<'_> {
             security: new.security.unwrap_or_else(|| default_security(&network)),
             policy: None,
             allowed_pairs: Vec::new(),
+            dhcp_options: new.dhcp_options.clone(),
             device_id: new.device_id.clone(),
             device_owner: new.device_owner.clone(),
             requested_host: new.requested_host.clone(),
@@ -74,6 +76,10 @@ impl Draft<'_> {
         set(&mut after.device_owner, patch.device_owner.clone());
         set(&mut after.requested_host, patch.requested_host.clone());
         set(&mut after.dns_name, patch.dns_name.clone());
+        for (family, name, chosen) in &patch.dhcp_options {
+            after.dhcp_options.retain(|option| (option.family(), option.name()) != (*family, name.as_str()));
+            after.dhcp_options.extend(chosen.clone());
+        }
         let is_interface = before.router().is_some();
         if !is_interface {
             refuse_interface(&after.device_owner)?;
@@ -171,6 +177,25 @@ fn default_security(network: &Network) -> PortSecurity {
     if network.port_security_default { PortSecurity::Enforced } else { PortSecurity::Off }
 }
 
+/// An answer has room for so many options of one family,
+const OPTIONS: usize = 32;
+/// and for so many bytes of them.
+const OPTION_BYTES: usize = 512;
+
+fn check_options(faults: &mut Faults, port: &Port) {
+    let path = "extra_dhcp_opts";
+    faults.check_count(path, port.dhcp_options.len(), OPTIONS);
+    let mut names: Vec<_> = port.dhcp_options.iter().map(|option| (option.family(), option.name())).collect();
+    names.sort_unstable();
+    if names.windows(2).any(|pair| pair[0] == pair[1]) {
+        faults.add(path, "names an option twice");
+    }
+    let bytes = port.dhcp_options.iter().filter_map(DhcpOption::encoded).map(|(_, value)| value.len() + 4);
+    if bytes.sum::<usize>() > OPTION_BYTES {
+        faults.add(path, format_args!("must have values of at most {OPTION_BYTES} bytes together"));
+    }
+}
+
 fn checked(port: &Port) -> Faults {
     let mut faults = Faults::default();
     faults.check_stamp(&port.stamp);
@@ -178,6 +203,7 @@ fn checked(port: &Port) -> Faults {
     faults.check_text("device_owner", &port.device_owner);
     faults.check_text("binding:host_id", port.requested_host.as_deref().unwrap_or_default());
     faults.check_domain("dns_name", &port.dns_name);
+    check_options(&mut faults, port);
     if !port.mac.is_unicast() {
         faults.add("mac_address", "must be a unicast address");
     }

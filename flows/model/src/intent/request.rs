@@ -9,9 +9,9 @@ use ipnet::IpNet;
 
 use super::security_request::PortGroups;
 use crate::{
-    AddressRange, AllowedPair, Encap, EncapIps, HostId, HostRoute, MacAddr, NetworkId, OfPort, PortId,
-    PortSecurity, Route, RouterId, SecurityGroupId, SubnetId, TenantId, Timestamp, TokenId, TokenRole,
-    VlanId, Vni,
+    AddressRange, AllowedPair, DhcpFamily, DhcpOption, Encap, EncapIps, HostId, HostRoute, MacAddr,
+    NetworkId, OfPort, PortId, PortSecurity, Route, RouterId, SecurityGroupId, SubnetId, TenantId, Timestamp,
+    TokenId, TokenRole, VlanId, Vni,
 };
 
 /// The descriptive part of a new object.
@@ -247,6 +247,8 @@ pub struct NewPort {
     pub groups: PortGroups,
     /// What it may send from besides its own addresses, at most 32.
     pub allowed_pairs: Vec<AllowedPair>,
+    /// What DHCP tells it besides, at most 32.
+    pub dhcp_options: Vec<DhcpOption>,
     /// What uses the port, at most 255 characters.
     pub device_id: String,
     /// Which kind of user, at most 255 characters.
@@ -272,6 +274,7 @@ impl NewPort {
             security: None,
             groups: PortGroups::Unfiltered,
             allowed_pairs: Vec::new(),
+            dhcp_options: Vec::new(),
             device_id: String::new(),
             device_owner: String::new(),
             requested_host: None,
@@ -299,6 +302,8 @@ pub struct PortPatch {
     pub groups: Option<BTreeSet<SecurityGroupId>>,
     /// The whole new list; see [`NewPort::allowed_pairs`].
     pub allowed_pairs: Option<Vec<AllowedPair>>,
+    /// What is chosen anew, or (with nothing) no longer, by family and name; other options stay.
+    pub dhcp_options: Vec<(DhcpFamily, String, Option<DhcpOption>)>,
     /// See [`NewPort::device_id`].
     pub device_id: Option<String>,
     /// See [`NewPort::device_owner`].

@@ -296,6 +296,7 @@ mod tests {
                 security: PortSecurity::Enforced,
                 policy: PolicyKey::new(u32::from(m % 4)),
                 allowed_pairs: Vec::new(),
+                dhcp_options: Vec::new(),
                 device_id: match m % 4 {
                     0 => String::new(),
                     1 => router(n).to_string(),
