@@ -22,6 +22,8 @@ const ARP_REQUEST: u16 = 1;
 const ARP_REPLY: u16 = 2;
 /// Solicited and override (RFC 4861 section 4.4), at the top of the 32 bits behind the checksum.
 const SOLICITED_OVERRIDE: u32 = 0x6000_0000;
+/// The same from a router: a host forgets its default route when who gave it says that it is none (section 7.2.5).
+const ROUTER_SOLICITED_OVERRIDE: u32 = 0xe000_0000;
 /// Option type of the target's link-layer address (RFC 4861 section 4.6.1).
 const TARGET_OPTION: u8 = 2;
 /// Where solicitations go by multicast (RFC 4291 section 2.7.1 in RFC 2464 section 7), with its mask.
@@ -41,7 +43,12 @@ pub(crate) fn port(sheet: &mut Sheet, network: &Network, port: &Port) {
     for address in addresses {
         let (group, mask) = SOLICITED_NODE;
         let asked = icmpv6(SOLICITATION).with(oxm::nd_target(address)).with(oxm::eth_dst_masked(group, mask));
-        sheet.flow(&ARP_ND, ANSWER, asked.with(NETWORK.is(network.vni.get())), advertisement(port, address));
+        sheet.flow(
+            &ARP_ND,
+            ANSWER,
+            asked.with(NETWORK.is(network.vni.get())),
+            advertisement(port, address, SOLICITED_OVERRIDE),
+        );
     }
 }
 
@@ -54,7 +61,12 @@ pub(crate) fn interface(sheet: &mut Sheet, network: &Network, port: &Port) {
     }
     for address in with_link_local(port) {
         let asked = icmpv6(SOLICITATION).with(oxm::nd_target(address));
-        sheet.flow(&ARP_ND, ANSWER, asked.with(NETWORK.is(network.vni.get())), advertisement(port, address));
+        sheet.flow(
+            &ARP_ND,
+            ANSWER,
+            asked.with(NETWORK.is(network.vni.get())),
+            advertisement(port, address, ROUTER_SOLICITED_OVERRIDE),
+        );
     }
 }
 
@@ -94,7 +106,7 @@ fn arp_reply(port: &Port, address: Ipv4Addr) -> Then {
 }
 
 /// Turns a solicitation into its advertisement, but for the option: that can be set only in a packet that is one.
-fn advertisement(port: &Port, address: Ipv6Addr) -> Then {
+fn advertisement(port: &Port, address: Ipv6Addr, flags: u32) -> Then {
     let (any_mac, any_ip) = ([0; 6], Ipv6Addr::UNSPECIFIED);
     Then::new()
         .act(copy(oxm::eth_src(any_mac), oxm::eth_dst(any_mac)))
@@ -102,7 +114,7 @@ fn advertisement(port: &Port, address: Ipv6Addr) -> Then {
         .act(copy(oxm::ipv6_src(any_ip), oxm::ipv6_dst(any_ip)))
         .set(oxm::ipv6_src(address))
         .set(oxm::icmpv6_type(ADVERTISEMENT))
-        .set(oxm::nd_reserved(SOLICITED_OVERRIDE))
+        .set(oxm::nd_reserved(flags))
         .set(oxm::nd_options_type(TARGET_OPTION))
         .resubmit(&ND_REPLY)
 }
