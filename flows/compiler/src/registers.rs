@@ -59,7 +59,7 @@ pub const ZONE: Register = Register {
 pub const HOME: Register = Register {
     number: 13,
     name: "home",
-    meaning: "VNI of the network that the sender's address belongs to; only asked of what came out of a tunnel",
+    meaning: "VNI of the network that the sender's address belongs to; only asked of what no local port sent",
 };
 /// The rule that lets the packet pass.
 pub const RULE: Register =

@@ -97,6 +97,8 @@ fn port(tenancy: &Tenancy<'_>, network: &Network, name: &str, address: &str, che
     let new = PortCreate {
         fixed_ips: Some(asked(&[address])),
         port_security_enabled: checked,
+        // Whose sources are checked hears everybody nevertheless: machines of the fabric wear no groups.
+        security_groups: checked.is_none().then(|| vec![tenancy.open_group().unwrap().id]),
         ..Tenancy::new_port(network, name)
     };
     tenancy.port_from(new).unwrap()

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::reasons::Reason;
 use crate::registers::{
-    DESTINATION, DESTINATION_POLICY, FLAGS, HOME, NETWORK, REASON, ROUTER, RULE, SOURCE, SOURCE_POLICY, ZONE,
+    DESTINATION, DESTINATION_POLICY, HOME, NETWORK, REASON, ROUTER, RULE, SOURCE, SOURCE_POLICY, ZONE,
 };
 
 /// Is the sender filtered?
@@ -117,7 +117,7 @@ pub static HOME_NETWORK: Table = Table {
     number: 68,
     name: "home",
     purpose: "Which network does the sender's address belong to? The packet's own, unless a router forwarded it. Asked only \
-              about what came out of a tunnel, for policies whose ingress rules name groups.",
+              about what no local port sent, for policies whose ingress rules name groups.",
     holds: Holds::Both,
     matches: &[reg(NETWORK), ETH_SRC],
     sets: &[reg(HOME), reg(ROUTER)],
@@ -159,7 +159,7 @@ pub static INGRESS_GATE: Table = Table {
     purpose: "ARP, neighbour discovery, router advertisements and DHCP pass; the rest goes to the receiver's rules, by way of \
               the connection tracker unless its policy is stateless.",
     holds: Holds::Both,
-    matches: &[reg(DESTINATION_POLICY), reg(FLAGS), ETH_TYPE, ICMPV6_TYPE, UDP_SRC, UDP_DST],
+    matches: &[reg(SOURCE), reg(DESTINATION_POLICY), ETH_TYPE, ICMPV6_TYPE, UDP_SRC, UDP_DST],
     sets: &[reg(REASON)],
     verbs: &[Verb::Track, Verb::Resubmit],
     next: &[&HOME_NETWORK, &INGRESS_PEER, &INGRESS_RULES, &DELIVER, &DROP],

@@ -19,7 +19,7 @@ use crate::pipeline::{
     INGRESS_COMMIT, INGRESS_GATE, INGRESS_PEER, INGRESS_REPLY, INGRESS_RULES, L2_LOCAL, Table,
 };
 use crate::reasons::Reason;
-use crate::registers::{DESTINATION_POLICY, FLAGS, FROM_TUNNEL, RULE, Register, SOURCE_POLICY};
+use crate::registers::{DESTINATION_POLICY, RULE, Register, SOURCE, SOURCE_POLICY};
 use crate::sheet::{Sheet, Then};
 use crate::tables::security::{RELATED, REPLY, TRACKED, state, track};
 use crate::tables::{Side, ipv4, ipv6, prefix_field};
@@ -114,7 +114,8 @@ fn gate(sheet: &mut Sheet, way: &Way, policy: &Policy, tracking: Tracking, rules
         };
         sheet.flow(way.gate, 100, family().with(own()), to_rules(then));
         if way.direction == Direction::Ingress && asks {
-            let remote = family().with(own()).with(FLAGS.has(FROM_TUNNEL));
+            // Whatever no local port sent: out of a tunnel or from a physical network.
+            let remote = family().with(own()).with(SOURCE.is(0));
             let then = Then::new().resubmit(&HOME_NETWORK).resubmit(&INGRESS_PEER);
             sheet.flow(way.gate, 110, remote, to_rules(then));
         }

@@ -3,6 +3,8 @@
 #[path = "../state/mod.rs"]
 mod state;
 
+mod security;
+
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
@@ -54,7 +56,8 @@ impl Cost {
 fn differences(before: &Snapshot, after: &Snapshot) -> BTreeSet<Key> {
     let records = |snapshot: &Snapshot| -> BTreeSet<Key> {
         let routers = snapshot.routers().map(|router| Key::Router(router.id));
-        let ports = snapshot.ports().map(|port| Key::Port(port.id)).chain(routers);
+        let rules = snapshot.security_rules().map(|rule| Key::SecurityRule(rule.id));
+        let ports = snapshot.ports().map(|port| Key::Port(port.id)).chain(routers).chain(rules);
         let claims = snapshot.ports().flat_map(|port| snapshot.claims_of_port(port.id));
         ports.chain(claims.map(|claim| Key::Binding(claim.port, claim.host.clone()))).collect()
     };
@@ -64,6 +67,7 @@ fn differences(before: &Snapshot, after: &Snapshot) -> BTreeSet<Key> {
             Binding { since: b.since, ..Binding::clone(&a) } == Binding::clone(&b)
         }
         (Some(Record::Router(a)), Some(Record::Router(b))) => a == b,
+        (Some(Record::SecurityRule(a)), Some(Record::SecurityRule(b))) => a == b,
         (a, b) => a.is_none() && b.is_none(),
     };
     records(before).union(&records(after)).filter(|key| !same(key)).cloned().collect()

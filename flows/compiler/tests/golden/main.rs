@@ -83,6 +83,10 @@ fn case(dir: &Path) -> Result<()> {
         let text = scope_text(Scope::Router(router.key), &snapshot);
         check_file(format!("router-{}.flows", router.key), &text)?;
     }
+    for policy in snapshot.policies() {
+        let text = scope_text(Scope::Policy(policy.key), &snapshot);
+        check_file(format!("policy-{}.flows", policy.key), &text)?;
+    }
     for host in snapshot.hosts() {
         check_file(format!("host-{}.flows", host.index), &host_text(host, &snapshot))?;
     }

@@ -8,9 +8,16 @@
 //! subnet red4 network=red cidr=10.0.0.0/24 [gateway=] [dns=a,b] [routes=prefix-hop] [ra=slaac] [address=slaac] [silent]
 //! port a network=red key=1 mac=02:00:00:00:00:01 ip=10.0.0.1,fd00::1 [down] [unsecured]
 //! bind a h1 of=3
+//! port b network=red ... [policy=1] [pairs=10.0.0.9/32,10.0.1.0/28@02:00:00:00:00:99]
+//! group web [stateless]
+//! addresses office of=198.51.100.0/25,2001:db8::/48
+//! rule 1 group=web [out] [v6] [service=17|tcp:80:90|icmp:8:0] [from=group:web|addresses:office|prefix:10.0.0.0/8]
+//! policy 1 groups=web,db
 //! router r key=1 [route=192.0.2.0/24>10.0.0.9,198.51.100.0/24>blackhole] [down]
 //! port gw network=red key=2 mac=02:00:00:00:00:fe ip=10.0.0.1 router=r
 //! ```
+
+mod security;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -83,6 +90,9 @@ impl<'a> Line<'a> {
 
 fn record(text: &str, revision: Revision, snapshot: &Snapshot) -> Result<Record> {
     let line = Line::read(text)?;
+    if let Some(record) = security::record(&line)? {
+        return Ok(record);
+    }
     Ok(match line.kind {
         "host" => Record::Host(Arc::new(host(&line)?)),
         "physnet" => Record::PhysicalNetwork(Arc::new(PhysicalNetwork {
@@ -197,9 +207,9 @@ fn port(line: &Line<'_>, snapshot: &Snapshot) -> Result<Port> {
         fixed_ips,
         admin_up: !line.has("down"),
         security: if line.has("unsecured") { PortSecurity::Off } else { PortSecurity::Enforced },
-        policy: None,
-        allowed_pairs: Vec::new(),
         dhcp_options: Vec::new(),
+        policy: security::policy(line)?,
+        allowed_pairs: security::pairs(line)?,
         device_owner: router.as_ref().map_or("", |_| ROUTER_INTERFACE).to_owned(),
         device_id: router.unwrap_or_default(),
         requested_host: None,
