@@ -142,9 +142,9 @@ fn vlans_and_flat_networks_reach_the_fabric_and_nothing_mixes() {
     let attach = |n: usize, name: &str, port: &Port| site.attach(&site.hosts[n], name, port).unwrap();
     let off = Some(false);
     let a = attach(0, "a", &port(&red, &one, "a", "10.0.0.11", off));
-    let b = attach(1, "b", &port(&red, &one, "b", "10.0.0.12", None));
+    let b = attach(1, "b", &port(&red, &one, "b", "10.0.0.12", off));
     let x = attach(0, "x", &port(&green, &other, "x", "10.0.0.11", off));
-    let y = attach(1, "y", &port(&green, &other, "y", "10.0.0.12", None));
+    let y = attach(1, "y", &port(&green, &other, "y", "10.0.0.12", off));
     let n = attach(0, "n", &port(&red, &next, "n", "10.0.0.11", off));
     let f = attach(1, "f", &port(&red, &flat, "f", "10.0.0.11", off));
     let machines = [
