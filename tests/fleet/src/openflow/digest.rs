@@ -5,8 +5,8 @@ use super::error::Code;
 use super::flow_mod::FlowMod;
 use super::groups::Change;
 use super::tables::{TableSum, Tables};
-use super::wire::{HEADER, first_length, u16_at};
-use super::{BUNDLE_ADD, FLOW_MOD, GROUP_MOD};
+use super::wire::{HEADER, first_length, u16_at, u32_at};
+use super::{BUNDLE_ADD, FLOW_MOD, GROUP_MOD, METER_MOD};
 use xxhash_rust::xxh3::xxh3_128;
 
 /// The contents of a switch as numbers and hashes; equal exactly when the contents are.
@@ -50,8 +50,8 @@ impl Tables {
     }
 }
 
-/// The digest of a switch that starts empty and is told these messages: flow and group changes, alone or in
-/// bundle-adds; anything else is passed over.
+/// The digest of a switch that starts empty and is told these messages: meters to add, flow and group changes, alone or
+/// in bundle-adds; anything else is passed over.
 ///
 /// # Errors
 /// When a switch would refuse one of them.
@@ -68,6 +68,7 @@ pub fn wanted<'a>(messages: impl IntoIterator<Item = &'a [u8]>) -> Result<Digest
         match bytes[1] {
             FLOW_MOD => tables.change_flows(&mut depot, FlowMod::new(body)?, &mut log)?,
             GROUP_MOD => tables.change_groups(&mut depot, &Change::parse(body)?, &mut log)?,
+            METER_MOD if body.len() >= 8 => drop(tables.meters().insert(u32_at(body, 4), body.into())),
             _ => {}
         }
         log.clear();

@@ -260,6 +260,8 @@ impl World {
         );
         for host in wrong.iter().take(DESCRIBED) {
             text += &explain(*host, &self.fleet.dump(*host), &state)?;
+            let has = held.iter().find(|(held, _)| held == host).map(|(_, has)| has);
+            text += &format!("\n  in numbers, it has {has:?}, wanted {:?}", wanted.get(host));
             let shown = self.http()?.get(&format!("/v1/hosts/{}", host_id(*host)))?.json()?;
             text += &format!("\n  the controller says: {shown}\n");
         }

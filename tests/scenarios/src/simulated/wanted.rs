@@ -6,7 +6,7 @@ use anyhow::{Result, anyhow};
 use weft_compiler::{Compiled, Delta, Scope, compile, diff, encode, owners, subscriptions};
 use weft_fleet::Digest;
 use weft_model::{HostIndex, Snapshot, Vni};
-use weft_openflow::message::BundleWriter;
+use weft_openflow::message::{BundleWriter, Message};
 use weft_openflow::{BundleId, Writer, Xid};
 
 /// Bytes of an OpenFlow header.
@@ -23,8 +23,9 @@ pub fn digests(snapshot: &Snapshot) -> Result<BTreeMap<u32, Digest>> {
     let networks: BTreeMap<Vni, Digest> =
         in_parallel(&networks, |vni| Ok((*vni, of_scope(Scope::Network(*vni), snapshot)?)))?;
     let hosts: Vec<HostIndex> = snapshot.hosts().map(|host| host.index).collect();
+    let meters = of_meters()?;
     in_parallel(&hosts, |host| {
-        let mut sum = Digest::default();
+        let mut sum = meters.clone();
         for scope in subscriptions(*host, snapshot) {
             match scope {
                 Scope::Network(vni) => add(&mut sum, &networks[&vni]),
@@ -56,15 +57,29 @@ fn in_parallel<T: Sync, K: Ord + Send, V: Send>(
     })
 }
 
-/// What an empty switch holds when it has been told all of a scope.
+/// What every switch holds, whatever its scopes are.
+fn of_meters() -> Result<Digest> {
+    let bytes = meters();
+    weft_fleet::wanted(messages(&bytes)).map_err(|code| anyhow!("a switch would refuse the meters: {code:?}"))
+}
+
+/// The messages that make the meters of a switch.
+fn meters() -> Vec<u8> {
+    let changes = weft_compiler::meters::mend(&[]).into_iter();
+    changes.flat_map(|change| Message::MeterMod(change).encode(Xid(1))).collect()
+}
+
+/// What a switch that has its meters holds besides when it has been told all of a scope.
 fn of_scope(scope: Scope, snapshot: &Snapshot) -> Result<Digest> {
     let nothing = Compiled::default();
     let owners = owners(scope, snapshot).into_iter();
     let deltas: Vec<Delta> = owners.map(|owner| diff(&nothing, &compile(owner, snapshot))).collect();
     let (bundle, mut writer) = (BundleWriter::atomic(BundleId(1)), Writer::new());
     encode(&deltas).iter().for_each(|change| change.write(bundle, Xid(1), &mut writer));
-    let bytes = writer.into_bytes();
-    weft_fleet::wanted(messages(&bytes)).map_err(|code| anyhow!("a switch would refuse {scope}: {code:?}"))
+    let bytes = [&meters()[..], &writer.into_bytes()].concat();
+    let whole = weft_fleet::wanted(messages(&bytes));
+    let whole = whole.map_err(|code| anyhow!("a switch would refuse {scope}: {code:?}"))?;
+    Ok(Digest { meters: 0, meter_digest: 0, ..whole })
 }
 
 /// Cuts a stream into messages.
@@ -110,7 +125,8 @@ mod tests {
         let deltas: Vec<Delta> = all.map(|owner| diff(&nothing, &compile(owner, &snapshot))).collect();
         let (bundle, mut writer) = (BundleWriter::atomic(BundleId(1)), Writer::new());
         encode(&deltas).iter().for_each(|change| change.write(bundle, Xid(1), &mut writer));
-        let whole = weft_fleet::wanted(messages(&writer.into_bytes())).unwrap();
+        let bytes = [&meters()[..], &writer.into_bytes()].concat();
+        let whole = weft_fleet::wanted(messages(&bytes)).unwrap();
         assert!(whole.flows() > 100);
         assert_eq!(digests[&number(host.index)], whole);
     }
