@@ -8,10 +8,13 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use weft_compiler::meters;
 use weft_controller::engine::Event;
 use weft_controller::metrics::Metrics;
+use weft_controller::southbound::meters::METERS;
 use weft_controller::southbound::switch::{Context, Pace, serve};
 use weft_distributor::SessionId;
+use weft_openflow::message::multipart::Reply;
 use weft_openflow::message::{Capabilities, DatapathId, Features, Hello, Message};
 use weft_openflow::{Writer, Xid};
 
@@ -26,7 +29,7 @@ fn resident() -> u64 {
     line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() << 10
 }
 
-/// What a switch says first: hello, its features, and 60 kB of echo requests, so that buffers were needed once.
+/// What a switch says first: hello, its features, its meters, and 60 kB of echo requests, so that buffers were needed once.
 fn greeting(index: u16) -> Vec<u8> {
     let features = Features {
         datapath_id: DatapathId(0x5745_4654_0000_0000 | u64::from(index)),
@@ -39,6 +42,8 @@ fn greeting(index: u16) -> Vec<u8> {
     let mut greeting = Writer::new();
     Message::Hello(Hello::ours()).encode_into(Xid(1), &mut greeting);
     Message::FeaturesReply(features).encode_into(Xid(2), &mut greeting);
+    let meters = Reply::MeterConfig(meters::wanted().collect());
+    Message::MultipartReply((&meters).into()).encode_into(METERS, &mut greeting);
     let echo = Message::EchoReply(vec![0; 1000].into());
     (0..60).for_each(|_| echo.encode_into(Xid(3), &mut greeting));
     greeting.into_bytes().to_vec()

@@ -11,10 +11,12 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use weft_compiler::meters;
 use weft_controller::engine::{Event, ToSwitch};
 use weft_controller::metrics::Metrics;
 use weft_controller::notices::Notice;
 use weft_controller::southbound::line::Link;
+use weft_controller::southbound::meters::METERS;
 use weft_controller::southbound::switch::{Context, Pace, serve};
 use weft_distributor::{Answer, SessionId};
 use weft_openflow::message::multipart::{FlowUpdate, MultipartReply, Reply};
@@ -78,6 +80,8 @@ impl Controller {
         let mut hello = Writer::new();
         Message::Hello(Hello::ours()).encode_into(Xid(1), &mut hello);
         Message::FeaturesReply(features).encode_into(Xid(2), &mut hello);
+        let meters = Reply::MeterConfig(meters::wanted().collect());
+        Message::MultipartReply((&meters).into()).encode_into(METERS, &mut hello);
         socket.write_all(hello.as_slice()).await.unwrap();
         let Event::SwitchUp { link, .. } = self.event().await else { panic!() };
         Switch { socket, session, link: Some(link) }
