@@ -39,7 +39,7 @@ const GROUPS_AND_METERS: u32 = 0b11;
 pub async fn shake(frames: &mut Frames, line: &Line) -> Result<(HostIndex, HostTag), SessionError> {
     line.say(Message::Hello(Hello::ours()).encode(HELLO))?;
     loop {
-        match next(frames, HANDSHAKE).await? {
+        match next(frames, line).await? {
             (_, Message::Hello(hello)) if hello.speaks(VERSION) => break,
             (xid, Message::Hello(_)) => {
                 let code = ErrorCode::HELLO_INCOMPATIBLE;
@@ -47,18 +47,16 @@ pub async fn shake(frames: &mut Frames, line: &Line) -> Result<(HostIndex, HostT
                 line.say(Message::Error(ErrorMessage { code, data }).encode(xid))?;
                 return Err(SessionError::Version);
             }
-            (xid, Message::EchoRequest(data)) => line.say(Message::EchoReply(data).encode(xid))?,
             (_, other) => debug!(kind = ?other.kind(), "message before hello"),
         }
     }
     line.say(Message::FeaturesRequest.encode(FEATURES))?;
     loop {
-        match next(frames, HANDSHAKE).await? {
+        match next(frames, line).await? {
             (_, Message::FeaturesReply(features)) => {
                 let id = features.datapath_id;
                 return owner_of(id.0).ok_or_else(|| SessionError::Stranger(id.to_string()));
             }
-            (xid, Message::EchoRequest(data)) => line.say(Message::EchoReply(data).encode(xid))?,
             (_, other) => debug!(kind = ?other.kind(), "message before the features"),
         }
     }
@@ -72,7 +70,7 @@ pub async fn provide_meters(frames: &mut Frames, line: &Line) -> Result<(), Sess
     let mut inspection = Inspection::default();
     line.say(Inspection::ask())?;
     loop {
-        match next(frames, HANDSHAKE).await? {
+        match next(frames, line).await? {
             (METERS, Message::MultipartReply(part)) => {
                 if let Some(changes) = inspection.take(part) {
                     return Ok(line.say(changes)?);
@@ -82,17 +80,21 @@ pub async fn provide_meters(frames: &mut Frames, line: &Line) -> Result<(), Sess
                 info!(code = %error.code, "the switch has no meters");
                 return Ok(());
             }
-            (xid, Message::EchoRequest(data)) => line.say(Message::EchoReply(data).encode(xid))?,
             (_, other) => debug!(kind = ?other.kind(), "message before the meters"),
         }
     }
 }
 
-async fn next(frames: &mut Frames, within: Duration) -> Result<(Xid, Message), SessionError> {
-    let frame = timeout(within, frames.next()).await.map_err(|_| SessionError::Silent)??;
-    let frame = frame.ok_or(SessionError::Closed)?;
-    let (header, message) = Message::decode(&frame).map_err(SessionError::Handshake)?;
-    Ok((header.xid, message))
+/// The next message that is no probe: those are answered.
+async fn next(frames: &mut Frames, line: &Line) -> Result<(Xid, Message), SessionError> {
+    loop {
+        let frame = timeout(HANDSHAKE, frames.next()).await.map_err(|_| SessionError::Silent)??;
+        let frame = frame.ok_or(SessionError::Closed)?;
+        match Message::decode(&frame).map_err(SessionError::Handshake)? {
+            (header, Message::EchoRequest(data)) => line.say(Message::EchoReply(data).encode(header.xid))?,
+            (header, message) => return Ok((header.xid, message)),
+        }
+    }
 }
 
 /// Asks for packets in the form that carries userdata, and to be told of what others change: flows by a flow monitor (own changes are told as a bare xid), groups and

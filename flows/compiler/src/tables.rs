@@ -17,6 +17,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 use weft_model::{Network, OfPort, Port, PortSecurity, Segment};
+use weft_openflow::action::CopyField;
 use weft_openflow::{Action, OxmField, oxm};
 
 use crate::fields::Fields;
@@ -34,6 +35,11 @@ impl Local<'_> {
     pub fn is_up(&self) -> bool {
         self.network.admin_up && self.port.admin_up
     }
+}
+
+/// Copies a whole field; only the names of the two count.
+fn copy(from: OxmField, to: OxmField) -> Action {
+    Action::CopyField(CopyField::whole(from.header(), to.header()))
 }
 
 /// The port's IPv4 addresses, each once.

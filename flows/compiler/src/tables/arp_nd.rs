@@ -3,14 +3,14 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use weft_model::{Network, Port};
-use weft_openflow::action::CopyField;
-use weft_openflow::{Action, OxmField, PortNo, oxm};
+use weft_openflow::{PortNo, oxm};
 
 use crate::pipeline::{ARP_ND, ND_REPLY, TO_ROUTER};
 use crate::registers::{NETWORK, SOURCE};
 use crate::sheet::{Sheet, Then};
 use crate::tables::{
-    ADVERTISEMENT, Local, SOLICITATION, arp, icmpv6, ipv4_of, ipv6_of, link_local_is_known, with_link_local,
+    ADVERTISEMENT, Local, SOLICITATION, arp, copy, icmpv6, ipv4_of, ipv6_of, link_local_is_known,
+    with_link_local,
 };
 
 /// Questions that are not ours to answer.
@@ -117,9 +117,4 @@ fn advertisement(port: &Port, address: Ipv6Addr, flags: u32) -> Then {
         .set(oxm::nd_reserved(flags))
         .set(oxm::nd_options_type(TARGET_OPTION))
         .resubmit(&ND_REPLY)
-}
-
-/// Copies a whole field; only the names of the two count.
-fn copy(from: OxmField, to: OxmField) -> Action {
-    Action::CopyField(CopyField::whole(from.header(), to.header()))
 }

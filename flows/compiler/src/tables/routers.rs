@@ -23,7 +23,7 @@ use crate::reasons::Reason;
 use crate::registers::{CHOICE, FLAGS, HOME, NETWORK, NEXT_HOP, REASON, ROUTED, ROUTER};
 use crate::sheet::{Sheet, Then};
 use crate::tables::{
-    PROTO_ICMP, PROTO_ICMPV6, PROTO_UDP, Side, ipv4, ipv4_of, ipv6, ipv6_of, prefix_field, services,
+    PROTO_ICMP, PROTO_ICMPV6, PROTO_UDP, Side, copy, ipv4, ipv4_of, ipv6, ipv6_of, prefix_field, services,
     with_link_local,
 };
 
@@ -361,11 +361,6 @@ fn swapped_addresses() -> Then {
         .act(Action::CopyField(CopyField::between(whole(&destination), aside())))
         .act(Action::CopyField(CopyField::between(whole(&source), whole(&destination))))
         .act(Action::CopyField(CopyField::between(aside(), whole(&source))))
-}
-
-/// Copies a whole field; only the names of the two count.
-fn copy(from: OxmField, to: OxmField) -> Action {
-    Action::CopyField(CopyField::whole(from.header(), to.header()))
 }
 
 fn v6_mask(length: u32) -> Ipv6Addr {

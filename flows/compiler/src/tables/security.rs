@@ -18,7 +18,7 @@ use crate::registers::{
     DESTINATION, DESTINATION_POLICY, HOME, NETWORK, RULE, Register, SOURCE, SOURCE_POLICY, ZONE,
 };
 use crate::sheet::{Sheet, Then};
-use crate::tables::{Local, PROTO_UDP, Side, arp, icmpv6, ipv4, ipv6, policy, prefix_field};
+use crate::tables::{Local, PROTO_UDP, Side, arp, copy, icmpv6, ipv4, ipv6, policy, prefix_field};
 
 /// Bits of the connection tracker's state, as `ct_state` of ovs-fields(7) names them.
 pub(crate) const RELATED: u32 = 0x04;
@@ -83,8 +83,7 @@ pub(crate) fn host(sheet: &mut Sheet) {
         sheet.flow(&EGRESS_COMMIT, 100, family(), Then::new().act(commit(SOURCE)).goto(&L2_LOCAL));
         sheet.flow(&INGRESS_COMMIT, 100, family(), Then::new().act(commit(DESTINATION)).goto(&DELIVER));
     }
-    let same = CopyField::whole(NETWORK.is(0).header(), HOME.is(0).header());
-    sheet.flow(&HOME_NETWORK, 10, Fields::new(), Then::new().act(Action::CopyField(same)));
+    sheet.flow(&HOME_NETWORK, 10, Fields::new(), Then::new().act(copy(NETWORK.is(0), HOME.is(0))));
 }
 
 /// What a filtered port has on its own host besides its rules.
