@@ -9,7 +9,7 @@ use weft_ovsdb::{Error, Plan, Schema};
 const KEPT: usize = 16;
 
 /// Texts that stand in most rows, so that each row has a number for them.
-const WORDS: [&str; 25] = [
+const WORDS: [&str; 41] = [
     "",
     "iface-id",
     "iface-status",
@@ -35,6 +35,22 @@ const WORDS: [&str; 25] = [
     "false",
     "patch",
     "peer",
+    "enable",
+    "min_rx",
+    "min_tx",
+    "200",
+    "mult",
+    "3",
+    "check_tnl_key",
+    "forwarding",
+    "state",
+    "remote_state",
+    "up",
+    "down",
+    "diagnostic",
+    "remote_diagnostic",
+    "No Diagnostic",
+    "flap_count",
 ];
 
 /// A schema's text and the plan for it.
@@ -91,6 +107,8 @@ fn plan(schema: &Schema) -> Result<Arc<Plan>, Error> {
             "ofport",
             "ofport_request",
             "error",
+            "bfd",
+            "bfd_status",
         ])?
         .columns::<Controller>(&[
             "target",

@@ -7,10 +7,12 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use weft_compiler::{TunnelId, TunnelPort, TunnelSettings, UplinkEnd, tunnel, tunnel_ids, tunnel_to};
+use weft_compiler::{
+    Liveness, TunnelId, TunnelPort, TunnelSettings, UplinkEnd, tunnel, tunnel_ids, tunnel_to,
+};
 use weft_model::{HostId, HostIndex, PhysnetKey, Snapshot};
 use weft_ovsdb::vswitch::{Bridge, Controller, DATABASE, Dictionary, Interface, OpenVSwitch, Port};
-use weft_ovsdb::{Fresh, Id, Mirror, Table, Transaction, View};
+use weft_ovsdb::{Column, Fresh, Id, Mirror, Table, Transaction, View};
 
 use super::datapath::datapath_id;
 use super::inventory::{BRIDGE, Inventory, OURS, OWNER, TunnelRows, chosen_datapath_type, marked, root_of};
@@ -28,6 +30,9 @@ const MAX_BACKOFF_MS: i64 = 1000;
 const INACTIVITY_PROBE_MS: (i64, i64) = (5_000, 30_000);
 /// Up to how many hosts a fleet is small, and from how many on it is large.
 const FLEET: (i64, i64) = (100, 1_000);
+
+/// What is wrong with a watched tunnel whose other end is silent.
+const SILENT: &str = "the other end does not answer (BFD is down)";
 
 /// What there is to compare.
 #[derive(Debug, Clone, Copy)]
@@ -288,7 +293,11 @@ fn state(sight: &Sight<'_>, id: TunnelId, tunnel: &TunnelPort) -> TunnelState {
     };
     let error = row.maybe_text(Interface::error()).map(|error| error.into_owned());
     match (row.maybe_integer(Interface::ofport()), error) {
-        (Some(number), None) if number == i64::from(tunnel.ofport) => TunnelState::Right,
+        (Some(number), None) if number == i64::from(tunnel.ofport) => {
+            let silent = tunnel.liveness == Liveness::Bfd
+                && row.entry(Interface::bfd_status(), "forwarding").is_some_and(|alive| alive == "false");
+            if silent { odd(Some(number), Some(SILENT.to_owned())) } else { TunnelState::Right }
+        }
         (number, error) => odd(number, error),
     }
 }
@@ -478,6 +487,7 @@ fn add_tunnel(tunnel: &TunnelPort, snapshot: &Snapshot, transaction: &mut Transa
             .set(Interface::name(), tunnel.name.as_str())
             .set(Interface::kind(), tunnel.encap.name())
             .set(Interface::options(), options(tunnel))
+            .set(Interface::bfd(), tunnel.liveness.settings())
             .set(Interface::ofport_request(), Some(i64::from(tunnel.ofport)))
             .set(Interface::external_ids(), marks.clone()),
     );
@@ -489,16 +499,25 @@ fn add_tunnel(tunnel: &TunnelPort, snapshot: &Snapshot, transaction: &mut Transa
     )
 }
 
-fn correct_tunnel(sight: &Sight<'_>, rows: TunnelRows, tunnel: &TunnelPort, transaction: &mut Transaction) {
-    let Some(row) = sight.mirror.view(rows.interface) else { return };
-    let wanted = options(tunnel);
+/// True if a dictionary of a row has these entries and no others.
+fn is_exactly(row: View<'_, Interface>, column: Column<Interface, Dictionary>, wanted: &Dictionary) -> bool {
     let has_wanted = |(key, value): (Cow<'_, str>, Cow<'_, str>)| {
         wanted.get(key.as_ref()).is_some_and(|wanted| *wanted == value)
     };
+    row.pairs(column).count() == wanted.len() && row.pairs(column).all(has_wanted)
+}
+
+fn correct_tunnel(sight: &Sight<'_>, rows: TunnelRows, tunnel: &TunnelPort, transaction: &mut Transaction) {
+    let Some(row) = sight.mirror.view(rows.interface) else { return };
+    let wanted = options(tunnel);
     let same = row.text(Interface::kind()) == tunnel.encap.name()
         && row.maybe_integer(Interface::ofport_request()) == Some(i64::from(tunnel.ofport))
-        && row.pairs(Interface::options()).count() == wanted.len()
-        && row.pairs(Interface::options()).all(has_wanted);
+        && is_exactly(row, Interface::options(), &wanted);
+    // By itself, so that nothing of a tunnel that carries traffic changes when its ends begin to watch each other.
+    let probing = tunnel.liveness.settings();
+    if !is_exactly(row, Interface::bfd(), &probing) {
+        transaction.update(rows.interface, Interface::record().set(Interface::bfd(), probing));
+    }
     if !same {
         let record = Interface::record()
             .set(Interface::kind(), tunnel.encap.name())

@@ -123,7 +123,9 @@ impl Rows {
             .set(Interface::external_ids(), row.external_ids)
             .set(Interface::ofport(), row.ofport)
             .set(Interface::ofport_request(), row.ofport_request)
-            .set(Interface::error(), row.error);
+            .set(Interface::error(), row.error)
+            .set(Interface::bfd(), row.bfd)
+            .set(Interface::bfd_status(), row.bfd_status);
         self.mirror.put(id::<Interface>(n + INTERFACE), Some(record));
     }
 

@@ -5,6 +5,7 @@
 //! after a restart.
 
 mod advertisement;
+mod announcement;
 mod dhcp4;
 mod dhcp6;
 mod frame;
@@ -14,6 +15,7 @@ mod icmp_error;
 pub mod options;
 pub mod userdata;
 
+pub use announcement::Announcement;
 pub use frame::Mac;
 pub use options::{DomainName, Options4, Options6};
 pub use userdata::{Advertisement, Dhcp4, Dhcp6, IcmpError, Managed, Prefix, Service, Trouble};

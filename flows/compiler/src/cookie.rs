@@ -42,6 +42,10 @@ pub enum Subject {
     Policy(PolicyKey),
     /// A network's flooding to the member hosts of one shard. It has no flows, so no cookie: its group's number names it.
     Flood(Vni, u8),
+    /// How senders find the gateway of the router that has this transit network: a group as well.
+    Outward(Vni),
+    /// How one of its hosts knows whether it is the gateway: groups as well.
+    Standing(Vni),
 }
 
 impl Cookie {
@@ -89,7 +93,7 @@ impl Subject {
             Subject::LocalPort(key) => (KIND_LOCAL_PORT, key.get()),
             Subject::Router(key) => (KIND_ROUTER, key.get()),
             Subject::Policy(key) => (KIND_POLICY, key.get()),
-            Subject::Flood(..) => return None,
+            Subject::Flood(..) | Subject::Outward(_) | Subject::Standing(_) => return None,
         };
         Some((Cookie(kind << 60 | u64::from(id) << 32), 0xffff_ffff << 32))
     }
@@ -100,6 +104,8 @@ impl From<GroupUse> for Subject {
         match group {
             GroupUse::Flood { vni, shard } => Subject::Flood(vni, shard),
             GroupUse::LocalFlood { vni, .. } => Subject::LocalFlood(vni),
+            GroupUse::Outward { transit } => Subject::Outward(transit),
+            GroupUse::Handover { transit } | GroupUse::Active { transit } => Subject::Standing(transit),
         }
     }
 }
@@ -114,6 +120,8 @@ impl fmt::Display for Subject {
             Subject::Policy(key) => write!(f, "policy {key}"),
             Subject::LocalPort(key) => write!(f, "port {key} on this host"),
             Subject::Router(key) => write!(f, "router {key}"),
+            Subject::Outward(vni) => write!(f, "the way to the gateway by network {vni}"),
+            Subject::Standing(vni) => write!(f, "the gateway by network {vni} on this host"),
             Subject::Flood(vni, shard) => write!(f, "flooding of network {vni} to hosts of shard {shard}"),
         }
     }

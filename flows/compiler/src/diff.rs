@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 
 use crate::digest::Digest;
-use crate::flow::{Compiled, Flow, FlowKey, Group};
+use crate::flow::{Compiled, Flow, FlowKey, Group, GroupKind};
 
 /// The largest number of buckets that one message carries: a bucket takes at most 64 bytes and a message 65,535.
 pub const MAX_BUCKETS_PER_MESSAGE: usize = 900;
@@ -102,10 +102,12 @@ fn diff_groups(before: &[Group], after: &[Group], delta: &mut Delta) {
 }
 
 /// Buckets that come and go are sent one by one, so that one more member costs one bucket; a bucket that changes
-/// under its id (a rare thing) replaces the group, because removing and inserting it would leave a gap.
+/// under its id (a rare thing) replaces the group, because removing and inserting it would leave a gap. So does any
+/// change of a group of few buckets whose order counts.
 pub(crate) fn diff_group(had: &Group, wanted: &Group, deltas: &mut Vec<GroupDelta>) {
     let changed = |(id, actions): (&u32, &Bytes)| had.buckets.get(id).is_some_and(|old| old != actions);
-    if had.kind != wanted.kind || wanted.buckets.iter().any(changed) {
+    let is_ordered = wanted.kind == GroupKind::FastFailover && had.buckets != wanted.buckets;
+    if had.kind != wanted.kind || is_ordered || wanted.buckets.iter().any(changed) {
         deltas.push(GroupDelta::Put(wanted.clone()));
         return;
     }

@@ -1,6 +1,6 @@
 //! What an audit found different, in words for people: one line for each flow or group, with the object that owns it.
 
-use crate::cookie::Cookie;
+use crate::cookie::{Cookie, Subject};
 use crate::diff::{Delta, GroupDelta};
 use crate::explain::{flow_text, key_text};
 use crate::group_id::GroupUse;
@@ -32,6 +32,7 @@ fn group(change: &GroupDelta) -> String {
     let owner = match GroupUse::describe(id) {
         Some(GroupUse::Flood { vni, .. }) => format!("flooding of network {vni} to other hosts"),
         Some(GroupUse::LocalFlood { vni, .. }) => format!("flooding of network {vni} on this host"),
+        Some(failover) => Subject::from(failover).to_string(),
         None => "not Weft's".to_owned(),
     };
     format!("{what} ({owner}): group_id={id}")

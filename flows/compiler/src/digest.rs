@@ -13,7 +13,7 @@ use weft_openflow::message::multipart::FlowEntry;
 use weft_openflow::received;
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::flow::{Flow, Group};
+use crate::flow::{Flow, Group, GroupKind};
 
 /// A sum of 128-bit hashes of flows and groups; zero for nothing at all.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -96,8 +96,12 @@ impl Digest {
     }
 
     /// A group without its buckets.
-    pub(crate) fn of_group(id: u32) -> Digest {
-        Digest(mixed(Kind::Group, 0, u64::from(id)))
+    pub(crate) fn of_group(id: u32, kind: GroupKind) -> Digest {
+        let chooses = match kind {
+            GroupKind::All => 0,
+            GroupKind::FastFailover => 1,
+        };
+        Digest(mixed(Kind::Group, chooses, u64::from(id)))
     }
 
     /// One bucket with its canonical actions; what a group adds up from.
@@ -199,7 +203,8 @@ mod tests {
         let distinct = [
             Digest::of_flow(base.hash(), 8),
             Digest::foreign(base.hash(), 7),
-            Digest::of_group(7),
+            Digest::of_group(7, GroupKind::All),
+            Digest::of_group(7, GroupKind::FastFailover),
             Digest::of_bucket(7, 1, &[1]),
             Digest::of_bucket(7, 2, &[1]),
             Digest::of_bucket(7, 1, &[2]),

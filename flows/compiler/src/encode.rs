@@ -1,11 +1,13 @@
 //! Deltas as OpenFlow changes, in an order in which no packet and no message meets something that is not there yet.
 
 use bytes::Bytes;
-use weft_openflow::message::{BundleWriter, FlowCommand, FlowParts, GroupCommand, GroupParts, GroupType};
-use weft_openflow::{BucketId, Cookie, GroupId, TableId, Writer, Xid};
+use weft_openflow::message::{
+    BucketParts, BundleWriter, FlowCommand, FlowParts, GroupCommand, GroupParts, GroupType,
+};
+use weft_openflow::{BucketId, Cookie, GroupId, PortNo, TableId, Writer, Xid};
 
 use crate::diff::{Delta, GroupDelta, MAX_BUCKETS_PER_MESSAGE};
-use crate::flow::{Compiled, Flow, FlowKey};
+use crate::flow::{Compiled, Flow, FlowKey, Group, GroupKind, WatchedBucket};
 
 /// One change of a flow or a group: one OpenFlow message, but for its transaction id and its bundle.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +20,8 @@ pub enum Mod<'a> {
     Group {
         /// What is done.
         command: GroupCommand,
+        /// How the group chooses.
+        kind: GroupKind,
         /// Which group.
         group: GroupId,
         /// Which bucket is removed, or where buckets are inserted.
@@ -36,13 +40,10 @@ pub fn encode(deltas: &[Delta]) -> Vec<Mod<'_>> {
     let groups = || deltas.iter().flat_map(|delta| &delta.groups);
     for change in groups() {
         match change {
-            GroupDelta::Put(group) => {
-                let buckets = group.buckets.iter().map(bucket).collect();
-                push_buckets(&mut mods, GroupCommand::AddOrModify, GroupId(group.id), buckets);
-            }
+            GroupDelta::Put(group) => put(group, &mut mods),
             GroupDelta::Insert { id, buckets } => {
                 let buckets = buckets.iter().map(bucket).collect();
-                push_buckets(&mut mods, GroupCommand::InsertBucket, GroupId(*id), buckets);
+                push_buckets(&mut mods, GroupCommand::InsertBucket, (GroupId(*id), GroupKind::All), buckets);
             }
             GroupDelta::Remove { .. } | GroupDelta::Delete { .. } => {}
         }
@@ -70,11 +71,15 @@ pub fn encode_full(compiled: &[Compiled]) -> Vec<Mod<'_>> {
     let flows = compiled.iter().map(|wanted| wanted.flows.len() + wanted.groups.len()).sum();
     let mut mods = Vec::with_capacity(flows);
     for group in compiled.iter().flat_map(|wanted| &wanted.groups) {
-        let buckets = group.buckets.iter().map(bucket).collect();
-        push_buckets(&mut mods, GroupCommand::AddOrModify, GroupId(group.id), buckets);
+        put(group, &mut mods);
     }
     mods.extend(compiled.iter().flat_map(|wanted| &wanted.flows).map(Mod::AddFlow));
     mods
+}
+
+fn put<'a>(group: &'a Group, mods: &mut Vec<Mod<'a>>) {
+    let buckets = group.buckets.iter().map(bucket).collect();
+    push_buckets(mods, GroupCommand::AddOrModify, (GroupId(group.id), group.kind), buckets);
 }
 
 fn bucket<'a>((id, actions): (&u32, &'a Bytes)) -> (BucketId, &'a [u8]) {
@@ -85,22 +90,22 @@ fn bucket<'a>((id, actions): (&u32, &'a Bytes)) -> (BucketId, &'a [u8]) {
 fn push_buckets<'a>(
     mods: &mut Vec<Mod<'a>>,
     command: GroupCommand,
-    group: GroupId,
+    (group, kind): (GroupId, GroupKind),
     buckets: Vec<(BucketId, &'a [u8])>,
 ) {
     let mut chunks = buckets.chunks(MAX_BUCKETS_PER_MESSAGE);
     // A group without buckets is still a group.
     let first = chunks.next().unwrap_or_default().to_vec();
     let command_bucket = if command == GroupCommand::InsertBucket { BucketId::LAST } else { BucketId::ALL };
-    mods.push(Mod::Group { command, group, command_bucket, buckets: first });
+    mods.push(Mod::Group { command, kind, group, command_bucket, buckets: first });
     for chunk in chunks {
         let (command, command_bucket) = (GroupCommand::InsertBucket, BucketId::LAST);
-        mods.push(Mod::Group { command, group, command_bucket, buckets: chunk.to_vec() });
+        mods.push(Mod::Group { command, kind, group, command_bucket, buckets: chunk.to_vec() });
     }
 }
 
 fn plain<'a>(command: GroupCommand, group: GroupId, command_bucket: BucketId) -> Mod<'a> {
-    Mod::Group { command, group, command_bucket, buckets: Vec::new() }
+    Mod::Group { command, kind: GroupKind::All, group, command_bucket, buckets: Vec::new() }
 }
 
 impl Mod<'_> {
@@ -110,8 +115,9 @@ impl Mod<'_> {
         match self {
             Mod::AddFlow(flow) => add(flow).len_in_bundle(),
             Mod::DeleteFlow(key) => delete(key).len_in_bundle(),
-            Mod::Group { buckets, .. } => {
-                GROUP + buckets.iter().map(|(_, actions)| 8 + actions.len()).sum::<usize>()
+            Mod::Group { kind, buckets, .. } => {
+                let bucket = 8 + if *kind == GroupKind::FastFailover { 8 } else { 0 };
+                GROUP + buckets.iter().map(|(_, actions)| bucket + actions.len()).sum::<usize>()
             }
         }
     }
@@ -121,9 +127,21 @@ impl Mod<'_> {
         match self {
             Mod::AddFlow(flow) => bundle.flow_parts(&add(flow), xid, w),
             Mod::DeleteFlow(key) => bundle.flow_parts(&delete(key), xid, w),
-            Mod::Group { command, group, command_bucket, buckets } => {
+            Mod::Group { command, kind, group, command_bucket, buckets } => {
                 let (command, group, command_bucket) = (*command, *group, *command_bucket);
-                let parts = GroupParts { command, kind: GroupType::All, group, command_bucket, buckets };
+                let watch = |id: BucketId| match kind {
+                    GroupKind::All => None,
+                    GroupKind::FastFailover => Some(PortNo(WatchedBucket::of(id.0).watch.into())),
+                };
+                let buckets: Vec<BucketParts<'_>> = buckets
+                    .iter()
+                    .map(|(id, actions)| BucketParts { id: *id, actions, watch: watch(*id) })
+                    .collect();
+                let kind = match kind {
+                    GroupKind::All => GroupType::All,
+                    GroupKind::FastFailover => GroupType::FastFailover,
+                };
+                let parts = GroupParts { command, kind, group, command_bucket, buckets: &buckets };
                 bundle.group_parts(&parts, xid, w);
             }
         }

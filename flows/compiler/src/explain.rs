@@ -3,7 +3,7 @@
 use weft_openflow::text::ActionList;
 use weft_openflow::{Action, FieldId, Instruction, Match, OxmField, Reader, TableId};
 
-use crate::flow::{Flow, FlowKey, Group};
+use crate::flow::{Flow, FlowKey, Group, GroupKind, WatchedBucket};
 use crate::pipeline;
 use crate::reasons::Reason;
 use crate::registers::{self, REASON, Register};
@@ -31,10 +31,21 @@ fn place_text(table: u8, priority: u16, match_bytes: &[u8]) -> String {
 
 /// One group as a line for itself and one for every bucket.
 pub fn group_text(group: &Group) -> String {
-    let mut lines = vec![format!("group={:#010x},type=all", group.id)];
+    let kind = match group.kind {
+        GroupKind::All => "all",
+        GroupKind::FastFailover => "fast_failover",
+    };
+    let mut lines = vec![format!("group={:#010x},type={kind}", group.id)];
     for (bucket, actions) in &group.buckets {
         let actions = Action::decode_list(&mut Reader::new(actions), actions.len()).unwrap_or_default();
-        lines.push(format!("  bucket={bucket},actions={}", actions_text(&actions)));
+        let name = match group.kind {
+            GroupKind::All => format!("bucket={bucket}"),
+            GroupKind::FastFailover => {
+                let WatchedBucket { rank, watch } = WatchedBucket::of(*bucket);
+                format!("bucket={rank},watch_port={watch}")
+            }
+        };
+        lines.push(format!("  {name},actions={}", actions_text(&actions)));
     }
     lines.join("\n")
 }

@@ -39,11 +39,37 @@ pub struct FlowKey {
     pub cookie: u64,
 }
 
-/// How a group chooses among its buckets. Weft needs one kind so far.
+/// How a group chooses among its buckets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum GroupKind {
     /// Every bucket gets a copy of the packet (`OFPGT_ALL`).
     All,
+    /// The packet goes to the first bucket that is alive (`OFPGT_FF`): the first in the order of their ids, each of which
+    /// says which port keeps its bucket alive, see [`WatchedBucket`].
+    FastFailover,
+}
+
+/// A bucket of a fast-failover group. Its id says all that there is to know besides its actions, so that buckets are kept,
+/// hashed and compared like those of any other group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct WatchedBucket {
+    /// Its place in the order: the smallest that is alive is taken.
+    pub rank: u16,
+    /// The OpenFlow port number that keeps it alive.
+    pub watch: u16,
+}
+
+impl WatchedBucket {
+    /// Its number in the group: the rank in the upper 16 bits, the port in the lower.
+    pub fn id(self) -> u32 {
+        u32::from(self.rank) << 16 | u32::from(self.watch)
+    }
+
+    /// The bucket with that number.
+    pub fn of(id: u32) -> WatchedBucket {
+        let [a, b, c, d] = id.to_be_bytes();
+        WatchedBucket { rank: u16::from_be_bytes([a, b]), watch: u16::from_be_bytes([c, d]) }
+    }
 }
 
 /// One OpenFlow group.
@@ -103,7 +129,7 @@ impl Group {
     pub fn digest(&self) -> Digest {
         let buckets =
             self.buckets.iter().map(|(bucket, actions)| Digest::of_bucket(self.id, *bucket, actions));
-        buckets.fold(Digest::of_group(self.id), |sum, bucket| sum + bucket)
+        buckets.fold(Digest::of_group(self.id, self.kind), |sum, bucket| sum + bucket)
     }
 }
 

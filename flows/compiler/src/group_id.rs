@@ -6,6 +6,8 @@ use weft_model::{HostIndex, Network, NetworkId, Snapshot, Vni};
 const HOSTS_PER_SHARD: u16 = 256;
 /// Marks the groups that flood among the ports of one host; above every shard number (14999 / 256 = 58).
 const LOCAL: u32 = 0x40;
+/// Marks the groups by which gateways fail over, above all of these.
+const FAILOVER: u32 = 0x80;
 
 /// How many groups the ports of a network on one host are spread over when one message cannot describe them all.
 pub const LOCAL_SHARDS: u8 = 64;
@@ -28,6 +30,21 @@ pub enum GroupUse {
         vni: Vni,
         /// Which ports: those whose key modulo [`LOCAL_SHARDS`] is this; 0 when one group holds them all.
         shard: u8,
+    },
+    /// What leaves a router on its way to the first of its gateway's hosts that is alive.
+    Outward {
+        /// The network in which it travels there.
+        transit: Vni,
+    },
+    /// The same on one of these hosts: to one that comes before it, or into the gateway here.
+    Handover {
+        /// The network in which it travels.
+        transit: Vni,
+    },
+    /// What only the first of the gateway's hosts that is alive does.
+    Active {
+        /// The network in which others send to the gateway.
+        transit: Vni,
     },
 }
 
@@ -69,11 +86,15 @@ pub(crate) fn flood_shards(network: &Network, snapshot: &Snapshot) -> impl Itera
 }
 
 impl GroupUse {
-    /// The group's number: the shard (from 0x40 on for local groups) in the upper 8 bits, the VNI in the lower 24.
+    /// The group's number: the shard (from 0x40 on for local groups, from 0x80 on what gateways fail over by) in the upper 8
+    /// bits, the VNI in the lower 24.
     pub fn id(self) -> u32 {
         match self {
             GroupUse::Flood { vni, shard } => u32::from(shard) << 24 | vni.get(),
             GroupUse::LocalFlood { vni, shard } => (LOCAL + u32::from(shard)) << 24 | vni.get(),
+            GroupUse::Outward { transit } => FAILOVER << 24 | transit.get(),
+            GroupUse::Handover { transit } => (FAILOVER + 1) << 24 | transit.get(),
+            GroupUse::Active { transit } => (FAILOVER + 2) << 24 | transit.get(),
         }
     }
 
@@ -87,6 +108,9 @@ impl GroupUse {
             high if high <= u32::from(HostIndex::MAX.get() / HOSTS_PER_SHARD) => {
                 Some(GroupUse::Flood { vni, shard: u8::try_from(high).ok()? })
             }
+            0x80 => Some(GroupUse::Outward { transit: vni }),
+            0x81 => Some(GroupUse::Handover { transit: vni }),
+            0x82 => Some(GroupUse::Active { transit: vni }),
             _ => None,
         }
     }
@@ -104,10 +128,13 @@ mod tests {
             GroupUse::Flood { vni, shard: shard(HostIndex::MAX) },
             GroupUse::LocalFlood { vni, shard: 0 },
             GroupUse::LocalFlood { vni, shard: LOCAL_SHARDS - 1 },
+            GroupUse::Outward { transit: vni },
+            GroupUse::Handover { transit: vni },
+            GroupUse::Active { transit: vni },
         ] {
             assert_eq!(GroupUse::describe(group.id()), Some(group));
         }
-        for foreign in [0, 59 << 24 | 1, 0x8000_0001, 0x4000_0000, u32::MAX] {
+        for foreign in [0, 59 << 24 | 1, 0x8000_0000, 0x8300_0001, 0x4000_0000, u32::MAX] {
             assert_eq!(GroupUse::describe(foreign), None, "{foreign:#x}");
         }
     }

@@ -12,6 +12,7 @@ pub mod difference;
 pub mod digest;
 pub mod encode;
 pub mod explain;
+mod failover;
 mod fields;
 pub mod flow;
 pub mod group_id;
@@ -37,7 +38,7 @@ pub use difference::differences;
 pub use digest::Digest;
 pub use encode::{Mod, encode, encode_full};
 pub use explain::{flow_text, group_text};
-pub use flow::{Compiled, Flow, FlowKey, Group, GroupKind};
+pub use flow::{Compiled, Flow, FlowKey, Group, GroupKind, WatchedBucket};
 pub use group_id::GroupUse;
 pub use impact::{Impact, impact};
 pub use owner::{Owner, Scope};
@@ -46,6 +47,7 @@ pub use reasons::Reason;
 pub use subscribe::{owners, subscriptions};
 pub use tallies::{ByScope, Tallies, Tally, scope_of};
 pub use tunnels::{
-    Link, TunnelId, TunnelPort, TunnelSettings, tunnel, tunnel_ids, tunnel_ofport, tunnel_to, tunnels,
+    BFD_INTERVAL_MS, BFD_MULTIPLIER, Link, Liveness, TunnelId, TunnelPort, TunnelSettings, tunnel, tunnel_at,
+    tunnel_ids, tunnel_ofport, tunnel_to, tunnels,
 };
 pub use uplinks::{UplinkEnd, uplink_ofport, uplinks};

@@ -8,14 +8,14 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use weft_openflow::canonical::canonical_actions;
 use weft_openflow::message::multipart::{FlowEntry, GroupDesc};
-use weft_openflow::message::{Bucket, GroupType};
+use weft_openflow::message::{Bucket, BucketProperty, GroupType};
 use weft_openflow::{
-    Action, Cookie, DecodeError, GroupId, Instruction, Match, TableId, Writer, canonical_instructions,
+    Action, Cookie, DecodeError, GroupId, Instruction, Match, PortNo, TableId, Writer, canonical_instructions,
 };
 
 use crate::diff::{Delta, GroupDelta, diff_group, order};
 use crate::digest::{Digest, FlowContent};
-use crate::flow::{Compiled, Flow, FlowKey, Group, GroupKind};
+use crate::flow::{Compiled, Flow, FlowKey, Group, GroupKind, WatchedBucket};
 
 /// A flow as a switch describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,10 +107,16 @@ fn key(place: Place, matching: &Match) -> FlowKey {
 impl SeenGroup {
     /// A group without properties of its own, as it was decoded.
     pub fn new(id: GroupId, kind: GroupType, buckets: &[Bucket]) -> SeenGroup {
-        let ours = kind == GroupType::All && buckets.iter().all(|bucket| bucket.properties.is_empty());
+        let kind = match kind {
+            GroupType::All if buckets.iter().all(|bucket| bucket.properties.is_empty()) => GroupKind::All,
+            // The order in which a switch looks at them is the order in which it shows them.
+            GroupType::FastFailover if buckets.iter().all(watches) && buckets.is_sorted_by_key(|b| b.id) => {
+                GroupKind::FastFailover
+            }
+            _ => return SeenGroup::foreign(id),
+        };
         let actions = buckets.iter().map(|bucket| (bucket.id.0, encoded(&bucket.actions)));
-        let group = ours.then(|| Group { id: id.0, kind: GroupKind::All, buckets: actions.collect() });
-        SeenGroup { id: id.0, group }
+        SeenGroup { id: id.0, group: Some(Group { id: id.0, kind, buckets: actions.collect() }) }
     }
 
     /// A group as it stands in a switch's answer to a group description request.
@@ -136,6 +142,12 @@ impl SeenGroup {
     pub fn foreign(id: GroupId) -> SeenGroup {
         SeenGroup { id: id.0, group: None }
     }
+}
+
+/// True if the bucket watches the port that its number names, and nothing else is said of it.
+fn watches(bucket: &Bucket) -> bool {
+    let port = PortNo(WatchedBucket::of(bucket.id.0).watch.into());
+    bucket.properties == [BucketProperty::WatchPort(port)]
 }
 
 fn encoded(actions: &[Action]) -> Bytes {

@@ -15,7 +15,7 @@ use weft_openflow::{Action, OxmField, PortNo, Writer};
 use crate::cookie::Cookie;
 use crate::digest::{Digest, FlowContent};
 use crate::fields::Fields;
-use crate::flow::{Compiled, Flow, Group, GroupKind};
+use crate::flow::{Compiled, Flow, Group, GroupKind, WatchedBucket};
 use crate::group_id::GroupUse;
 use crate::owner::Owner;
 use crate::pipeline::{self, Table};
@@ -48,7 +48,10 @@ struct Draft {
 }
 
 /// A group whose buckets' actions stand in the writer.
-type GroupDraft = Vec<(u32, Range<usize>)>;
+struct GroupDraft {
+    kind: GroupKind,
+    buckets: Vec<(u32, Range<usize>)>,
+}
 
 impl Sheet {
     pub fn new(owner: Owner) -> Sheet {
@@ -94,13 +97,32 @@ impl Sheet {
 
     /// Writes one group whose buckets all get a copy.
     pub fn group(&mut self, group: GroupUse, buckets: impl IntoIterator<Item = (u32, Then)>) {
+        self.draft_group(group, GroupKind::All, buckets);
+    }
+
+    /// Writes one group that hands a packet to the first of its buckets whose port is alive.
+    pub fn failover(&mut self, group: GroupUse, buckets: impl IntoIterator<Item = (u16, Then)>) {
+        let buckets = buckets.into_iter().zip(1..).map(|((watch, then), rank)| {
+            let bucket = WatchedBucket { rank, watch };
+            (bucket.id(), then)
+        });
+        self.draft_group(group, GroupKind::FastFailover, buckets);
+    }
+
+    fn draft_group(
+        &mut self,
+        group: GroupUse,
+        kind: GroupKind,
+        buckets: impl IntoIterator<Item = (u32, Then)>,
+    ) {
         let writer = &mut self.writer;
         let encoded = buckets.into_iter().map(|(bucket, then)| {
             let start = writer.len();
             writer.bytes(then.actions.as_slice());
             (bucket, start..writer.len())
         });
-        self.groups.insert(group.id(), encoded.collect());
+        let buckets = encoded.collect();
+        self.groups.insert(group.id(), GroupDraft { kind, buckets });
     }
 
     /// Whose sheet it is.
@@ -118,9 +140,9 @@ impl Sheet {
             let Draft { table, priority, cookie, origin, .. } = *draft;
             Flow { table, priority, cookie, match_bytes, instructions, origin }
         };
-        let group = |(id, buckets): (&u32, &GroupDraft)| {
-            let buckets = buckets.iter().map(|(bucket, range)| (*bucket, bytes.slice(range.clone())));
-            Group { id: *id, kind: GroupKind::All, buckets: buckets.collect() }
+        let group = |(id, draft): (&u32, &GroupDraft)| {
+            let buckets = draft.buckets.iter().map(|(bucket, range)| (*bucket, bytes.slice(range.clone())));
+            Group { id: *id, kind: draft.kind, buckets: buckets.collect() }
         };
         let flows = self.drafts.iter().map(flow).collect();
         Compiled { flows, groups: self.groups.iter().map(group).collect(), digest: self.digest() }
@@ -147,11 +169,15 @@ impl Sheet {
 
     fn digest(&self) -> Digest {
         let bytes = self.writer.as_slice();
-        let groups = self.groups.iter().map(|(id, buckets)| {
+        let groups = self.groups.iter().map(|(id, draft)| {
             let bucket = |(bucket, range): &(u32, Range<usize>)| {
                 Digest::of_bucket(*id, *bucket, &bytes[range.clone()])
             };
-            buckets.iter().map(bucket).fold(Digest::of_group(*id), |sum, bucket| sum + bucket)
+            draft
+                .buckets
+                .iter()
+                .map(bucket)
+                .fold(Digest::of_group(*id, draft.kind), |sum, bucket| sum + bucket)
         });
         groups.fold(self.flow_digest, |sum, group| sum + group)
     }

@@ -171,6 +171,8 @@ impl Subject {
             Subject::Policy(key) => snapshot.policy(key).map(|_| Owner::Policy(key)),
             Subject::LocalPort(key) => Some(Owner::LocalPort(host, key)),
             Subject::Router(key) => snapshot.router_by_key(key).map(|_| Owner::Router(key)),
+            // Nothing wants them yet.
+            Subject::Outward(_) | Subject::Standing(_) => None,
         }
     }
 }

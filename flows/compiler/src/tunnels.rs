@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use weft_model::{Encap, Host, HostId, HostIndex, Snapshot};
 
+use crate::failover;
 use crate::realms::{has_way, one_each, ways};
 
 /// What every tunnel port of the deployment has in common.
@@ -39,6 +40,45 @@ pub struct TunnelPort {
     pub ofport: u16,
     /// The UDP destination port; GRE has none.
     pub dst_port: Option<u16>,
+    /// Whether its ends watch each other.
+    pub liveness: Liveness,
+}
+
+/// Whether the two ends of a tunnel watch each other, so that fast-failover groups know which are alive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Liveness {
+    /// Nobody asks; the tunnel counts as alive.
+    Unwatched,
+    /// By bidirectional forwarding detection (RFC 5880), see [`Liveness::settings`].
+    Bfd,
+}
+
+/// How often each end of a watched tunnel speaks, in milliseconds.
+pub const BFD_INTERVAL_MS: u32 = 200;
+/// After how many missing packets the other end counts as dead.
+pub const BFD_MULTIPLIER: u32 = 3;
+
+impl Liveness {
+    /// What stands in an interface's column `bfd` (ovs-vswitchd.conf.db(5)).
+    ///
+    /// `check_tnl_key` is what keeps tenants out of it: without it Open vSwitch would take every UDP packet to port 3784
+    /// that comes out of the tunnel for one of BFD's, whoever sent it; with it only those of tunnel key 0, which no
+    /// network has.
+    pub fn settings(self) -> BTreeMap<String, String> {
+        let interval = BFD_INTERVAL_MS.to_string();
+        let multiplier = BFD_MULTIPLIER.to_string();
+        let settings = [
+            ("enable", "true"),
+            ("min_rx", &interval),
+            ("min_tx", &interval),
+            ("mult", &multiplier),
+            ("check_tnl_key", "true"),
+        ];
+        match self {
+            Liveness::Unwatched => BTreeMap::new(),
+            Liveness::Bfd => settings.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
+        }
+    }
 }
 
 /// The largest host index that a tunnel can be pinned for: three ranges of this size fit into the upper half of Open
@@ -155,7 +195,7 @@ pub fn tunnel(link: Link, snapshot: &Snapshot, settings: &TunnelSettings) -> Opt
     if !has_way(link.host, link.peer, link.encap, snapshot) {
         return None;
     }
-    tunnel_port(own, peer, link.encap, settings)
+    tunnel_port(own, peer, link.encap, snapshot, settings)
 }
 
 /// The tunnel port to a peer that is known to share a network with the host, as those of [`tunnel_ids`] are.
@@ -165,10 +205,16 @@ pub fn tunnel_to(
     snapshot: &Snapshot,
     settings: &TunnelSettings,
 ) -> Option<TunnelPort> {
-    tunnel_port(own, snapshot.host_by_index(id.peer)?, id.encap, settings)
+    tunnel_port(own, snapshot.host_by_index(id.peer)?, id.encap, snapshot, settings)
 }
 
-fn tunnel_port(own: &Host, peer: &Host, encap: Encap, settings: &TunnelSettings) -> Option<TunnelPort> {
+fn tunnel_port(
+    own: &Host,
+    peer: &Host,
+    encap: Encap,
+    snapshot: &Snapshot,
+    settings: &TunnelSettings,
+) -> Option<TunnelPort> {
     let remote_ip = own.encap_ips.towards(&peer.encap_ips)?;
     let local_ip = match remote_ip {
         IpAddr::V4(_) => own.encap_ips.v4.map(IpAddr::V4),
@@ -180,7 +226,17 @@ fn tunnel_port(own: &Host, peer: &Host, encap: Encap, settings: &TunnelSettings)
         Encap::Gre => None,
     };
     let (name, ofport) = (tunnel_name(encap, peer.index), tunnel_ofport(encap, peer.index)?);
-    Some(TunnelPort { name, encap, peer: peer.index, remote_ip, local_ip, ofport, dst_port })
+    let liveness = failover::liveness(Link { host: own.index, peer: peer.index, encap }, snapshot);
+    Some(TunnelPort { name, encap, peer: peer.index, remote_ip, local_ip, ofport, dst_port, liveness })
+}
+
+/// The tunnel that is pinned at an OpenFlow port number, if it is one of a tunnel.
+pub fn tunnel_at(ofport: u32) -> Option<TunnelId> {
+    Encap::ALL.into_iter().find_map(|encap| {
+        let peer = ofport.checked_sub(u32::from(tunnel_base(encap)))?;
+        let peer = HostIndex::new(peer).filter(|peer| peer.get() <= MAX_TUNNEL_INDEX)?;
+        Some(TunnelId { encap, peer })
+    })
 }
 
 /// True for the OpenFlow port numbers that tunnels are pinned at.
@@ -211,6 +267,10 @@ mod tests {
     fn names_fit_an_interface() {
         for encap in Encap::ALL {
             assert!(tunnel_name(encap, HostIndex::MAX).len() <= 15);
+            for peer in [1, MAX_TUNNEL_INDEX] {
+                let id = TunnelId { encap, peer: HostIndex::new(peer.into()).expect("in range") };
+                assert_eq!(tunnel_at(u32::from(tunnel_base(encap) + peer)), Some(id));
+            }
             let id = TunnelId { encap, peer: HostIndex::MAX };
             assert_eq!(TunnelId::of_name(&id.name()), Some(id));
         }

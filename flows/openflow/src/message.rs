@@ -28,7 +28,7 @@ pub use async_config::{AsyncConfig, AsyncEvent, AsyncProperty, AsyncRole};
 pub use bucket::{Bucket, BucketProperty};
 pub use bundle::{BundleAdd, BundleCommand, BundleControl, BundleFlags, BundleWriter};
 pub use codec::{PaddedText, Property};
-pub use encoded::{FlowParts, GroupParts};
+pub use encoded::{BucketParts, FlowParts, GroupParts};
 pub use error::{ErrorCode, ErrorMessage};
 pub use features::{Capabilities, DatapathId, Features, SwitchConfig};
 pub use flow_mod::{FlowCommand, FlowMod};

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use weft_compiler::{Compiled, Flow, GroupKind, Owner, flow_text};
+use weft_compiler::{Compiled, Flow, GroupKind, Owner, WatchedBucket, flow_text};
 use weft_openflow::message::{BucketProperty, GroupMod, GroupType};
 use weft_openflow::{Action, Instruction, Match, PortNo, Reader};
 
@@ -107,10 +107,15 @@ impl Group {
         let bucket = |(id, bytes): (&u32, &bytes::Bytes)| {
             let actions = Action::decode_list(&mut Reader::new(bytes), bytes.len());
             let actions = actions.map_err(|_| Fault::Malformed)?;
-            Ok(Bucket { id: *id, actions, weight: 1, watch: None })
+            let watch = match group.kind {
+                GroupKind::All => None,
+                GroupKind::FastFailover => Some(PortNo(WatchedBucket::of(*id).watch.into())),
+            };
+            Ok(Bucket { id: *id, actions, weight: 1, watch })
         };
         let kind = match group.kind {
             GroupKind::All => GroupType::All,
+            GroupKind::FastFailover => GroupType::FastFailover,
         };
         let buckets = group.buckets.iter().map(bucket).collect::<Result<_, _>>()?;
         Ok(Group { id: group.id, kind, buckets })

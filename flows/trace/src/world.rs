@@ -1,6 +1,6 @@
 //! All hosts of a snapshot: a packet is followed from the port that sends it, through tunnels, to where it ends.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use weft_compiler::pipeline::DROP;
@@ -33,6 +33,8 @@ pub struct World {
     snapshot: Snapshot,
     scopes: BTreeMap<Scope, Arc<Held>>,
     switches: BTreeMap<HostIndex, Arc<Switch>>,
+    /// Hosts that are down, as those that watch the tunnels to them see it.
+    down: BTreeSet<HostIndex>,
     trackers: BTreeMap<HostIndex, Tracker>,
     /// What is done with select groups.
     pub choice: Choice,
@@ -114,6 +116,7 @@ impl World {
             snapshot,
             scopes: BTreeMap::new(),
             switches: BTreeMap::new(),
+            down: BTreeSet::new(),
             trackers: BTreeMap::new(),
             choice: Choice::First,
             flows: 0,
@@ -123,6 +126,21 @@ impl World {
     /// The state that is traced in.
     pub fn snapshot(&self) -> &Snapshot {
         &self.snapshot
+    }
+
+    /// From now on a host is down: nobody's tunnel to it is alive, so that fast-failover groups avoid it.
+    pub fn fail(&mut self, host: HostIndex) {
+        self.down.insert(host);
+        self.switches.clear();
+    }
+
+    /// True if a port that a group of the host watches is there and alive.
+    fn is_live(&self, host: HostIndex, port: PortNo) -> bool {
+        if let Some(physnet) = uplink_at(port.0) {
+            return self.is_mapped(host, physnet);
+        }
+        self.beyond(host, port)
+            .is_some_and(|(peer, _)| !self.down.contains(&peer) && !self.down.contains(&host))
     }
 
     /// Forgets all connections.
@@ -149,7 +167,11 @@ impl World {
             for entry in &held.entries {
                 switch.add(entry.clone())?;
             }
-            held.groups.iter().for_each(|group| switch.add_group(group.clone()));
+            for group in &held.groups {
+                switch.add_group(group.clone());
+                let watched = group.buckets.iter().filter_map(|bucket| bucket.watch);
+                watched.filter(|port| !self.is_live(host, *port)).for_each(|port| switch.fail(port));
+            }
         }
         let switch = Arc::new(switch);
         self.switches.insert(host, switch.clone());

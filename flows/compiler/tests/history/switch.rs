@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use weft_compiler::{Compiled, Delta, Flow, Group, GroupDelta, Mod, Owner, SeenGroup, Tallies, diff, encode};
+use weft_compiler::{
+    Compiled, Delta, Flow, Group, GroupDelta, GroupKind, Mod, Owner, SeenGroup, Tallies, WatchedBucket, diff,
+    encode,
+};
 use weft_openflow::message::multipart::{FlowDesc, Reply};
-use weft_openflow::message::{Bucket, FlowStats, GroupCommand, GroupType, MultipartReply};
+use weft_openflow::message::{Bucket, BucketProperty, FlowStats, GroupCommand, GroupType, MultipartReply};
 use weft_openflow::{Action, BucketId, Cookie, FlowFlags, Instruction, Match, PortNo, Reader, TableId};
 
 type Place = (u8, u16, Vec<u8>);
@@ -54,7 +57,7 @@ impl Switch {
                     self.flows.remove(&place);
                 }
             }
-            Mod::Group { command, group, command_bucket, buckets } => {
+            Mod::Group { command, group, command_bucket, buckets, .. } => {
                 let listed = buckets.iter().map(|(id, actions)| (id.0, actions.to_vec()));
                 match *command {
                     GroupCommand::AddOrModify => drop(self.groups.insert(group.0, listed.collect())),
@@ -141,8 +144,21 @@ pub fn show(compiled: &Compiled, seen: &mut Tallies) {
             let actions = Action::decode_list(&mut Reader::new(actions), actions.len());
             Bucket::new(BucketId(*id), actions.expect("own bytes decode"))
         };
-        let buckets: Vec<Bucket> = group.buckets.iter().rev().map(bucket).collect();
-        seen.take_group(&SeenGroup::new(group.id.into(), GroupType::All, &buckets));
+        let mut buckets: Vec<Bucket> = group.buckets.iter().map(bucket).collect();
+        let kind = match group.kind {
+            GroupKind::All => {
+                buckets.reverse();
+                GroupType::All
+            }
+            GroupKind::FastFailover => {
+                for bucket in &mut buckets {
+                    let port = u32::from(WatchedBucket::of(bucket.id.0).watch);
+                    bucket.properties.push(BucketProperty::WatchPort(PortNo(port)));
+                }
+                GroupType::FastFailover
+            }
+        };
+        seen.take_group(&SeenGroup::new(group.id.into(), kind, &buckets));
     }
 }
 

@@ -25,7 +25,14 @@ pub struct Entry {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tables {
     pub flows: BTreeMap<FlowPlace, Entry>,
-    pub groups: BTreeMap<u32, BTreeMap<u32, Vec<Action>>>,
+    pub groups: BTreeMap<u32, FakeGroup>,
+}
+
+/// A group of the fake switch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FakeGroup {
+    kind: GroupType,
+    buckets: BTreeMap<u32, Bucket>,
 }
 
 /// Flows and groups as bytes, so that what is wanted and what is installed can be compared.
@@ -109,10 +116,9 @@ impl FakeSwitch {
             let place = Place { table: TableId(*table), priority: *priority, cookie: Cookie(entry.cookie) };
             SeenFlow::new(place, &entry.matching, &entry.instructions)
         };
-        let group = |(id, buckets): (&u32, &BTreeMap<u32, Vec<Action>>)| {
-            let buckets: Vec<Bucket> =
-                buckets.iter().map(|(id, actions)| Bucket::new((*id).into(), actions.clone())).collect();
-            SeenGroup::new((*id).into(), GroupType::All, &buckets)
+        let group = |(id, group): (&u32, &FakeGroup)| {
+            let buckets: Vec<Bucket> = group.buckets.values().cloned().collect();
+            SeenGroup::new((*id).into(), group.kind, &buckets)
         };
         let flows: Vec<SeenFlow> = self.tables.flows.iter().map(flow).collect();
         let groups: Vec<SeenGroup> = self.tables.groups.iter().map(group).collect();
@@ -154,20 +160,23 @@ impl Tables {
 
     fn group_mod(&mut self, group: &GroupMod) -> Result<(), &'static str> {
         let id = group.group.0;
-        let buckets = group.buckets.iter().map(|bucket| (bucket.id.0, bucket.actions.clone()));
+        let buckets = group.buckets.iter().map(|bucket| (bucket.id.0, bucket.clone()));
         match group.command {
-            GroupCommand::AddOrModify => drop(self.groups.insert(id, buckets.collect())),
+            GroupCommand::AddOrModify => {
+                let fresh = FakeGroup { kind: group.kind, buckets: buckets.collect() };
+                self.groups.insert(id, fresh);
+            }
             GroupCommand::InsertBucket => {
                 let known = self.groups.get_mut(&id).ok_or("OFPGMFC_UNKNOWN_GROUP")?;
-                for (bucket, actions) in buckets {
-                    if known.insert(bucket, actions).is_some() {
+                for (id, bucket) in buckets {
+                    if known.buckets.insert(id, bucket).is_some() {
                         return Err("OFPGMFC_BUCKET_EXISTS");
                     }
                 }
             }
             GroupCommand::RemoveBucket => {
                 let known = self.groups.get_mut(&id).ok_or("OFPGMFC_UNKNOWN_GROUP")?;
-                known.remove(&group.command_bucket.0).ok_or("OFPGMFC_UNKNOWN_BUCKET")?;
+                known.buckets.remove(&group.command_bucket.0).ok_or("OFPGMFC_UNKNOWN_BUCKET")?;
             }
             GroupCommand::Delete => {
                 self.groups.remove(&id);
@@ -189,12 +198,12 @@ impl Tables {
             );
             (place.clone(), (entry.cookie, writer.into_bytes()))
         };
-        let bucket = |(id, actions): (&u32, &Vec<Action>)| {
+        let bucket = |(id, bucket): (&u32, &Bucket)| {
             let mut writer = Writer::new();
-            Action::encode_list(actions, &mut writer);
+            Action::encode_list(&bucket.actions, &mut writer);
             (*id, writer.into_bytes())
         };
-        let groups = self.groups.iter().map(|(id, buckets)| (*id, buckets.iter().map(bucket).collect()));
+        let groups = self.groups.iter().map(|(id, group)| (*id, group.buckets.iter().map(bucket).collect()));
         (self.flows.iter().map(flow).collect(), groups.collect())
     }
 }

@@ -2,7 +2,9 @@
 //!
 //! The parts are copied between the fixed fields; nothing is decoded and nothing is allocated.
 
+use super::bucket::BucketProperty;
 use super::bundle::BundleWriter;
+use super::codec::Part;
 
 use super::flow_mod::FlowCommand;
 use super::group::{GroupCommand, GroupType};
@@ -93,8 +95,19 @@ pub struct GroupParts<'a> {
     pub group: GroupId,
     /// Where buckets are inserted, or which one is removed; [`BucketId::ALL`] when that does not apply.
     pub command_bucket: BucketId,
-    /// The encoded action list of each bucket, with the bucket's id.
-    pub buckets: &'a [(BucketId, &'a [u8])],
+    /// The buckets.
+    pub buckets: &'a [BucketParts<'a>],
+}
+
+/// One bucket whose actions are encoded already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BucketParts<'a> {
+    /// Its number, unique in the group.
+    pub id: BucketId,
+    /// Its encoded action list.
+    pub actions: &'a [u8],
+    /// The port that keeps it alive, in fast-failover groups.
+    pub watch: Option<PortNo>,
 }
 
 impl GroupParts<'_> {
@@ -109,13 +122,16 @@ impl GroupParts<'_> {
         w.zeros(2);
         w.u32(self.command_bucket.0);
         let mark = w.len();
-        for (id, actions) in self.buckets {
+        for BucketParts { id, actions, watch } in self.buckets {
             let bucket = w.len();
             w.u32(0);
             w.u32(id.0);
             let list = w.len();
             w.bytes(actions);
             w.patch_len(bucket + 2, list);
+            if let Some(port) = watch {
+                BucketProperty::WatchPort(*port).encode(w);
+            }
             w.patch_len(bucket, bucket);
         }
         w.patch_len(length, mark);
@@ -172,20 +188,35 @@ mod tests {
             kind: GroupType::All,
             group: GroupId(5),
             command_bucket: BucketId::LAST,
-            buckets: &[(BucketId(3), bucket.as_slice())],
+            buckets: &[BucketParts { id: BucketId(3), actions: bucket.as_slice(), watch: None }],
+        };
+        let watched = BucketParts { watch: Some(PortNo(33_001)), ..group.buckets[0] };
+        let failover = GroupParts {
+            command: GroupCommand::AddOrModify,
+            kind: GroupType::FastFailover,
+            command_bucket: BucketId::ALL,
+            buckets: &[watched],
+            ..group
         };
         let place = BundleWriter::atomic(BundleId(1));
         let (mut ours, mut theirs) = (Writer::new(), Writer::new());
         place.flow_parts(&parts, Xid(9), &mut ours);
         place.group_parts(&group, Xid(10), &mut ours);
+        place.group_parts(&failover, Xid(11), &mut ours);
         place.flow_mod(
             &FlowMod::add(table, priority, matching, instructions).with_cookie(cookie),
             Xid(9),
             &mut theirs,
         );
-        let typed =
-            GroupMod::insert_buckets(GroupId(5), BucketId::LAST, vec![Bucket::new(BucketId(3), actions)]);
+        let typed = GroupMod::insert_buckets(
+            GroupId(5),
+            BucketId::LAST,
+            vec![Bucket::new(BucketId(3), actions.clone())],
+        );
         place.group_mod(&typed, Xid(10), &mut theirs);
+        let bucket = Bucket::new(BucketId(3), actions).with(BucketProperty::WatchPort(PortNo(33_001)));
+        let typed = GroupMod::put(GroupId(5), GroupType::FastFailover, vec![bucket]);
+        place.group_mod(&typed, Xid(11), &mut theirs);
         assert_eq!(ours.as_slice(), theirs.as_slice());
     }
 }

@@ -8,6 +8,10 @@ use super::wire::{Reader, u16_at, u32_at};
 
 /// Every group.
 pub const ALL_GROUPS: u32 = 0xffff_fffc;
+/// `OFPGT_SELECT`
+const SELECT: u8 = 1;
+/// `OFPGT_FF`
+const FAST_FAILOVER: u8 = 3;
 /// The highest number that a group may have.
 const GROUP_MAX: u32 = 0xffff_ff00;
 const BUCKET_MAX: u32 = 0xffff_ff00;
@@ -51,7 +55,7 @@ pub struct Change<'a> {
 pub struct Group {
     /// Hash of everything below, byte for byte.
     pub digest: u128,
-    /// Hash of what it does: the order of buckets does not count.
+    /// Hash of what it does: the order of buckets does not count, except in a fast-failover group.
     pub meaning: u128,
     /// `ofp_group_type`.
     pub kind: u8,
@@ -73,7 +77,7 @@ impl<'a> Change<'a> {
         let (array, command_bucket) = (u16_at(fixed, 8), u32_at(fixed, 12));
         bucket_in_range(number, command_bucket)?;
         let buckets = reader.take(usize::from(array)).ok_or(Code::BAD_LENGTH)?;
-        let mut ids = Vec::new();
+        let (mut ids, mut watching) = (Vec::new(), Vec::new());
         for bucket in Buckets::over(buckets) {
             let bucket = bucket?;
             bucket.check()?;
@@ -81,6 +85,7 @@ impl<'a> Change<'a> {
                 return Err(Code::GROUP_BUCKET);
             }
             ids.push(bucket.id);
+            watching.push(bucket.watches());
         }
         let count = ids.len();
         ids.sort_unstable();
@@ -102,6 +107,12 @@ impl<'a> Change<'a> {
         }
         if command == GroupCommand::Remove && count > 0 {
             return Err(Code::GROUP_BUCKET);
+        }
+        if kind == FAST_FAILOVER && !watching.iter().all(|watches| *watches) {
+            return Err(Code::GROUP_INVALID);
+        }
+        if kind != FAST_FAILOVER && kind != SELECT && watching.contains(&true) {
+            return Err(Code::GROUP_WATCH);
         }
         Ok(Change { command, group, kind, command_bucket, buckets, properties: reader.rest(), body })
     }
@@ -141,6 +152,19 @@ struct Bucket<'a> {
 }
 
 impl Bucket<'_> {
+    /// True if a port or a group keeps it alive (`OFPGBPT_WATCH_PORT`, `OFPGBPT_WATCH_GROUP`).
+    fn watches(&self) -> bool {
+        let mut properties = &self.bytes[8 + self.actions.len()..];
+        while properties.len() >= 8 {
+            let (kind, length) = (u16_at(properties, 0), usize::from(u16_at(properties, 2)));
+            if (kind == 1 || kind == 2) && u32_at(properties, 4) != u32::MAX {
+                return true;
+            }
+            properties = properties.get(length.max(8)..).unwrap_or_default();
+        }
+        false
+    }
+
     fn check(&self) -> Result<(), Code> {
         check_actions(self.actions, 8, &mut Named::default())
     }
@@ -190,7 +214,8 @@ impl Group {
         let hashes = Buckets::over(&buckets).map_while(Result::ok).map(|bucket| xxh3_128(bucket.bytes));
         let sum = hashes.fold(xxh3_128(&[&[kind][..], &properties].concat()), u128::wrapping_add);
         let digest = xxh3_128(&all);
-        Group { digest, meaning: sum, kind, buckets: buckets.into(), properties: properties.into() }
+        let meaning = if kind == FAST_FAILOVER { digest } else { sum };
+        Group { digest, meaning, kind, buckets: buckets.into(), properties: properties.into() }
     }
 
     /// The group after a modification, an insertion or a removal of buckets.
