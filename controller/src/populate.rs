@@ -302,6 +302,7 @@ fn network(network: u32) -> Record {
         port_security_default: true,
         dns_domain: String::new(),
         vlan_transparent: false,
+        external: false,
         segment: None,
     }))
 }

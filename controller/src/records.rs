@@ -3,6 +3,7 @@
 //! The model's types are not serialisable on purpose; these shapes are the parse step. Fields are only ever added, with
 //! a default, so that an older file always loads.
 
+mod gateways;
 mod physical;
 mod routers;
 mod security;
@@ -23,6 +24,7 @@ use weft_model::{
     Vni,
 };
 
+use gateways::{StoredFloatingIp, StoredForwarding};
 use physical::{StoredPhysicalNetwork, StoredSegment};
 use routers::StoredRouter;
 use security::{StoredAddressGroup, StoredGroup, StoredPair, StoredPolicy, StoredRule};
@@ -40,7 +42,7 @@ pub struct Damaged {
 }
 
 /// The names of the tables, in the order in which they are loaded.
-pub const TABLES: [&str; 14] = [
+pub const TABLES: [&str; 16] = [
     "counters",
     "tenants",
     "tokens",
@@ -55,6 +57,8 @@ pub const TABLES: [&str; 14] = [
     "ports",
     "bindings",
     "routers",
+    "floating_ips",
+    "port_forwardings",
 ];
 
 /// Where a record stands: its table and its key there.
@@ -69,6 +73,8 @@ pub fn place(key: &Key) -> (&'static str, String) {
         Key::Subnet(id) => ("subnets", id.to_string()),
         Key::Port(id) => ("ports", id.to_string()),
         Key::Router(id) => ("routers", id.to_string()),
+        Key::FloatingIp(id) => ("floating_ips", id.to_string()),
+        Key::PortForwarding(id) => ("port_forwardings", id.to_string()),
         Key::Binding(port, host) => ("bindings", format!("{port}/{host}")),
         Key::SecurityGroup(id) => ("security_groups", id.to_string()),
         Key::SecurityRule(id) => ("security_rules", id.to_string()),
@@ -89,6 +95,8 @@ pub fn encode(record: &Record) -> Vec<u8> {
         Record::Subnet(r) => serde_json::to_vec(&StoredSubnet::from(&**r)),
         Record::Port(r) => serde_json::to_vec(&StoredPort::from(&**r)),
         Record::Router(r) => serde_json::to_vec(&StoredRouter::from(&**r)),
+        Record::FloatingIp(r) => serde_json::to_vec(&StoredFloatingIp::from(&**r)),
+        Record::PortForwarding(r) => serde_json::to_vec(&StoredForwarding::from(&**r)),
         Record::Binding(r) => serde_json::to_vec(&StoredBinding::from(&**r)),
         Record::SecurityGroup(r) => serde_json::to_vec(&StoredGroup::from(&**r)),
         Record::SecurityRule(r) => serde_json::to_vec(&StoredRule::from(&**r)),
@@ -150,6 +158,12 @@ impl Decoder {
             "subnets" => Record::Subnet(Arc::new(json::<StoredSubnet>(value)?.parse(names)?)),
             "ports" => Record::Port(Arc::new(json::<StoredPort>(value)?.parse(names)?)),
             "routers" => Record::Router(Arc::new(json::<StoredRouter>(value)?.parse(names)?)),
+            "floating_ips" => {
+                Record::FloatingIp(Arc::new(json::<StoredFloatingIp>(value)?.parse(names)?))
+            }
+            "port_forwardings" => {
+                Record::PortForwarding(Arc::new(json::<StoredForwarding>(value)?.parse()?))
+            }
             "bindings" => Record::Binding(Arc::new(json::<StoredBinding>(value)?.parse(names)?)),
             "security_groups" => Record::SecurityGroup(Arc::new(json::<StoredGroup>(value)?.parse(names)?)),
             "security_rules" => Record::SecurityRule(Arc::new(json::<StoredRule>(value)?.parse(names)?)),
@@ -255,6 +269,8 @@ struct StoredCounters {
     next_rule_key: u32,
     #[serde(default = "first")]
     next_physnet_key: u32,
+    #[serde(default = "first")]
+    next_gateway_zone: u32,
 }
 
 /// Where counters start that an older version did not have.
@@ -272,6 +288,7 @@ impl From<Counters> for StoredCounters {
             next_policy_key: c.next_policy_key,
             next_rule_key: c.next_rule_key,
             next_physnet_key: c.next_physnet_key,
+            next_gateway_zone: c.next_gateway_zone,
         }
     }
 }
@@ -286,6 +303,7 @@ impl From<StoredCounters> for Counters {
             next_policy_key: c.next_policy_key,
             next_rule_key: c.next_rule_key,
             next_physnet_key: c.next_physnet_key,
+            next_gateway_zone: c.next_gateway_zone,
         }
     }
 }
@@ -423,6 +441,8 @@ struct StoredNetwork<'a> {
     dns_domain: String,
     #[serde(default)]
     vlan_transparent: bool,
+    #[serde(default)]
+    external: bool,
 }
 
 impl<'a> From<&'a Network> for StoredNetwork<'a> {
@@ -439,6 +459,7 @@ impl<'a> From<&'a Network> for StoredNetwork<'a> {
             port_security_default: n.port_security_default,
             dns_domain: n.dns_domain.clone(),
             vlan_transparent: n.vlan_transparent,
+            external: n.external,
         }
     }
 }
@@ -457,6 +478,7 @@ impl StoredNetwork<'_> {
             port_security_default: self.port_security_default,
             dns_domain: self.dns_domain,
             vlan_transparent: self.vlan_transparent,
+            external: self.external,
         })
     }
 }

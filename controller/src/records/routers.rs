@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use weft_model::{NextHop, Route, Router, RouterId, RouterKey};
 
+use super::gateways::StoredGateway;
 use super::{Names, StoredStamp, id};
 
 #[derive(Serialize, Deserialize)]
@@ -21,6 +22,8 @@ pub(super) struct StoredRouter<'a> {
     /// Destination and next hop; without one it is a blackhole.
     #[serde(default)]
     routes: Vec<(String, Option<IpAddr>)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    gateway: Option<StoredGateway>,
 }
 
 impl<'a> From<&'a Router> for StoredRouter<'a> {
@@ -39,6 +42,7 @@ impl<'a> From<&'a Router> for StoredRouter<'a> {
             stamp: (&r.stamp).into(),
             admin_up: r.admin_up,
             routes: r.routes.iter().map(route).collect(),
+            gateway: r.gateway.as_ref().map(StoredGateway::from),
         }
     }
 }
@@ -56,6 +60,7 @@ impl StoredRouter<'_> {
             stamp: self.stamp.into(),
             admin_up: self.admin_up,
             routes: self.routes.into_iter().map(route).collect::<Result<_, _>>()?,
+            gateway: self.gateway.map(StoredGateway::parse).transpose()?,
         })
     }
 }

@@ -50,6 +50,7 @@ pub fn impact(before: &Snapshot, after: &Snapshot, touched: &BTreeSet<Key>) -> I
         match key {
             // Flows never depend on tenants, tokens or counters.
             Key::Tenant(_) | Key::Token(_) | Key::Counters => {}
+            Key::FloatingIp(_) | Key::PortForwarding(_) => {}
             Key::PhysicalNetwork(physnet) => collector.physnet(*physnet),
             Key::Subnet(subnet) => {
                 collector.subnet(*subnet);

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use crate::{
-    AddressGroup, AddressGroupId, Binding, Host, HostId, Network, NetworkId, PhysicalNetwork, PhysnetKey,
-    Policy, PolicyKey, Port, PortId, Router, RouterId, SecurityGroup, SecurityGroupId, SecurityRule,
-    SecurityRuleId, Subnet, SubnetId, Tenant, TenantId, Token, TokenId,
+    AddressGroup, AddressGroupId, Binding, FloatingIp, FloatingIpId, Host, HostId, Network, NetworkId,
+    PhysicalNetwork, PhysnetKey, Policy, PolicyKey, Port, PortForwarding, PortForwardingId, PortId, Router,
+    RouterId, SecurityGroup, SecurityGroupId, SecurityRule, SecurityRuleId, Subnet, SubnetId, Tenant, TenantId,
+    Token, TokenId,
 };
 
 /// The next numbers to hand out. They only grow (and wrap), so that a number is not reused while a switch that was
@@ -26,6 +27,8 @@ pub struct Counters {
     pub next_rule_key: u32,
     /// Where the search for a free physical network's key starts.
     pub next_physnet_key: u32,
+    /// Where the search for a free gateway's zone starts.
+    pub next_gateway_zone: u32,
 }
 
 impl Default for Counters {
@@ -38,6 +41,7 @@ impl Default for Counters {
             next_policy_key: 1,
             next_rule_key: 1,
             next_physnet_key: 1,
+            next_gateway_zone: 1,
         }
     }
 }
@@ -59,6 +63,10 @@ pub enum Record {
     Port(Arc<Port>),
     /// A router.
     Router(Arc<Router>),
+    /// A floating IP.
+    FloatingIp(Arc<FloatingIp>),
+    /// A port forwarding.
+    PortForwarding(Arc<PortForwarding>),
     /// A host.
     Host(Arc<Host>),
     /// A host's claim to a port.
@@ -92,6 +100,10 @@ pub enum Key {
     Port(PortId),
     /// A router.
     Router(RouterId),
+    /// A floating IP.
+    FloatingIp(FloatingIpId),
+    /// A port forwarding.
+    PortForwarding(PortForwardingId),
     /// A host.
     Host(HostId),
     /// A host's claim to a port.
@@ -119,6 +131,8 @@ impl Record {
             Record::Subnet(r) => Key::Subnet(r.id),
             Record::Port(r) => Key::Port(r.id),
             Record::Router(r) => Key::Router(r.id),
+            Record::FloatingIp(r) => Key::FloatingIp(r.id),
+            Record::PortForwarding(r) => Key::PortForwarding(r.id),
             Record::Host(r) => Key::Host(r.id.clone()),
             Record::Binding(r) => Key::Binding(r.port, r.host.clone()),
             Record::SecurityGroup(r) => Key::SecurityGroup(r.id),

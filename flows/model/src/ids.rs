@@ -66,6 +66,16 @@ uuid_id!(
     "router id"
 );
 uuid_id!(
+    /// A floating IP.
+    FloatingIpId,
+    "floating IP id"
+);
+uuid_id!(
+    /// A port forwarding of a floating IP.
+    PortForwardingId,
+    "port forwarding id"
+);
+uuid_id!(
     /// A security group.
     SecurityGroupId,
     "security group id"
@@ -291,6 +301,39 @@ impl RouterKey {
 }
 
 impl fmt::Display for RouterKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The number of a router's gateway among conntrack zones, 1..=16383; unique among routers with a gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct GatewayZone(NonZeroU16);
+
+impl GatewayZone {
+    /// The largest number: zones below [`GatewayZone::ZONES`] are those of ports and of floating IPs at their own hosts.
+    pub const MAX: u16 = 16_383;
+    /// What is added to the number to have the conntrack zone.
+    pub const ZONES: u16 = 49_151;
+
+    /// A number, if `value` is within 1..=16383.
+    pub fn new(value: u32) -> Option<GatewayZone> {
+        let small = u16::try_from(value).ok().and_then(NonZeroU16::new)?;
+        (small.get() <= Self::MAX).then_some(GatewayZone(small))
+    }
+
+    /// The number itself.
+    pub fn get(self) -> u16 {
+        self.0.get()
+    }
+
+    /// The conntrack zone, 49152..=65534.
+    pub fn ct_zone(self) -> u16 {
+        Self::ZONES + self.get()
+    }
+}
+
+impl fmt::Display for GatewayZone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }

@@ -7,6 +7,7 @@ mod address;
 pub mod binding;
 pub mod change;
 pub mod dhcp;
+pub mod gateway;
 pub mod host;
 pub mod ids;
 pub mod intent;
@@ -24,10 +25,15 @@ pub mod tenant;
 pub use binding::Binding;
 pub use change::{Change, Counters, Key, Record};
 pub use dhcp::{DhcpFamily, DhcpOption};
+pub use gateway::{
+    FLOATING_IP, FloatingIp, FloatingTarget, GATEWAY_HOSTS, Gateway, PortForwarding, PortRange, ROUTER_GATEWAY,
+    Transport,
+};
 pub use host::{BridgeMappings, EncapIps, Host};
 pub use ids::{
-    AddressGroupId, HostId, HostIndex, NetworkId, OfPort, PhysnetKey, PolicyKey, PortId, PortKey, Revision,
-    RouterId, RouterKey, RuleKey, SecurityGroupId, SecurityRuleId, SubnetId, TenantId, TokenId, VlanId, Vni,
+    AddressGroupId, FloatingIpId, GatewayZone, HostId, HostIndex, NetworkId, OfPort, PhysnetKey, PolicyKey,
+    PortForwardingId, PortId, PortKey, Revision, RouterId, RouterKey, RuleKey, SecurityGroupId, SecurityRuleId,
+    SubnetId, TenantId, TokenId, VlanId, Vni,
 };
 pub use mac::MacAddr;
 pub use network::{Encap, Mtu, Network, PhysicalNetwork, Segment};

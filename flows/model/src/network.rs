@@ -96,6 +96,8 @@ pub struct Network {
     pub dns_domain: String,
     /// Frames that already have a VLAN tag pass from ports without port security; never true of one with a segment.
     pub vlan_transparent: bool,
+    /// Routers of every tenant may have their gateway on it (`router:external`); only the operator has ports there.
+    pub external: bool,
 }
 
 /// What a VLAN tag adds to a frame (IEEE 802.1Q), in bytes.

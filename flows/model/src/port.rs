@@ -1,9 +1,11 @@
 //! Ports: a tenant's attachment points, with their addresses.
 
 use std::net::IpAddr;
+use std::str::FromStr;
 
 use crate::dhcp::DhcpOption;
-use crate::ids::{NetworkId, PolicyKey, PortId, PortKey, RouterId, SubnetId, TenantId};
+use crate::gateway::{FLOATING_IP, ROUTER_GATEWAY};
+use crate::ids::{FloatingIpId, NetworkId, PolicyKey, PortId, PortKey, RouterId, SubnetId, TenantId};
 use crate::mac::MacAddr;
 use crate::router::ROUTER_INTERFACE;
 use crate::security::AllowedPair;
@@ -69,7 +71,27 @@ impl Port {
     /// The router whose interface the port is, if it is one. Such a port is on every host that the router serves, and
     /// bound nowhere.
     pub fn router(&self) -> Option<RouterId> {
-        if self.device_owner != ROUTER_INTERFACE {
+        self.device_of(ROUTER_INTERFACE)
+    }
+
+    /// The router whose gateway the port is, if it is one.
+    pub fn gateway_of(&self) -> Option<RouterId> {
+        self.device_of(ROUTER_GATEWAY)
+    }
+
+    /// The floating IP that the port holds, if it holds one.
+    pub fn floating_ip(&self) -> Option<FloatingIpId> {
+        self.device_of(FLOATING_IP)
+    }
+
+    /// True for what is no workload's: the interface or gateway of a router, or what holds a floating IP. Such a port is
+    /// bound nowhere, whatever an interface says.
+    pub fn is_virtual(&self) -> bool {
+        self.router().is_some() || self.gateway_of().is_some() || self.floating_ip().is_some()
+    }
+
+    fn device_of<T: FromStr>(&self, owner: &str) -> Option<T> {
+        if self.device_owner != owner {
             return None;
         }
         self.device_id.parse().ok()

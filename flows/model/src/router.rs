@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+use crate::gateway::Gateway;
 use crate::ids::{RouterId, RouterKey, TenantId};
 use crate::stamp::Stamp;
 
@@ -44,4 +45,6 @@ pub struct Router {
     pub admin_up: bool,
     /// Static routes, sorted, each once.
     pub routes: Vec<Route>,
+    /// Where it leads to the outside, if it does.
+    pub gateway: Option<Gateway>,
 }

@@ -5,6 +5,7 @@
 
 mod bulk;
 mod commit;
+mod external;
 mod physical;
 mod routers;
 mod security;
@@ -22,6 +23,7 @@ use crate::{
     SubnetId, Tenant, TenantId, Token, TokenId, Vni,
 };
 
+use external::External;
 use physical::Physical;
 use routers::Routing;
 pub(crate) use used::UsedAddresses;
@@ -65,6 +67,8 @@ pub struct Snapshot {
     bound_by_host: Map<(HostIndex, NetworkId, PortId), ()>,
     /// Routers, and what they join.
     routing: Routing,
+    /// Gateways, floating IPs, port forwardings.
+    external: External,
     /// Physical networks, and which networks are on them.
     physical: Physical,
     /// Groups, rules and policies, with their indexes.
@@ -278,7 +282,7 @@ impl Snapshot {
         // There is one claim nearly always, so to choose costs less than to keep what was chosen.
         let in_force = self.claims_of_port(port).max_by(|a, b| commit::precedence(a, b))?;
         // What is no workload's is on no host, whatever an interface says.
-        self.ports.get(&port).filter(|port| port.router().is_none()).map(|_| in_force)
+        self.ports.get(&port).filter(|port| !port.is_virtual()).map(|_| in_force)
     }
 
     /// The host on which a port is bound.

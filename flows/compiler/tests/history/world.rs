@@ -289,6 +289,7 @@ fn router_record(router: u8, key: u8, admin_up: bool, routes: u8) -> Option<Rout
         stamp: Stamp::default(),
         admin_up,
         routes: chosen.filter_map(|(_, entry)| route(entry)).collect(),
+        gateway: None,
     })
 }
 
@@ -344,6 +345,7 @@ fn network_record(network: u8, vni: Vni, (encap, segment): (u8, Option<Segment>)
         port_security_default: true,
         dns_domain: String::new(),
         vlan_transparent: encap >= 3 && segment.is_none(),
+        external: false,
         segment,
     }
 }

@@ -159,6 +159,7 @@ fn network(line: &Line<'_>) -> Result<Network> {
         dns_domain: line.values.get("domain").map(|name| (*name).to_owned()).unwrap_or_default(),
         segment: segment(line)?,
         vlan_transparent: line.has("transparent"),
+        external: line.has("external"),
     })
 }
 
@@ -231,6 +232,7 @@ fn router(line: &Line<'_>) -> Result<Router> {
         stamp: Stamp::default(),
         admin_up: !line.has("down"),
         routes: list.split(',').filter(|route| !route.is_empty()).map(route).collect::<Result<_>>()?,
+        gateway: None,
     })
 }
 

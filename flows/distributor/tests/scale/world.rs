@@ -75,6 +75,7 @@ fn network(n: u32) -> Network {
         port_security_default: true,
         dns_domain: String::new(),
         vlan_transparent: false,
+        external: false,
         segment: None,
     }
 }

@@ -66,6 +66,7 @@ impl Draft<'_> {
             port_security_default: new.port_security_default,
             dns_domain: new.dns_domain.clone(),
             vlan_transparent: new.vlan_transparent,
+            external: new.external,
         }))))
     }
 

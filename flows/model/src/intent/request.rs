@@ -107,6 +107,8 @@ pub struct NewNetwork {
     pub dns_domain: String,
     /// Frames that already have a VLAN tag pass; for networks in tunnels only.
     pub vlan_transparent: bool,
+    /// Routers of every tenant may have their gateway on it (admin only).
+    pub external: bool,
 }
 
 impl NewNetwork {
@@ -124,6 +126,7 @@ impl NewNetwork {
             port_security_default: true,
             dns_domain: String::new(),
             vlan_transparent: false,
+            external: false,
         }
     }
 }
@@ -143,6 +146,8 @@ pub struct NetworkPatch {
     pub port_security_default: Option<bool>,
     /// See [`NewNetwork::dns_domain`].
     pub dns_domain: Option<String>,
+    /// See [`NewNetwork::external`] (admin only); refused while gateways or floating IPs are on it.
+    pub external: Option<bool>,
 }
 
 /// A subnet to create. It belongs to its network's tenant.

@@ -39,7 +39,7 @@ impl Draft<'_> {
         faults.settle()?;
         let tenant = owner.expect("a router for nobody was a fault");
         let (id, key, admin_up) = (new.id, self.next_router_key()?, new.admin_up);
-        let router = Router { id, tenant, key, stamp, admin_up, routes: Vec::new() };
+        let router = Router { id, tenant, key, stamp, admin_up, routes: Vec::new(), gateway: None };
         Ok(self.put(Record::Router(Arc::new(router))))
     }
 

@@ -102,6 +102,15 @@ fn show(change: &Change) -> String {
             let (id, label, routes) = (r.id, label(&r.stamp), routes.join(", "));
             format!("router {id} {label} of {} key {} [{routes}]", r.tenant, r.key)
         }
+        Change::Put(Record::FloatingIp(r)) => {
+            let target = r.target.map_or("nothing".to_owned(), |t| format!("{} by {}", t.address, t.router));
+            format!("floating ip {} of {} {} for {target}", r.id, r.tenant, r.address)
+        }
+        Change::Put(Record::PortForwarding(r)) => {
+            let (external, internal) = (r.external, r.internal);
+            let (from, to) = ((external.first, external.last), (internal.first, internal.last));
+            format!("forwarding {} of {} {:?} {from:?} to {} {to:?}", r.id, r.floating_ip, r.protocol, r.address)
+        }
         Change::Put(Record::Host(r)) => format!("host {} index {} {}", r.id, r.index, r.hostname),
         Change::Put(Record::Binding(r)) => {
             format!("binding {} on {} as {} {} since {}", r.port, r.host, r.interface, r.ofport, r.since)

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Map, Physical, Routing, Snapshot, UsedAddresses, commit};
+use super::{External, Map, Physical, Routing, Snapshot, UsedAddresses, commit};
 use crate::change::{Counters, Key, Record};
 use crate::{
-    Binding, Host, HostId, HostIndex, Network, NetworkId, PhysicalNetwork, PhysnetKey, Port, PortId,
-    Revision, Router, RouterId, Subnet, SubnetId, Tenant, TenantId, Token, TokenId,
+    Binding, FloatingIp, FloatingIpId, Host, HostId, HostIndex, Network, NetworkId, PhysicalNetwork, PhysnetKey,
+    Port, PortForwarding, PortForwardingId, PortId, Revision, Router, RouterId, Subnet, SubnetId, Tenant, TenantId, Token, TokenId,
 };
 
 impl Snapshot {
@@ -35,6 +35,8 @@ struct Pile {
     subnets: Vec<(SubnetId, Arc<Subnet>)>,
     ports: Vec<(PortId, Arc<Port>)>,
     routers: Vec<(RouterId, Arc<Router>)>,
+    floating_ips: Vec<(FloatingIpId, Arc<FloatingIp>)>,
+    forwardings: Vec<(PortForwardingId, Arc<PortForwarding>)>,
     hosts: Vec<(HostId, Arc<Host>)>,
     bindings: Vec<((PortId, HostId), Arc<Binding>)>,
     /// Groups, rules and the like, which are few beside ports.
@@ -52,6 +54,8 @@ impl Pile {
             Record::Subnet(r) => self.subnets.push((r.id, r)),
             Record::Port(r) => self.ports.push((r.id, r)),
             Record::Router(r) => self.routers.push((r.id, r)),
+            Record::FloatingIp(r) => self.floating_ips.push((r.id, r)),
+            Record::PortForwarding(r) => self.forwardings.push((r.id, r)),
             Record::Host(r) => self.hosts.push((r.id.clone(), r)),
             Record::Binding(r) => self.bindings.push(((r.port, r.host.clone()), r)),
             other @ (Record::SecurityGroup(_)
@@ -81,6 +85,8 @@ impl Pile {
         snapshot.counters = self.counters;
         let each_port = self.ports.iter().map(|(_, port)| port.as_ref());
         snapshot.routing = Routing::of(primary(self.routers), each_port);
+        let (floating_ips, forwardings) = (primary(self.floating_ips), primary(self.forwardings));
+        snapshot.external = External::of(snapshot.routing.routers(), floating_ips, forwardings);
         snapshot.ports = Map::from_sorted(self.ports.into_iter());
         snapshot.bindings = with_claims.bindings;
         snapshot.claims_by_host = with_claims.claims_by_host;
@@ -178,7 +184,7 @@ fn claims(
             claimant.ports.push(id);
             if let (Some((_, port)), Some(index)) = (port, claimant.index)
                 && in_force.is_some_and(|in_force| Arc::ptr_eq(in_force, claim))
-                && port.router().is_none()
+                && !port.is_virtual()
             {
                 by_network.push((port.network, index, id));
             }
@@ -256,8 +262,9 @@ mod tests {
 
     use super::*;
     use crate::{
-        EncapIps, FixedIp, MacAddr, OfPort, PolicyKey, PortKey, PortSecurity, ROUTER_INTERFACE, RouterKey,
-        Stamp, SubnetId, Timestamp, change::Change,
+        Encap, EncapIps, FLOATING_IP, FixedIp, FloatingTarget, Gateway, GatewayZone, MacAddr, OfPort, PolicyKey,
+        PortKey, PortRange, PortSecurity, ROUTER_GATEWAY, ROUTER_INTERFACE, RouterKey, Stamp, SubnetId, Timestamp,
+        Transport, Vni, change::Change,
     };
 
     fn router(n: u8) -> RouterId {
@@ -270,7 +277,8 @@ mod tests {
         let name = |prefix: &str, number: u8| format!("{prefix}{number}");
         let host: HostId = name("h", m % 5).parse().expect("a host id");
         let id = PortId(Uuid::from_u128((n % 7).into()));
-        match kind % 5 {
+        match kind % 7 {
+            5 | 6 => external((kind, n, m)),
             0 => Record::Host(Arc::new(Host {
                 index: HostIndex::new(u32::from(m % 5) + 1).expect("an index"),
                 id: host,
@@ -297,12 +305,12 @@ mod tests {
                 policy: PolicyKey::new(u32::from(m % 4)),
                 allowed_pairs: Vec::new(),
                 dhcp_options: Vec::new(),
-                device_id: match m % 4 {
+                device_id: match m % 6 {
                     0 => String::new(),
-                    1 => router(n).to_string(),
+                    1 | 4 | 5 => router(n).to_string(),
                     _ => name("d", m % 3),
                 },
-                device_owner: if m % 4 == 1 { ROUTER_INTERFACE.to_owned() } else { String::new() },
+                device_owner: ["", ROUTER_INTERFACE, "", "", ROUTER_GATEWAY, FLOATING_IP][usize::from(m % 6)].into(),
                 requested_host: None,
                 dns_name: String::new(),
             })),
@@ -313,6 +321,15 @@ mod tests {
                 stamp: Stamp::default(),
                 admin_up: m % 2 == 0,
                 routes: Vec::new(),
+                gateway: (m % 3 > 0).then(|| Gateway {
+                    network: NetworkId(Uuid::from_u128((m % 2).into())),
+                    port: id,
+                    snat: true,
+                    transit: Vni::new(u32::from(n % 3) + 9).expect("a VNI"),
+                    encap: Encap::Vxlan,
+                    zone: GatewayZone::new(u32::from(n % 3) + 1).expect("a zone"),
+                    hosts: (1..=m % 3).filter_map(|n| HostIndex::new(u32::from(n * m % 5) + 1)).collect(),
+                }),
             })),
             _ => Record::Binding(Arc::new(Binding {
                 port: id,
@@ -322,6 +339,35 @@ mod tests {
                 since: Revision(u64::from(n / 7 % 4)),
             })),
         }
+    }
+
+    /// A floating IP or a port forwarding, of the same world.
+    fn external((kind, n, m): (u8, u8, u8)) -> Record {
+        let floating_ip = FloatingIpId(Uuid::from_u128((n % 5).into()));
+        let port = PortId(Uuid::from_u128((m % 7).into()));
+        let address = [10, 0, m, n % 7].into();
+        if kind % 7 == 5 {
+            return Record::FloatingIp(Arc::new(FloatingIp {
+                id: floating_ip,
+                tenant: format!("t{}", n % 2).parse().expect("a tenant id"),
+                stamp: Stamp::default(),
+                network: NetworkId(Uuid::from_u128((m % 3).into())),
+                port,
+                address,
+                target: (m % 2 == 0).then_some(FloatingTarget { port, address, router: router(m) }),
+            }));
+        }
+        Record::PortForwarding(Arc::new(PortForwarding {
+            id: PortForwardingId(Uuid::from_u128((n % 7).into())),
+            floating_ip: FloatingIpId(Uuid::from_u128((m % 5).into())),
+            stamp: Stamp::default(),
+            protocol: Transport::Tcp,
+            external: PortRange::one(80).expect("a port"),
+            port,
+            address,
+            internal: PortRange::one(80).expect("a port"),
+            router: router(m),
+        }))
     }
 
     proptest! {

@@ -19,6 +19,7 @@ impl Snapshot {
             .chain(self.subnets.values().cloned().map(Record::Subnet))
             .chain(self.ports.values().cloned().map(Record::Port))
             .chain(self.routers().cloned().map(Record::Router))
+            .chain(self.external.records())
             .chain(self.hosts.values().cloned().map(Record::Host))
             .chain(self.bindings.values().cloned().map(Record::Binding))
             .chain(self.security.records())
@@ -56,6 +57,8 @@ impl Snapshot {
             Key::Subnet(id) => Record::Subnet(self.subnets.get(id)?.clone()),
             Key::Port(id) => Record::Port(self.ports.get(id)?.clone()),
             Key::Router(id) => Record::Router(self.router(id)?.clone()),
+            Key::FloatingIp(id) => Record::FloatingIp(self.floating_ip(id)?.clone()),
+            Key::PortForwarding(id) => Record::PortForwarding(self.port_forwarding(id)?.clone()),
             Key::Host(id) => Record::Host(self.hosts.get(id)?.clone()),
             Key::Binding(port, host) => Record::Binding(self.bindings.get(&(*port, host.clone()))?.clone()),
             Key::Counters => Record::Counters(self.counters),
@@ -85,7 +88,12 @@ impl Snapshot {
                 self.subnets.insert(r.id, r.clone());
             }
             Record::Port(r) => self.put_port(r),
-            Record::Router(r) => self.routing.put(r),
+            Record::Router(r) => {
+                self.external.put_gateway(r);
+                self.routing.put(r);
+            }
+            Record::FloatingIp(r) => self.external.put_floating_ip(r),
+            Record::PortForwarding(r) => self.external.put_forwarding(r),
             Record::Host(r) => {
                 let is_new = self.host(&r.id).is_none();
                 self.hosts_by_index.insert(r.index, r.id.clone());
@@ -154,7 +162,12 @@ impl Snapshot {
                 self.subnets.remove(&r.id);
             }
             Some(Record::Port(r)) => self.remove_port(&r),
-            Some(Record::Router(r)) => self.routing.remove(&r),
+            Some(Record::Router(r)) => {
+                self.external.remove_gateway(&r);
+                self.routing.remove(&r);
+            }
+            Some(Record::FloatingIp(r)) => self.external.remove_floating_ip(&r),
+            Some(Record::PortForwarding(r)) => self.external.remove_forwarding(&r),
             Some(Record::Host(r)) => {
                 for port in self.ports_in_force_on(&r.id) {
                     self.bound_by_network.remove(&(port.network, r.index, port.id));

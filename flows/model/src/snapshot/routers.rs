@@ -9,7 +9,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::{Map, Snapshot, owned_by};
-use crate::{HostIndex, Network, NetworkId, Port, PortId, Router, RouterId, RouterKey, TenantId};
+use crate::{Network, NetworkId, Port, PortId, Router, RouterId, RouterKey, TenantId};
 
 /// Routers by key, and what follows from the ports that are their interfaces.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -197,8 +197,9 @@ impl Snapshot {
         networks.flat_map(|network| self.routing.interfaces_in(network)).map(|(_, router)| router).collect()
     }
 
-    /// True if a port of any network of the realm is bound on the host: it needs all of the realm then.
-    pub fn is_in_realm_at(&self, network: NetworkId, host: HostIndex) -> bool {
-        self.realm(network).any(|network| self.is_member_at(network.id, host))
+    /// True if two networks are one, or can be reached from each other.
+    pub fn share_a_realm(&self, one: NetworkId, other: NetworkId) -> bool {
+        let realm = |network| self.routing.realms.get(&network);
+        one == other || realm(one).is_some_and(|realm_of_one| realm(other) == Some(realm_of_one))
     }
 }

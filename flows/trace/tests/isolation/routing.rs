@@ -203,6 +203,7 @@ fn record(model: &Model, router: &Router) -> Routing {
         stamp: Stamp::default(),
         admin_up: router.up,
         routes,
+        gateway: None,
     }
 }
 
