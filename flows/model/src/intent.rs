@@ -6,10 +6,15 @@
 mod address_groups;
 mod addresses;
 mod draft;
+mod external_request;
+mod floating_ips;
+mod gateway_hosts;
+mod gateways;
 mod hosts;
 mod limits;
 mod networks;
 mod policies;
+mod port_forwardings;
 mod ports;
 mod rejected;
 mod request;
@@ -19,6 +24,9 @@ mod security_request;
 mod subnets;
 mod tenants;
 
+pub use external_request::{
+    AskedTarget, FloatingIpPatch, NewFloatingIp, NewGateway, NewPortForwarding, PortForwardingPatch,
+};
 pub use rejected::{Fault, Rejected};
 pub use request::{
     AskedIp, HostReport, Labels, LabelsPatch, NetworkPatch, NewInterface, NewNetwork, NewPort, NewRouter,
@@ -30,8 +38,8 @@ pub use security_request::{
 };
 
 use crate::{
-    AddressGroupId, Change, Encap, HostId, Key, NetworkId, PortId, RouterId, SecurityGroupId, SecurityRuleId,
-    Snapshot, SubnetId, TenantId, Timestamp, TokenId,
+    AddressGroupId, Change, Encap, FloatingIpId, HostId, Key, NetworkId, PortForwardingId, PortId, RouterId,
+    SecurityGroupId, SecurityRuleId, Snapshot, SubnetId, TenantId, Timestamp, TokenId,
 };
 use draft::Draft;
 
@@ -114,6 +122,18 @@ pub enum Intent {
     AddInterface(RouterId, NewInterface),
     /// Take an interface from a router and delete its port, which is what is touched.
     RemoveInterface(RouterId, OldInterface),
+    /// Make a floating IP, and the port on the external network that holds it.
+    CreateFloatingIp(NewFloatingIp),
+    /// Change a floating IP, or what it stands for.
+    UpdateFloatingIp(FloatingIpId, FloatingIpPatch),
+    /// Remove a floating IP, its port forwardings and its port.
+    DeleteFloatingIp(FloatingIpId, Option<u64>),
+    /// Make a port forwarding of a floating IP.
+    CreatePortForwarding(NewPortForwarding),
+    /// Change a port forwarding of a floating IP.
+    UpdatePortForwarding(FloatingIpId, PortForwardingId, PortForwardingPatch),
+    /// Remove a port forwarding of a floating IP.
+    DeletePortForwarding(FloatingIpId, PortForwardingId),
     /// Make a security group with its two first rules: everything may leave.
     CreateSecurityGroup(NewSecurityGroup),
     /// Make the tenant's default group unless it is there.
@@ -224,6 +244,12 @@ impl Draft<'_> {
             Intent::DeleteRouter(id, number) => self.delete_router(*id, *number),
             Intent::AddInterface(id, new) => self.add_interface(*id, new),
             Intent::RemoveInterface(id, old) => self.remove_interface(*id, old),
+            Intent::CreateFloatingIp(new) => self.create_floating_ip(new),
+            Intent::UpdateFloatingIp(id, patch) => self.update_floating_ip(*id, patch),
+            Intent::DeleteFloatingIp(id, number) => self.delete_floating_ip(*id, *number),
+            Intent::CreatePortForwarding(new) => self.create_port_forwarding(new),
+            Intent::UpdatePortForwarding(of, id, patch) => self.update_port_forwarding((*of, *id), patch),
+            Intent::DeletePortForwarding(of, id) => self.delete_port_forwarding(*of, *id),
             Intent::CreateSecurityGroup(new) => self.create_security_group(new),
             Intent::EnsureDefaultGroup(tenant) => {
                 let owner = self.owner_of_new(Some(tenant), None)?;

@@ -116,9 +116,15 @@ impl Draft<'_> {
         }
     }
 
-    /// A network that the actor sees.
+    /// A network that the actor may change.
     pub(super) fn network(&self, id: NetworkId) -> Result<Arc<Network>, Rejected> {
-        let found = self.state.network(&id).filter(|network| self.sees(&network.tenant));
+        let network = self.seen_network(id)?;
+        if self.sees(&network.tenant) { Ok(network) } else { Err(forbidden("changing another tenant's network")) }
+    }
+
+    /// A network that the actor sees: everybody sees those that are external.
+    pub(super) fn seen_network(&self, id: NetworkId) -> Result<Arc<Network>, Rejected> {
+        let found = self.state.network(&id).filter(|network| network.external || self.sees(&network.tenant));
         found.cloned().ok_or(Rejected::NetworkNotFound(id))
     }
 

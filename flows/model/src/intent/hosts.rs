@@ -31,7 +31,9 @@ impl Draft<'_> {
             joined: before.as_ref().map_or(self.context.now, |host| host.joined),
         };
         if before.as_deref() != Some(&after) {
-            self.put(Record::Host(Arc::new(after)));
+            let after = Arc::new(after);
+            self.put(Record::Host(after.clone()));
+            self.rehost_gateways(before.as_deref(), Some(&after));
         }
         self.take_claims(&report.id, claims(&report.interfaces));
         Ok(Key::Host(report.id.clone()))
@@ -60,11 +62,11 @@ impl Draft<'_> {
 
     pub(super) fn delete_host(&mut self, id: &HostId) -> Result<Key, Rejected> {
         self.admin_only("forgetting a host")?;
-        if self.state.host(id).is_none() {
-            return Err(Rejected::HostNotFound(id.clone()));
-        }
+        let before = self.state.host(id).cloned().ok_or_else(|| Rejected::HostNotFound(id.clone()))?;
         self.take_claims(id, BTreeMap::new());
-        Ok(self.delete(Key::Host(id.clone())))
+        let key = self.delete(Key::Host(id.clone()));
+        self.rehost_gateways(Some(&before), None);
+        Ok(key)
     }
 
     /// Makes the claims of a host exactly these. A claim that goes on keeps its age, whatever the interface is called

@@ -23,6 +23,9 @@ impl Draft<'_> {
         if new.segment.is_some() {
             self.admin_only("choosing a physical network")?;
         }
+        if new.external {
+            self.admin_only("making a network external")?;
+        }
         if self.state.network(&new.id).is_some() {
             return Err(Rejected::AlreadyExists { what: "network", id: new.id.to_string() });
         }
@@ -53,7 +56,10 @@ impl Draft<'_> {
         faults.settle()?;
         let tenant = owner.expect("a network for nobody was a fault");
         let segment = new.segment.as_ref().map(|segment| self.segment_for(segment)).transpose()?;
-        let vni = self.vni_for(new.vni)?;
+        let vni = match new.vni {
+            Some(asked) => self.free_vni(asked)?,
+            None => self.next_vni()?,
+        };
         Ok(self.put(Record::Network(Arc::new(Network {
             id: new.id,
             tenant,
@@ -91,6 +97,8 @@ impl Draft<'_> {
         faults.check_stamp(&after.stamp);
         faults.check_domain("dns_domain", &after.dns_domain);
         faults.settle()?;
+        set(&mut after.external, patch.external);
+        self.check_external(&before, &after)?;
         if after == *before {
             return Ok(Key::Network(id));
         }
@@ -140,13 +148,18 @@ impl Draft<'_> {
         Ok(key)
     }
 
-    /// The VNI asked for, or the next one that is free.
-    fn vni_for(&mut self, asked: Option<Vni>) -> Result<Vni, Rejected> {
-        if let Some(vni) = asked {
-            let is_free = self.state.network_by_vni(vni).is_none();
-            return if is_free { Ok(vni) } else { Err(Rejected::VniInUse { vni }) };
-        }
-        let is_used = |n| Vni::new(n).is_none_or(|vni| self.state.network_by_vni(vni).is_some());
+    /// The VNI asked for, if no network and no gateway's transit has it.
+    fn free_vni(&self, vni: Vni) -> Result<Vni, Rejected> {
+        if self.is_vni_used(vni) { Err(Rejected::VniInUse { vni }) } else { Ok(vni) }
+    }
+
+    fn is_vni_used(&self, vni: Vni) -> bool {
+        self.state.network_by_vni(vni).is_some() || self.state.router_of_transit(vni).is_some()
+    }
+
+    /// The next VNI that is free.
+    pub(super) fn next_vni(&mut self) -> Result<Vni, Rejected> {
+        let is_used = |n| Vni::new(n).is_none_or(|vni| self.is_vni_used(vni));
         let found = Self::next_free(self.state.counters().next_vni, Vni::MAX.get(), is_used);
         let (number, next) = found.ok_or(Rejected::VnisExhausted)?;
         self.count(|counters| counters.next_vni = next);

@@ -6,8 +6,8 @@ use super::draft::{Draft, expect_number, relabel, set};
 use super::limits::Faults;
 use super::{NewPort, PortPatch, Rejected};
 use crate::{
-    DhcpOption, Key, MacAddr, Network, NetworkId, Port, PortId, PortKey, PortSecurity, ROUTER_INTERFACE,
-    Record,
+    DhcpOption, FLOATING_IP, Key, MacAddr, Network, NetworkId, Port, PortId, PortKey, PortSecurity,
+    ROUTER_GATEWAY, ROUTER_INTERFACE, Record, TenantId,
 };
 
 /// The first half of generated MACs: locally administered, unicast, and easy to tell in a capture.
@@ -18,30 +18,43 @@ const MAC_COUNT: u32 = 1 << 24;
 impl Draft<'_> {
     pub(super) fn create_port(&mut self, new: &NewPort) -> Result<Key, Rejected> {
         refuse_interface(&new.device_owner)?;
+        let network = self.seen_network(new.network)?;
+        self.check_may_extend(&network, "creating a port on an external network")?;
         self.make_port(new)
     }
 
-    /// A port for whomever it is.
+    /// A port for whomever it is, in the actor's name.
     pub(super) fn make_port(&mut self, new: &NewPort) -> Result<Key, Rejected> {
         if self.state.port(&new.id).is_some() {
             return Err(Rejected::AlreadyExists { what: "port", id: new.id.to_string() });
         }
         let network = self.network(new.network)?;
         let owner = self.owner_of_new(new.tenant.as_ref(), Some(&network.tenant))?;
+        let owner = owner.unwrap_or_else(|| network.tenant.clone());
+        self.place_port(new, &network, owner)
+    }
+
+    /// A port of that owner; whoever asks for it may.
+    pub(super) fn place_port(
+        &mut self,
+        new: &NewPort,
+        network: &Network,
+        tenant: TenantId,
+    ) -> Result<Key, Rejected> {
         let mac = match new.mac {
             Some(mac) => mac,
             None => self.generated_mac(new.network, new.mac_seed)?,
         };
         let mut port = Port {
             id: new.id,
-            tenant: owner.unwrap_or_else(|| network.tenant.clone()),
+            tenant,
             network: new.network,
             key: self.next_port_key()?,
             stamp: self.stamp(&new.labels),
             mac,
             fixed_ips: Vec::new(),
             admin_up: new.admin_up,
-            security: new.security.unwrap_or_else(|| default_security(&network)),
+            security: new.security.unwrap_or_else(|| default_security(network)),
             policy: None,
             allowed_pairs: Vec::new(),
             dhcp_options: new.dhcp_options.clone(),
@@ -80,8 +93,8 @@ impl Draft<'_> {
             after.dhcp_options.retain(|option| (option.family(), option.name()) != (*family, name.as_str()));
             after.dhcp_options.extend(chosen.clone());
         }
-        let is_interface = before.router().is_some();
-        if !is_interface {
+        let is_virtual = before.is_virtual();
+        if !is_virtual {
             refuse_interface(&after.device_owner)?;
         }
         let mut faults = checked(&after);
@@ -103,12 +116,14 @@ impl Draft<'_> {
             return Ok(Key::Port(id));
         }
         let use_of = |port: &Port| {
-            (port.fixed_ips.clone(), port.router(), port.security, port.policy, port.allowed_pairs.clone())
+            let of = (port.router(), port.gateway_of(), port.floating_ip());
+            (port.fixed_ips.clone(), of, port.security, port.policy, port.allowed_pairs.clone())
         };
-        if is_interface && use_of(&after) != use_of(&before) {
+        if is_virtual && use_of(&after) != use_of(&before) {
             return Err(Rejected::PortOfRouter(id));
         }
         self.restamp(&mut after.stamp);
+        self.strand(&before, Some(&after));
         let key = self.put(Record::Port(Arc::new(after)));
         self.release(before.policy);
         Ok(key)
@@ -117,9 +132,10 @@ impl Draft<'_> {
     pub(super) fn delete_port(&mut self, id: PortId, number: Option<u64>) -> Result<Key, Rejected> {
         let port = self.port(id)?;
         expect_number(&port.stamp, number)?;
-        if port.router().is_some() {
+        if port.is_virtual() {
             return Err(Rejected::PortOfRouter(id));
         }
+        self.strand(&port, None);
         let key = self.delete(Key::Port(id));
         self.release(port.policy);
         Ok(key)
@@ -167,8 +183,15 @@ impl Draft<'_> {
 /// Only routers make their interfaces.
 fn refuse_interface(device_owner: &str) -> Result<(), Rejected> {
     let mut faults = Faults::default();
-    if device_owner == ROUTER_INTERFACE {
-        faults.add("device_owner", "is a router's to give: add the port to it by add_router_interface");
+    match device_owner {
+        ROUTER_INTERFACE => {
+            faults.add("device_owner", "is a router's to give: add the port to it by add_router_interface");
+        }
+        ROUTER_GATEWAY => {
+            faults.add("device_owner", "is a router's to give: set its external_gateway_info");
+        }
+        FLOATING_IP => faults.add("device_owner", "is for floating IPs, which make their ports"),
+        _ => {}
     }
     faults.settle()
 }

@@ -1,13 +1,13 @@
 //! Why a request is refused, precisely enough for any API to say it in its own words.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
 use thiserror::Error;
 
 use crate::{
-    AddressGroupId, HostId, MacAddr, NetworkId, PortId, RouterId, SecurityGroupId, SecurityRuleId, SubnetId,
-    TenantId, TokenId, VlanId, Vni,
+    AddressGroupId, FloatingIpId, HostId, MacAddr, NetworkId, PortForwardingId, PortId, PortRange, RouterId,
+    SecurityGroupId, SecurityRuleId, SubnetId, TenantId, TokenId, Transport, VlanId, Vni,
 };
 
 /// What is wrong with one field of a request.
@@ -37,6 +37,12 @@ pub enum Rejected {
     /// No such router, or another tenant's.
     #[error("there is no router {0}")]
     RouterNotFound(RouterId),
+    /// No such floating IP, or another tenant's.
+    #[error("there is no floating IP {0}")]
+    FloatingIpNotFound(FloatingIpId),
+    /// No such port forwarding of the floating IP.
+    #[error("there is no port forwarding {0}")]
+    PortForwardingNotFound(PortForwardingId),
     /// No such host.
     #[error("there is no host {0}")]
     HostNotFound(HostId),
@@ -246,7 +252,7 @@ pub enum Rejected {
         /// The rule that it breaks.
         reason: String,
     },
-    /// The port is a router's interface, so it is the router that changes or deletes it.
+    /// The port is a router's interface or gateway or holds a floating IP, so it goes and changes with that.
     #[error("port {0} is the interface of a router")]
     PortOfRouter(PortId),
     /// The gateway address is that of a router's interface.
@@ -258,6 +264,81 @@ pub enum Rejected {
         address: IpAddr,
         /// The interface that has it.
         port: PortId,
+    },
+    /// Gateways or floating IPs are on the network.
+    #[error("network {0} has gateways or floating IPs, so it stays external")]
+    ExternalNetworkInUse(NetworkId),
+    /// The external network has no free address left.
+    #[error("external network {network} has no free address left")]
+    ExternalAddressesExhausted {
+        /// Which network.
+        network: NetworkId,
+    },
+    /// All zones of gateways are in use.
+    #[error("every gateway's zone is in use")]
+    GatewayZonesExhausted,
+    /// Floating IPs lead through the gateway.
+    #[error("floating IPs need the gateway of router {router} to network {network}")]
+    GatewayInUseByFloatingIp {
+        /// Which router.
+        router: RouterId,
+        /// The external network.
+        network: NetworkId,
+    },
+    /// Floating IPs lead through the interface.
+    #[error("floating IPs need the interface of router {router} on subnet {subnet}")]
+    InterfaceInUseByFloatingIp {
+        /// Which router.
+        router: RouterId,
+        /// The interface's subnet.
+        subnet: SubnetId,
+    },
+    /// A floating IP cannot be that.
+    #[error("{0}")]
+    BadFloatingIp(String),
+    /// No router leads from the external network to the port's subnet.
+    #[error("no router leads from external network {network} to subnet {subnet} of port {port}")]
+    ExternalGatewayNotFound {
+        /// The external network.
+        network: NetworkId,
+        /// The subnet of the port's address.
+        subnet: SubnetId,
+        /// The port.
+        port: PortId,
+    },
+    /// Another floating IP of the network stands for the address.
+    #[error("address {address} of port {port} has a floating IP of network {network} already")]
+    FloatingIpPortAssociated {
+        /// The floating IP that cannot stand for it too.
+        floating_ip: FloatingIpId,
+        /// The port.
+        port: PortId,
+        /// Its address.
+        address: Ipv4Addr,
+        /// The external network.
+        network: NetworkId,
+    },
+    /// The floating IP has port forwardings, so it cannot stand for one port.
+    #[error("floating IP {0} has port forwardings")]
+    FloatingIpForwards(FloatingIpId),
+    /// The floating IP stands for a port, so it cannot forward ports.
+    #[error("floating IP {0} stands for a port")]
+    FloatingIpInUse(FloatingIpId),
+    /// A port forwarding cannot be that.
+    #[error("{0}")]
+    BadPortForwarding(String),
+    /// Another port forwarding has one of the ports.
+    #[error("{} ports {}-{} of floating IP {floating_ip} meet those of port forwarding {forwarding}",
+        .protocol.name(), .external.first, .external.last)]
+    ForwardedPortInUse {
+        /// Of which floating IP.
+        floating_ip: FloatingIpId,
+        /// Of which protocol.
+        protocol: Transport,
+        /// The ports asked for.
+        external: PortRange,
+        /// Which forwarding has one of them.
+        forwarding: PortForwardingId,
     },
     /// Fields break rules: all of them.
     #[error("{}", list(.0))]

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+use super::NewGateway;
 use super::security_request::PortGroups;
 use crate::{
     AddressRange, AllowedPair, DhcpFamily, DhcpOption, Encap, EncapIps, HostId, HostRoute, MacAddr,
@@ -330,12 +331,14 @@ pub struct NewRouter {
     pub labels: Labels,
     /// When false, it forwards nothing.
     pub admin_up: bool,
+    /// Where it leads to the outside, if it does.
+    pub gateway: Option<NewGateway>,
 }
 
 impl NewRouter {
     /// A router with every other field at its default.
     pub fn new(id: RouterId) -> NewRouter {
-        NewRouter { id, tenant: None, labels: Labels::default(), admin_up: true }
+        NewRouter { id, tenant: None, labels: Labels::default(), admin_up: true, gateway: None }
     }
 }
 
@@ -350,6 +353,8 @@ pub struct RouterPatch {
     pub admin_up: Option<bool>,
     /// What happens to the static routes.
     pub routes: Option<RoutesPatch>,
+    /// The gateway that it is to have; none when `Some(None)`.
+    pub gateway: Option<Option<NewGateway>>,
 }
 
 /// Changes to a router's static routes.

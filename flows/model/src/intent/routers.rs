@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::draft::{Draft, expect_number, relabel, set};
+use super::gateways::{overlap, overlapping};
 use super::limits::Faults;
 use super::{
     AskedIp, NewInterface, NewPort, NewRouter, OldInterface, PortGroups, Rejected, RouterPatch, RoutesPatch,
@@ -39,7 +40,8 @@ impl Draft<'_> {
         faults.settle()?;
         let tenant = owner.expect("a router for nobody was a fault");
         let (id, key, admin_up) = (new.id, self.next_router_key()?, new.admin_up);
-        let router = Router { id, tenant, key, stamp, admin_up, routes: Vec::new(), gateway: None };
+        let mut router = Router { id, tenant, key, stamp, admin_up, routes: Vec::new(), gateway: None };
+        self.regate(&mut router, new.gateway.as_ref())?;
         Ok(self.put(Record::Router(Arc::new(router))))
     }
 
@@ -56,7 +58,10 @@ impl Draft<'_> {
             faults.check_count("routes", after.routes.len(), ROUTES);
         }
         faults.settle()?;
-        if after.routes != before.routes {
+        if let Some(gateway) = &patch.gateway {
+            self.regate(&mut after, gateway.as_ref())?;
+        }
+        if after.routes != before.routes || patch.gateway.is_some() {
             self.check_routes(&after)?;
         }
         if after == *before {
@@ -67,11 +72,13 @@ impl Draft<'_> {
     }
 
     pub(super) fn delete_router(&mut self, id: RouterId, number: Option<u64>) -> Result<Key, Rejected> {
-        expect_number(&self.router(id)?.stamp, number)?;
+        let router = self.router(id)?;
+        expect_number(&router.stamp, number)?;
         let ports: Vec<_> = self.state.interfaces_of(id).take(PORTS_LISTED).map(|port| port.id).collect();
         if !ports.is_empty() {
             return Err(Rejected::RouterInUse { router: id, ports });
         }
+        self.drop_gateway(&router)?;
         Ok(self.delete(Key::Router(id)))
     }
 
@@ -121,6 +128,9 @@ impl Draft<'_> {
             let device = Some(port.device_id.clone()).filter(|device| !device.is_empty());
             let device = device.or_else(bound).unwrap_or_else(|| port.device_owner.clone());
             return Err(Rejected::PortInUse { port: id, device });
+        }
+        if self.state.floating_ips_of_port(id).next().is_some() {
+            return Err(Rejected::BadInterface(format!("Port {id} has floating IPs")));
         }
         if port.fixed_ips.is_empty() {
             return Err(Rejected::BadInterface(format!("Port {id} has no fixed IP address")));
@@ -173,6 +183,7 @@ impl Draft<'_> {
                 return Err(Rejected::InterfaceInUseByRoute { router: id, subnet: subnet.id });
             }
         }
+        self.check_interface_unused(&router, found)?;
         let port = found.id;
         let policy = self.state.port(&port).and_then(|port| port.policy);
         self.delete(Key::Port(port));
@@ -184,6 +195,7 @@ impl Draft<'_> {
     /// What a router joins is a part of it, so the change counts as one of the router.
     fn restamp_router(&mut self, router: &Router) {
         let mut after = router.clone();
+        self.suit_encap(&mut after);
         self.restamp(&mut after.stamp);
         self.put(Record::Router(Arc::new(after)));
     }
@@ -195,17 +207,21 @@ impl Draft<'_> {
             let reason = format!("Subnet {} and router {} have different owners", subnet.id, router.id);
             return Err(Rejected::BadInterface(reason));
         }
+        if network.external {
+            let reason = format!("Network {} is external: it can be the gateway's network", network.id);
+            return Err(Rejected::BadInterface(reason));
+        }
+        if let Some(outside) = self.outer_subnets(router).iter().find(|outside| overlap(subnet, outside)) {
+            return Err(overlapping(subnet, outside));
+        }
         let others = self.state.interfaces_of(router.id).flat_map(|interface| &interface.fixed_ips);
         for other in others.filter_map(|ip| self.state.subnet(&ip.subnet)) {
             if other.id == subnet.id {
                 let reason = format!("Router already has a port on subnet {}", subnet.id);
                 return Err(Rejected::BadInterface(reason));
             }
-            if other.cidr.contains(&subnet.cidr) || subnet.cidr.contains(&other.cidr) {
-                let (cidr, id, with) = (subnet.cidr, subnet.id, other.cidr);
-                let reason =
-                    format!("Cidr {cidr} of subnet {id} overlaps with cidr {with} of subnet {}", other.id);
-                return Err(Rejected::BadInterface(reason));
+            if overlap(subnet, other) {
+                return Err(overlapping(subnet, other));
             }
         }
         Ok(())
@@ -253,7 +269,9 @@ impl Draft<'_> {
         if via.is_ipv4() != route.destination.addr().is_ipv4() {
             return Err("the nexthop is of another family than the destination");
         }
-        let own = || self.state.interfaces_of(router.id).flat_map(|interface| &interface.fixed_ips);
+        let gateway = router.gateway.as_ref().and_then(|gateway| self.state.port(&gateway.port));
+        let ports = || self.state.interfaces_of(router.id).chain(gateway);
+        let own = || ports().flat_map(|port| &port.fixed_ips);
         if own().any(|ip| ip.address == via) {
             return Err("the nexthop is used by router");
         }

@@ -28,6 +28,7 @@ impl Draft<'_> {
             return Err(Rejected::AlreadyExists { what: "subnet", id: new.id.to_string() });
         }
         let network = self.network(new.network)?;
+        self.check_may_extend(&network, "creating a subnet on an external network")?;
         let owner = self.owner_of_new(new.tenant.as_ref(), Some(&network.tenant))?;
         let gateway = new.gateway.unwrap_or_else(|| default_gateway(new.cidr));
         let subnet = Subnet {

@@ -41,7 +41,8 @@ impl Draft<'_> {
         let is_named = |group: &&Arc<SecurityGroup>| group.role == GroupRole::Named;
         let owns_group = self.state.security_groups_of_tenant(id).any(|group| is_named(&group))
             || self.state.address_groups_of_tenant(id).next().is_some();
-        if owns_network || owns_subnet || owns_port || owns_router || owns_group {
+        let owns_floating_ip = self.state.floating_ips_of_tenant(id).next().is_some();
+        if owns_network || owns_subnet || owns_port || owns_router || owns_group || owns_floating_ip {
             return Err(Rejected::TenantInUse(id.clone()));
         }
         // A token must not outlive its tenant: the id might be given to somebody else.

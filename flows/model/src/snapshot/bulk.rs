@@ -85,8 +85,6 @@ impl Pile {
         snapshot.counters = self.counters;
         let each_port = self.ports.iter().map(|(_, port)| port.as_ref());
         snapshot.routing = Routing::of(primary(self.routers), each_port);
-        let (floating_ips, forwardings) = (primary(self.floating_ips), primary(self.forwardings));
-        snapshot.external = External::of(snapshot.routing.routers(), floating_ips, forwardings);
         snapshot.ports = Map::from_sorted(self.ports.into_iter());
         snapshot.bindings = with_claims.bindings;
         snapshot.claims_by_host = with_claims.claims_by_host;
@@ -95,6 +93,9 @@ impl Pile {
         snapshot.put_tenants(self.tenants, self.tokens);
         snapshot.put_networks(self.networks, self.subnets);
         snapshot.physical = Physical::of(self.physnets.values(), snapshot.networks.values());
+        let (floating_ips, forwardings) = (primary(self.floating_ips), primary(self.forwardings));
+        let (networks, routers) = (snapshot.networks.values(), snapshot.routers());
+        snapshot.external = External::of(networks, routers, floating_ips, forwardings);
         let by_index = self.hosts.iter().map(|(id, host)| (host.index, id.clone()));
         snapshot.hosts_by_index = index(by_index);
         snapshot.hosts = Map::from_sorted(self.hosts.into_iter());

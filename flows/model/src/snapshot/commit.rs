@@ -78,6 +78,7 @@ impl Snapshot {
             Record::PhysicalNetwork(r) => self.physical.put(r),
             Record::Network(r) => {
                 self.physical.put_network(r);
+                self.external.put_network(r);
                 self.networks_by_vni.insert(r.vni, r.id);
                 self.networks_by_tenant.insert((r.tenant.clone(), r.id), ());
                 self.networks.insert(r.id, r.clone());
@@ -152,6 +153,7 @@ impl Snapshot {
             Some(Record::PhysicalNetwork(r)) => self.physical.remove(&r),
             Some(Record::Network(r)) => {
                 self.physical.remove_network(&r);
+                self.external.remove_network(&r);
                 self.networks_by_vni.remove(&r.vni);
                 self.networks_by_tenant.remove(&(r.tenant.clone(), r.id));
                 self.networks.remove(&r.id);

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{Map, Snapshot, owned_by};
 use crate::change::Record;
 use crate::{
-    FloatingIp, FloatingIpId, GatewayZone, HostIndex, NetworkId, PortForwarding, PortForwardingId, PortId,
+    FloatingIp, FloatingIpId, GatewayZone, HostIndex, Network, NetworkId, PortForwarding, PortForwardingId, PortId,
     Router, RouterId, TenantId, Vni,
 };
 
@@ -18,6 +18,7 @@ pub(super) struct External {
     floating_ips: Map<FloatingIpId, Arc<FloatingIp>>,
     forwardings: Map<PortForwardingId, Arc<PortForwarding>>,
     // Indexes.
+    networks: Map<NetworkId, ()>,
     by_tenant: Map<(TenantId, FloatingIpId), ()>,
     by_network: Map<(NetworkId, FloatingIpId), ()>,
     by_target: Map<(PortId, FloatingIpId), ()>,
@@ -37,11 +38,13 @@ pub(super) struct External {
 impl External {
     /// What follows from these records.
     pub(super) fn of<'a>(
+        networks: impl Iterator<Item = &'a Arc<Network>>,
         routers: impl Iterator<Item = &'a Arc<Router>>,
         floating_ips: Map<FloatingIpId, Arc<FloatingIp>>,
         forwardings: Map<PortForwardingId, Arc<PortForwarding>>,
     ) -> External {
         let mut external = External::default();
+        networks.for_each(|network| external.put_network(network));
         routers.for_each(|router| external.put_gateway(router));
         floating_ips.values().for_each(|floating_ip| external.put_floating_ip(floating_ip));
         forwardings.values().for_each(|forwarding| external.put_forwarding(forwarding));
@@ -51,6 +54,16 @@ impl External {
     pub(super) fn records(&self) -> impl Iterator<Item = Record> {
         let floating_ips = self.floating_ips.values().cloned().map(Record::FloatingIp);
         floating_ips.chain(self.forwardings.values().cloned().map(Record::PortForwarding))
+    }
+
+    pub(super) fn put_network(&mut self, network: &Network) {
+        if network.external {
+            self.networks.insert(network.id, ());
+        }
+    }
+
+    pub(super) fn remove_network(&mut self, network: &Network) {
+        self.networks.remove(&network.id);
     }
 
     pub(super) fn put_gateway(&mut self, router: &Router) {
@@ -222,6 +235,11 @@ impl Snapshot {
 
 /// Gateways.
 impl Snapshot {
+    /// The external networks, by id.
+    pub fn external_networks(&self) -> impl Iterator<Item = &Arc<Network>> {
+        self.external.networks.iter().filter_map(|(id, ())| self.network(id))
+    }
+
     /// The routers with a gateway on an external network, by id.
     pub fn gateways_on(&self, network: NetworkId) -> impl Iterator<Item = &Arc<Router>> {
         let ids = under(&self.external.gateways_by_network, network, RouterId(Uuid::nil()));
