@@ -5,7 +5,8 @@ use utoipa::ToSchema;
 
 use crate::discovery::Link;
 use crate::{
-    AddressGroup, Host, Network, Port, Router, SecurityGroup, SecurityGroupRule, Subnet, Tenant, Token, Trace,
+    AddressGroup, FloatingIp, Host, Network, Port, PortForwarding, Router, SecurityGroup, SecurityGroupRule,
+    Subnet, Tenant, Token, Trace,
 };
 
 macro_rules! envelopes {
@@ -34,6 +35,9 @@ envelopes! {
     SubnetEnvelope(subnet), SubnetList(subnets), Subnet, "subnets_links";
     PortEnvelope(port), PortList(ports), Port, "ports_links";
     RouterEnvelope(router), RouterList(routers), Router, "routers_links";
+    FloatingIpEnvelope(floatingip), FloatingIpList(floatingips), FloatingIp, "floatingips_links";
+    PortForwardingEnvelope(port_forwarding), PortForwardingList(port_forwardings), PortForwarding,
+        "port_forwardings_links";
     SecurityGroupEnvelope(security_group), SecurityGroupList(security_groups), SecurityGroup, "security_groups_links";
     SecurityGroupRuleEnvelope(security_group_rule), SecurityGroupRuleList(security_group_rules), SecurityGroupRule,
         "security_group_rules_links";

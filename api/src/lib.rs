@@ -8,6 +8,7 @@
 
 pub mod discovery;
 pub mod envelope;
+pub mod floating_ip;
 pub mod host;
 pub mod identity;
 pub mod network;
@@ -22,17 +23,23 @@ pub mod token;
 pub mod trace;
 
 pub use envelope::{
-    AddressGroupEnvelope, AddressGroupList, HostEnvelope, HostList, NetworkEnvelope, NetworkList,
-    PortEnvelope, PortList, RouterEnvelope, RouterList, SecurityGroupEnvelope, SecurityGroupList,
+    AddressGroupEnvelope, AddressGroupList, FloatingIpEnvelope, FloatingIpList, HostEnvelope, HostList,
+    NetworkEnvelope, NetworkList, PortEnvelope, PortForwardingEnvelope, PortForwardingList, PortList, RouterEnvelope, RouterList, SecurityGroupEnvelope, SecurityGroupList,
     SecurityGroupRuleEnvelope, SecurityGroupRuleList, SubnetEnvelope, SubnetList, TagList, TenantEnvelope,
     TenantList, TokenEnvelope, TokenList, TraceEnvelope,
+};
+pub use floating_ip::{
+    FloatingIp, FloatingIpCreate, FloatingIpUpdate, ForwardingOfFloatingIp, PortDetails, PortForwarding,
+    PortForwardingCreate, PortForwardingUpdate,
 };
 pub use host::{Audit, Host, Tunnel};
 pub use network::{Network, NetworkCreate, NetworkUpdate};
 pub use port::{DnsAssignment, ExtraDhcpOpt, FixedIp, FixedIpAsked, Port, PortCreate, PortUpdate};
 pub use problem::{FieldError, NeutronError, NeutronFault, Problem};
 pub use progress::{Applied, Health, Whoami};
-pub use router::{InterfaceAsked, Router, RouterCreate, RouterInterface, RouterRoutes, RouterUpdate};
+pub use router::{
+    ExternalGateway, GatewayAsked, InterfaceAsked, Router, RouterCreate, RouterInterface, RouterRoutes, RouterUpdate,
+};
 pub use security::{
     AddressGroup, AddressGroupAddresses, AddressGroupCreate, AddressGroupUpdate, AddressPair, SecurityGroup,
     SecurityGroupCreate, SecurityGroupRule, SecurityGroupRuleCreate, SecurityGroupUpdate,

@@ -33,7 +33,7 @@ pub struct Network {
     pub ipv4_address_scope: Option<String>,
     /// Always null.
     pub ipv6_address_scope: Option<String>,
-    /// Whether it leads outside; always false.
+    /// Whether routers of every tenant may have their gateway on it.
     #[serde(rename = "router:external")]
     pub router_external: bool,
     /// Free text.
@@ -99,6 +99,9 @@ pub struct NetworkCreate {
     /// Default false; for networks in tunnels only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vlan_transparent: Option<bool>,
+    /// Default false; administrators only.
+    #[serde(rename = "router:external", skip_serializing_if = "Option::is_none")]
+    pub router_external: Option<bool>,
     /// `vxlan`, `geneve`, `gre`, `flat` or `vlan`; administrators only.
     #[serde(rename = "provider:network_type", skip_serializing_if = "Option::is_none")]
     pub provider_network_type: Option<String>,
@@ -135,4 +138,7 @@ pub struct NetworkUpdate {
     /// See [`NetworkCreate::dns_domain`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dns_domain: Option<String>,
+    /// See [`NetworkCreate::router_external`]; refused while gateways or floating IPs are on it.
+    #[serde(rename = "router:external", skip_serializing_if = "Option::is_none")]
+    pub router_external: Option<bool>,
 }

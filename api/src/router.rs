@@ -3,7 +3,38 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::envelope::nullable;
+use crate::port::{FixedIp, FixedIpAsked};
 use crate::subnet::HostRoute;
+
+/// Where a router leads to the outside.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct ExternalGateway {
+    /// The external network.
+    pub network_id: String,
+    /// Whether IPv4 connections leave with the gateway's address.
+    pub enable_snat: bool,
+    /// Its addresses there.
+    pub external_fixed_ips: Vec<FixedIp>,
+    /// Always null.
+    pub qos_policy_id: Option<String>,
+}
+
+/// A gateway that a router is to have.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct GatewayAsked {
+    /// The external network; without one, the router is to have no gateway.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network_id: Option<String>,
+    /// Default true; only administrators may say false.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enable_snat: Option<bool>,
+    /// Its addresses, one per family when absent; administrators only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub external_fixed_ips: Option<Vec<FixedIpAsked>>,
+}
 
 /// What joins a tenant's networks.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
@@ -21,9 +52,8 @@ pub struct Router {
     pub admin_state_up: bool,
     /// Always `ACTIVE`: a router is in force wherever its networks are.
     pub status: String,
-    /// Always null: there are no ways out yet.
-    #[schema(value_type = Option<Object>)]
-    pub external_gateway_info: Option<serde_json::Value>,
+    /// Where it leads to the outside; null when it does not.
+    pub external_gateway_info: Option<ExternalGateway>,
     /// Free text.
     pub description: String,
     /// Always empty.
@@ -41,9 +71,12 @@ pub struct Router {
     /// Always true, for administrators: every host routes for itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub distributed: Option<bool>,
-    /// Always false, for administrators: there is nothing to fail over.
+    /// Always false, for administrators: hosts that serve a gateway need no ports of their own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ha: Option<bool>,
+    /// The hosts that may serve its gateway, the preferred one first; for administrators.
+    #[serde(rename = "weft:gateway_hosts", skip_serializing_if = "Option::is_none")]
+    pub weft_gateway_hosts: Option<Vec<String>>,
     /// Labels for filtering.
     pub tags: Vec<String>,
     /// When it was created, RFC 3339 in UTC.
@@ -70,6 +103,9 @@ pub struct RouterCreate {
     /// Default true.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub admin_state_up: Option<bool>,
+    /// Where it is to lead to the outside.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub external_gateway_info: Option<GatewayAsked>,
     /// At most 50 of at most 60 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tags: Option<Vec<String>>,
@@ -91,6 +127,10 @@ pub struct RouterUpdate {
     /// The whole new list of static routes, at most 100.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub routes: Option<Vec<HostRoute>>,
+    /// Where it is to lead to the outside; null or `{}` for nowhere.
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<GatewayAsked>)]
+    pub external_gateway_info: Option<Option<GatewayAsked>>,
 }
 
 /// Static routes to add to or remove from those that a router has.

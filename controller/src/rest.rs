@@ -13,6 +13,7 @@ mod discovery;
 mod document;
 mod failure;
 mod fields;
+mod floating_ips;
 mod frame;
 mod hosts;
 mod identity;
@@ -20,6 +21,7 @@ mod kind;
 mod labels;
 mod networks;
 mod page;
+mod port_forwardings;
 mod ports;
 mod progress;
 mod query;
@@ -107,6 +109,10 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(routers::remove_interface))
         .routes(routes!(routers::add_routes))
         .routes(routes!(routers::remove_routes))
+        .routes(routes!(floating_ips::list, floating_ips::create))
+        .routes(routes!(floating_ips::show, floating_ips::update, floating_ips::delete))
+        .routes(routes!(port_forwardings::list, port_forwardings::create))
+        .routes(routes!(port_forwardings::show, port_forwardings::update, port_forwardings::delete))
         .routes(routes!(security_groups::list, security_groups::create))
         .routes(routes!(security_groups::show, security_groups::update, security_groups::delete))
         .routes(routes!(security_rules::list, security_rules::create))

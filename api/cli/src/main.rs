@@ -1,12 +1,14 @@
 //! The `weft` command: what a person asks of a Weft controller. One file for each noun; this one only picks.
 
 mod failure;
+mod floating_ip;
 mod host;
 mod join;
 mod network;
 mod output;
 mod picture;
 mod port;
+mod port_forwarding;
 mod progress;
 mod router;
 mod security;
@@ -60,6 +62,12 @@ enum Noun {
     /// What joins a tenant's networks.
     #[command(subcommand)]
     Router(router::Command),
+    /// Addresses of external networks that stand for ports.
+    #[command(subcommand)]
+    FloatingIp(floating_ip::Command),
+    /// Ports of floating IPs that lead to ports of workloads.
+    #[command(subcommand)]
+    PortForwarding(port_forwarding::Command),
     /// What tenants let in and out of their ports.
     #[command(subcommand)]
     SecurityGroup(security::Command),
@@ -108,6 +116,8 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Noun::Subnet(command) => subnet::run(&session, command).await,
         Noun::Port(command) => port::run(&session, command).await,
         Noun::Router(command) => router::run(&session, command).await,
+        Noun::FloatingIp(command) => floating_ip::run(&session, command).await,
+        Noun::PortForwarding(command) => port_forwarding::run(&session, command).await,
         Noun::SecurityGroup(command) => security::run(&session, command).await,
         Noun::Host(command) => host::run(&session, command).await,
         Noun::Token(command) => token::run(&session, command).await,

@@ -70,6 +70,9 @@ pub struct Create {
     /// Let frames with VLAN tags of the tenant's own pass, from ports without port security.
     #[arg(long, conflicts_with = "physical_network")]
     vlan_transparent: bool,
+    /// Let routers of every tenant have their gateway on it; administrators only.
+    #[arg(long)]
+    external: bool,
     /// Let its ports send with any source unless they say otherwise.
     #[arg(long)]
     no_port_security: bool,
@@ -113,6 +116,12 @@ pub struct Set {
     /// Let no port send or receive.
     #[arg(long)]
     disable: bool,
+    /// Let routers of every tenant have their gateway on it; administrators only.
+    #[arg(long, conflicts_with = "internal")]
+    external: bool,
+    /// Let no router have its gateway on it; administrators only.
+    #[arg(long)]
+    internal: bool,
     /// The DNS domain of its ports' names.
     #[arg(long, value_name = "DOMAIN", conflicts_with = "no_dns_domain")]
     dns_domain: Option<String>,
@@ -157,6 +166,7 @@ impl Create {
             port_security_enabled: self.no_port_security.then_some(false),
             dns_domain: self.dns_domain,
             vlan_transparent: self.vlan_transparent.then_some(true),
+            router_external: self.external.then_some(true),
             provider_network_type: self.encap.map(Encap::word).or(on_physical.map(str::to_owned)),
             provider_physical_network: self.physical_network,
             provider_segmentation_id: self.vni.or(self.vlan),
@@ -174,6 +184,7 @@ impl Set {
             mtu: self.mtu,
             port_security_enabled: either(self.port_security, self.no_port_security),
             dns_domain: self.dns_domain.clone().or(self.no_dns_domain.then(String::new)),
+            router_external: either(self.external, self.internal),
         }
     }
 

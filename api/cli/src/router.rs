@@ -1,13 +1,15 @@
 //! `weft router`: what joins a tenant's networks.
 
 use clap::{Args, Subcommand};
-use weft_api::{HostRoute, InterfaceAsked, Port, Router, RouterCreate, RouterUpdate, Subnet};
+use weft_api::{
+    FixedIpAsked, GatewayAsked, HostRoute, InterfaceAsked, Port, Router, RouterCreate, RouterUpdate, Subnet,
+};
 use weft_client::{Client, Collection};
 
 use crate::failure::Failure;
 use crate::output::or_dash;
 use crate::session::{Names, Noun, Session};
-use crate::spelling::{self, either, replaced};
+use crate::spelling::{self, AddressAsked, either, replaced};
 use crate::verbs::{self, Listing, Many, One, called};
 
 /// What can be done with routers.
@@ -37,6 +39,8 @@ pub struct Create {
     /// Let it forward nothing yet.
     #[arg(long)]
     disable: bool,
+    #[command(flatten)]
+    gateway: GatewayWish,
     /// Free text.
     #[arg(long, value_name = "TEXT")]
     description: Option<String>,
@@ -62,6 +66,11 @@ pub struct Set {
     /// No static routes any more.
     #[arg(long)]
     no_route: bool,
+    #[command(flatten)]
+    gateway: GatewayWish,
+    /// No gateway any more.
+    #[arg(long, conflicts_with = "external_gateway")]
+    no_external_gateway: bool,
     /// Let it forward.
     #[arg(long, conflicts_with = "disable")]
     enable: bool,
@@ -74,6 +83,39 @@ pub struct Set {
     /// No labels any more.
     #[arg(long)]
     no_tag: bool,
+}
+
+/// A gateway that a router is to have.
+#[derive(Debug, Args)]
+pub struct GatewayWish {
+    /// The external network that it leads to.
+    #[arg(long, value_name = "NETWORK")]
+    external_gateway: Option<String>,
+    /// Let IPv4 leave untranslated; administrators only.
+    #[arg(long, requires = "external_gateway")]
+    no_snat: bool,
+    /// An address of the gateway: ADDRESS, subnet=SUBNET or subnet=SUBNET,ip=ADDRESS; may be repeated; administrators only.
+    #[arg(long, value_name = "ADDRESS", requires = "external_gateway")]
+    external_ip: Vec<AddressAsked>,
+}
+
+impl GatewayWish {
+    async fn asked(&self, session: &Session) -> Result<Option<GatewayAsked>, Failure> {
+        let Some(network) = &self.external_gateway else { return Ok(None) };
+        let mut addresses = Vec::new();
+        for asked in &self.external_ip {
+            let subnet_id = match &asked.subnet {
+                Some(subnet) => Some(session.id_of_any::<Subnet>(subnet).await?),
+                None => None,
+            };
+            addresses.push(FixedIpAsked { subnet_id, ip_address: asked.address.clone() });
+        }
+        Ok(Some(GatewayAsked {
+            network_id: Some(session.external_network(network).await?),
+            enable_snat: self.no_snat.then_some(false),
+            external_fixed_ips: replaced(&addresses, false),
+        }))
+    }
 }
 
 /// An interface of a router.
@@ -100,10 +142,14 @@ pub async fn run(session: &Session, command: Command) -> Result<(), Failure> {
         Command::List(listing) => verbs::list::<Router>(session, listing.query(vec![])).await,
         Command::Show(one) => verbs::show::<Router>(session, &one).await,
         Command::Create(new) => {
-            let body = new.body(session.project().await?);
+            let gateway = new.gateway.asked(session).await?;
+            let body = new.body(session.project().await?, gateway);
             session.show_written(routers.create(&body).await?).await
         }
-        Command::Set(set) => verbs::set::<Router>(session, &set.one, set.body(), set.tags()).await,
+        Command::Set(set) => {
+            let body = set.body(set.gateway.asked(session).await?);
+            verbs::set::<Router>(session, &set.one, body, set.tags()).await
+        }
         Command::Delete(many) => verbs::delete::<Router>(session, &many.objects).await,
         Command::AddInterface(interface) => {
             let (router, asked) = interface.asked(session).await?;
@@ -120,24 +166,26 @@ pub async fn run(session: &Session, command: Command) -> Result<(), Failure> {
 }
 
 impl Create {
-    fn body(self, project_id: Option<String>) -> RouterCreate {
+    fn body(self, project_id: Option<String>, gateway: Option<GatewayAsked>) -> RouterCreate {
         RouterCreate {
             name: self.name,
             description: self.description,
             project_id,
             admin_state_up: self.disable.then_some(false),
+            external_gateway_info: gateway,
             tags: replaced(&self.tag, false),
         }
     }
 }
 
 impl Set {
-    fn body(&self) -> RouterUpdate {
+    fn body(&self, gateway: Option<GatewayAsked>) -> RouterUpdate {
         RouterUpdate {
             name: self.name.clone(),
             description: self.description.clone(),
             admin_state_up: either(self.enable, self.disable),
             routes: replaced(&self.route, self.no_route),
+            external_gateway_info: gateway.map(Some).or(self.no_external_gateway.then_some(None)),
         }
     }
 
@@ -163,7 +211,7 @@ impl Interface {
 impl Noun for Router {
     const NOUN: &'static str = "router";
     const IS_OWNED: bool = true;
-    const COLUMNS: &'static [&'static str] = &["ID", "NAME", "TENANT", "UP", "ROUTES"];
+    const COLUMNS: &'static [&'static str] = &["ID", "NAME", "TENANT", "UP", "ROUTES", "GATEWAY"];
 
     fn all(client: &Client) -> Collection<'_, Router> {
         client.routers()
@@ -184,6 +232,13 @@ impl Noun for Router {
             called(names, &self.project_id),
             if self.admin_state_up { "yes" } else { "no" }.to_owned(),
             self.routes.len().to_string(),
+            gateway_of(self),
         ]
     }
+}
+
+/// The addresses under which a router is seen from the outside.
+fn gateway_of(router: &Router) -> String {
+    let gateway = router.external_gateway_info.iter().flat_map(|gateway| &gateway.external_fixed_ips);
+    or_dash(&gateway.map(|ip| ip.ip_address.as_str()).collect::<Vec<_>>().join(","))
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use serde::Serialize;
 use tokio::sync::OnceCell;
-use weft_api::Tenant;
+use weft_api::{Network, Tenant};
 use weft_client::{Client, ClientError, Collection, Resource};
 
 use crate::failure::Failure;
@@ -141,6 +141,22 @@ impl Session {
     /// See [`Session::find`].
     pub async fn id<R: Noun>(&self, text: &str) -> Result<String, Failure> {
         Ok(self.find::<R>(text).await?.id().to_owned())
+    }
+
+    /// The id of the object with that id or name, whoever owns it.
+    ///
+    /// # Errors
+    /// See [`Session::find`].
+    pub async fn id_of_any<R: Noun>(&self, text: &str) -> Result<String, Failure> {
+        Ok(self.look_up::<R>(text, None).await?.id().to_owned())
+    }
+
+    /// The id of an external network, which is the operator's and everybody's to use.
+    ///
+    /// # Errors
+    /// See [`Session::find`].
+    pub async fn external_network(&self, text: &str) -> Result<String, Failure> {
+        self.id_of_any::<Network>(text).await
     }
 
     async fn look_up<R: Noun>(&self, text: &str, project: Option<&str>) -> Result<R, Failure> {

@@ -7,8 +7,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use weft_api::{
-    AddressGroup, AddressGroupAddresses, AddressGroupCreate, AddressGroupUpdate, Host, InterfaceAsked,
-    Network, NetworkCreate, NetworkUpdate, Port, PortCreate, PortUpdate, Router, RouterCreate,
+    AddressGroup, AddressGroupAddresses, AddressGroupCreate, AddressGroupUpdate, FloatingIp, FloatingIpCreate,
+    FloatingIpUpdate, Host, InterfaceAsked, Network, NetworkCreate, NetworkUpdate, Port, PortCreate,
+    PortForwarding, PortForwardingCreate, PortForwardingList, PortForwardingUpdate, PortUpdate, Router, RouterCreate,
     RouterInterface, RouterUpdate, SecurityGroup, SecurityGroupCreate, SecurityGroupRule,
     SecurityGroupRuleCreate, SecurityGroupUpdate, Subnet, SubnetCreate, SubnetUpdate, TagList, Tenant,
     TenantCreate, TenantUpdate, Token, TokenCreate, TokenList,
@@ -62,6 +63,7 @@ resource!(Network, NetworkCreate, NetworkUpdate, "v2.0", "network", "networks");
 resource!(Subnet, SubnetCreate, SubnetUpdate, "v2.0", "subnet", "subnets");
 resource!(Port, PortCreate, PortUpdate, "v2.0", "port", "ports");
 resource!(Router, RouterCreate, RouterUpdate, "v2.0", "router", "routers");
+resource!(FloatingIp, FloatingIpCreate, FloatingIpUpdate, "v2.0", "floatingip", "floatingips");
 resource!(
     SecurityGroup,
     SecurityGroupCreate,
@@ -120,6 +122,67 @@ impl Collection<'_, Router> {
         self.transport.request(Method::PUT, &path, &[]).body(asked).send().await
     }
 }
+
+/// Port forwardings stand under their floating IP.
+impl Collection<'_, FloatingIp> {
+    /// The port forwardings of a floating IP.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn port_forwardings(&self, of: &str) -> Result<Answer<Vec<PortForwarding>>, ClientError> {
+        let request = self.transport.get(&["v2.0", "floatingips", of, FORWARDINGS], &[]);
+        Ok(request.send::<PortForwardingList>().await?.map(|list| list.port_forwardings))
+    }
+
+    /// One port forwarding of a floating IP.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn port_forwarding(&self, of: &str, id: &str) -> Result<Answer<PortForwarding>, ClientError> {
+        let path = ["v2.0", "floatingips", of, FORWARDINGS, id];
+        unwrap(self.transport.get(&path, &[]), FORWARDING).await
+    }
+
+    /// Makes a port forwarding.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn create_port_forwarding(
+        &self,
+        of: &str,
+        new: &PortForwardingCreate,
+    ) -> Result<Answer<PortForwarding>, ClientError> {
+        let request = self.transport.request(Method::POST, &["v2.0", "floatingips", of, FORWARDINGS], &[]);
+        unwrap(request.body(&json!({ (FORWARDING): new })), FORWARDING).await
+    }
+
+    /// Changes a port forwarding.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn update_port_forwarding(
+        &self,
+        of: &str,
+        id: &str,
+        change: &PortForwardingUpdate,
+    ) -> Result<Answer<PortForwarding>, ClientError> {
+        let path = ["v2.0", "floatingips", of, FORWARDINGS, id];
+        let request = self.transport.request(Method::PUT, &path, &[]);
+        unwrap(request.body(&json!({ (FORWARDING): change })), FORWARDING).await
+    }
+
+    /// Deletes a port forwarding.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn delete_port_forwarding(&self, of: &str, id: &str) -> Result<Answer<()>, ClientError> {
+        let path = ["v2.0", "floatingips", of, FORWARDINGS, id];
+        self.transport.request(Method::DELETE, &path, &[]).send_for_nothing().await
+    }
+}
+
+const FORWARDING: &str = "port_forwarding";
+const FORWARDINGS: &str = "port_forwardings";
 
 /// What address groups do besides.
 impl Collection<'_, AddressGroup> {

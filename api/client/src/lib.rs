@@ -23,7 +23,7 @@ pub use transport::Answer;
 use transport::Transport;
 pub use weft_api as api;
 use weft_api::{
-    AddressGroup, Applied, Health, Host, Network, Port, Router, SecurityGroup, SecurityGroupRule, Subnet,
+    AddressGroup, Applied, FloatingIp, Health, Host, Network, Port, Router, SecurityGroup, SecurityGroupRule, Subnet,
     Tenant, Trace, TraceAsked, TraceEnvelope, Whoami,
 };
 
@@ -83,6 +83,11 @@ impl Client {
 
     /// The routers.
     pub fn routers(&self) -> Collection<'_, Router> {
+        Collection::new(&self.transport)
+    }
+
+    /// The floating IPs.
+    pub fn floating_ips(&self) -> Collection<'_, FloatingIp> {
         Collection::new(&self.transport)
     }
 

@@ -13,23 +13,27 @@ use super::failure::Failure;
 use super::frame::origin;
 
 /// The collections under `/v2.0`, each with the word for one of them.
-const COLLECTIONS: [(&str, &str); 7] = [
+const COLLECTIONS: [(&str, &str); 8] = [
     ("network", "networks"),
     ("subnet", "subnets"),
     ("port", "ports"),
     ("router", "routers"),
+    ("floatingip", "floatingips"),
     ("security_group", "security-groups"),
     ("security_group_rule", "security-group-rules"),
     ("address_group", "address-groups"),
 ];
 
 /// The extensions that work here: alias, name, what it adds. Clients look for an alias before they use what it stands for.
-const EXTENSIONS: [(&str, &str, &str); 31] = [
+const EXTENSIONS: [(&str, &str, &str); 37] = [
     ("address-group", "Address group", "Named sets of addresses for rules"),
     ("allowed-address-pairs", "Allowed Address Pairs", "Ports may send from further addresses"),
     ("binding", "Port Binding", "Expose port bindings of a virtual port to external application"),
     ("dns-integration", "DNS Integration", "Provides names for the addresses of ports"),
     ("dvr", "Distributed Virtual Router", "Every host routes for itself"),
+    ("expose-port-forwarding-in-fip", "Port forwardings of floating IPs", "Floating IPs show their port forwardings"),
+    ("ext-gw-mode", "Neutron L3 Configurable external gateway mode", "Gateways with and without SNAT"),
+    ("external-net", "Neutron external network", "Networks that lead outside"),
     ("extraroute", "Neutron Extra Route", "Static routes of routers"),
     (
         "extraroute-atomic",
@@ -37,6 +41,9 @@ const EXTENSIONS: [(&str, &str, &str); 31] = [
         "Static routes are added and removed one by one",
     ),
     ("filter-validation", "Filter parameters validation", "Refuses filters that no attribute answers to"),
+    ("fip-port-details", "Floating IP Port Details", "Floating IPs show the ports behind them"),
+    ("floating-ip-port-forwarding", "Floating IP Port Forwarding", "Ports of one address lead to several ports"),
+    ("floating-ip-port-forwarding-port-ranges", "Ranges of forwarded ports", "Many ports in one forwarding"),
     ("ip-substring-filtering", "IP address substring filtering", "Finds ports by a part of their address"),
     ("net-mtu", "Network MTU", "Provides MTU attribute for a network resource"),
     (

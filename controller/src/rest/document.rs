@@ -72,6 +72,10 @@ bodies! {
     NewRouterBody { router: api::RouterCreate }
     RouterBody { router: api::RouterUpdate }
     RouterRoutesBody { router: api::RouterRoutes }
+    NewFloatingIpBody { floatingip: api::FloatingIpCreate }
+    FloatingIpBody { floatingip: api::FloatingIpUpdate }
+    NewPortForwardingBody { port_forwarding: api::PortForwardingCreate }
+    PortForwardingBody { port_forwarding: api::PortForwardingUpdate }
     NewSecurityGroupBody { security_group: api::SecurityGroupCreate }
     SecurityGroupBody { security_group: api::SecurityGroupUpdate }
     NewSecurityGroupRuleBody { security_group_rule: api::SecurityGroupRuleCreate }

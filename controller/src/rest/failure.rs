@@ -4,6 +4,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use weft_api::FieldError;
 use weft_model::intent::{Fault, Rejected};
+use weft_model::{FLOATING_IP, ROUTER_GATEWAY};
 
 use crate::desk::WriteError;
 
@@ -81,6 +82,8 @@ impl Failure {
             "Router" => "RouterNotFound",
             "Tenant" => "TenantNotFound",
             "Token" => "TokenNotFound",
+            "Floating IP" => "FloatingIPNotFound",
+            "Port forwarding" => "PortForwardingNotFound",
             "Host" => "HostNotFound",
             "Tag" => "TagNotFound",
             "Security group" => "SecurityGroupNotFound",
@@ -147,6 +150,8 @@ impl From<Rejected> for Failure {
             Rejected::SubnetNotFound(id) => Failure::not_found("Subnet", &id.to_string()),
             Rejected::RouterNotFound(id) => Failure::not_found("Router", &id.to_string()),
             Rejected::PortNotFound(id) => Failure::not_found("Port", &id.to_string()),
+            Rejected::FloatingIpNotFound(id) => Failure::not_found("Floating IP", &id.to_string()),
+            Rejected::PortForwardingNotFound(id) => Failure::not_found("Port forwarding", &id.to_string()),
             Rejected::HostNotFound(id) => Failure::not_found("Host", id.as_str()),
             Rejected::TokenNotFound(id) => Failure::not_found("Token", &id.to_string()),
             Rejected::SecurityGroupNotFound(id) => Failure::not_found("Security group", &id.to_string()),
@@ -171,6 +176,7 @@ impl From<Rejected> for Failure {
             | Rejected::PhysnetsExhausted
             | Rejected::RuleKeysExhausted
             | Rejected::PolicyKeysExhausted
+            | Rejected::GatewayZonesExhausted
             | Rejected::MacAddressesExhausted { .. }) => {
                 let message = format!("Unable to complete operation: {exhausted}.");
                 Failure::new(StatusCode::SERVICE_UNAVAILABLE, "ResourceExhausted", message)
@@ -184,6 +190,8 @@ impl From<Rejected> for Failure {
             | Rejected::InterfaceInUseByRoute { .. }
             | Rejected::InvalidRoute { .. }
             | Rejected::PortOfRouter(_)
+            | Rejected::PortOfGateway(_)
+            | Rejected::PortOfFloatingIp(_)
             | Rejected::GatewayInUse { .. }) => of_router(router),
             security @ (Rejected::SecurityGroupInUse(_)
             | Rejected::DefaultGroupStays(_)
@@ -192,6 +200,17 @@ impl From<Rejected> for Failure {
             | Rejected::AddressGroupInUse(_)
             | Rejected::PortHasSecurityGroups(_)
             | Rejected::PortSecurityRequired(_)) => insecure(security),
+            outside @ (Rejected::ExternalNetworkInUse(_)
+            | Rejected::ExternalAddressesExhausted { .. }
+            | Rejected::GatewayInUseByFloatingIp { .. }
+            | Rejected::InterfaceInUseByFloatingIp { .. }
+            | Rejected::BadFloatingIp(_)
+            | Rejected::ExternalGatewayNotFound { .. }
+            | Rejected::FloatingIpPortAssociated { .. }
+            | Rejected::FloatingIpForwards(_)
+            | Rejected::FloatingIpInUse(_)
+            | Rejected::BadPortForwarding(_)
+            | Rejected::ForwardedPortInUse { .. }) => of_outside(outside),
             conflict => in_conflict(conflict),
         }
     }
@@ -276,6 +295,20 @@ fn of_router(rejected: Rejected) -> Failure {
                  network:router_interface."
             ),
         ),
+        Rejected::PortOfGateway(port) => (
+            StatusCode::CONFLICT,
+            "ServicePortInUse",
+            format!(
+                "Port {port} cannot be deleted or changed directly via the port API: has device owner {ROUTER_GATEWAY}."
+            ),
+        ),
+        Rejected::PortOfFloatingIp(port) => (
+            StatusCode::CONFLICT,
+            "ServicePortInUse",
+            format!(
+                "Port {port} cannot be deleted or changed directly via the port API: has device owner {FLOATING_IP}."
+            ),
+        ),
         Rejected::GatewayInUse { subnet, address, port } => (
             StatusCode::CONFLICT,
             "GatewayIpInUse",
@@ -284,6 +317,37 @@ fn of_router(rejected: Rejected) -> Failure {
             ),
         ),
         other => (StatusCode::CONFLICT, "Conflict", format!("{other}.")),
+    };
+    Failure::new(status, kind, message)
+}
+
+/// What gateways, floating IPs and port forwardings refuse, under the names that OpenStack clients know.
+fn of_outside(rejected: Rejected) -> Failure {
+    use StatusCode as S;
+    let said = format!("{rejected}.");
+    let (status, kind, message) = match rejected {
+        Rejected::ExternalNetworkInUse(_) => (S::CONFLICT, "ExternalNetworkInUse", said),
+        Rejected::ExternalAddressesExhausted { .. } => (S::BAD_REQUEST, "ExternalIpAddressExhausted", said),
+        Rejected::GatewayInUseByFloatingIp { router, network } => (
+            S::CONFLICT,
+            "RouterExternalGatewayInUseByFloatingIp",
+            format!(
+                "Gateway cannot be updated for router {router}, since a gateway to external network {network} is \
+                 required by one or more floating IPs."
+            ),
+        ),
+        Rejected::InterfaceInUseByFloatingIp { .. } => (S::CONFLICT, "RouterInterfaceInUseByFloatingIP", said),
+        Rejected::BadFloatingIp(reason) => {
+            (S::BAD_REQUEST, "BadRequest", format!("Bad floatingip request: {reason}."))
+        }
+        Rejected::ExternalGatewayNotFound { .. } => (S::NOT_FOUND, "ExternalGatewayForFloatingIPNotFound", said),
+        Rejected::FloatingIpPortAssociated { .. } => (S::CONFLICT, "FloatingIPPortAlreadyAssociated", said),
+        Rejected::FloatingIpForwards(_) => (S::CONFLICT, "FipInUseByPortForwarding", said),
+        Rejected::FloatingIpInUse(_) => (S::CONFLICT, "FipInUseByRouter", said),
+        Rejected::BadPortForwarding(reason) => {
+            (S::BAD_REQUEST, "BadRequest", format!("Bad port_forwarding request: {reason}."))
+        }
+        _ => (S::CONFLICT, "PortForwardingInUse", said),
     };
     Failure::new(status, kind, message)
 }
@@ -365,7 +429,7 @@ fn in_conflict(rejected: Rejected) -> Failure {
         ),
         Rejected::TenantInUse(id) => (
             "TenantInUse",
-            format!("Tenant {id} still owns networks, subnets, ports, routers or security groups."),
+            format!("Tenant {id} still owns networks, subnets, ports, routers, floating IPs or security groups."),
         ),
         Rejected::AlreadyExists { what, id } => ("AlreadyExists", format!("{what} {id} already exists.")),
         other => ("Conflict", format!("{other}.")),

@@ -147,6 +147,26 @@ impl Fields {
         Some(objects)
     }
 
+    /// An object, read by `read`, or null.
+    pub(super) fn object<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(&mut Fields) -> T,
+    ) -> Option<Option<T>> {
+        match self.take(name)? {
+            Value::Null => Some(None),
+            Value::Object(values) => {
+                let mut fields = Fields::new(format!("{}{name}.", self.prefix), values);
+                let object = read(&mut fields);
+                fields.reject_rest(|_| false);
+                self.faults.append(&mut fields.faults);
+                self.faults.append(&mut fields.unknown);
+                Some(Some(object))
+            }
+            other => self.wrong(name, "must be an object", &other),
+        }
+    }
+
     fn entries(&mut self, name: &str) -> Option<Vec<Value>> {
         match self.take(name)? {
             Value::Null => None,

@@ -42,6 +42,10 @@ impl Kind for Networks {
         Some(&network.tenant)
     }
 
+    fn is_public(network: &Network) -> bool {
+        network.external
+    }
+
     fn find<'a>(snapshot: &'a Snapshot, id: &str) -> Option<&'a Arc<Network>> {
         snapshot.network(&NetworkId(scope::uuid(id)?))
     }
@@ -52,7 +56,9 @@ impl Kind for Networks {
         }
         match scope::tenant(view, query) {
             Some(tenant) => {
-                let ids: Vec<NetworkId> = view.snapshot.networks_of_tenant(&tenant).map(|n| n.id).collect();
+                let own = view.snapshot.networks_of_tenant(&tenant).map(|n| n.id);
+                let external = view.snapshot.external_networks().map(|n| n.id);
+                let ids: BTreeSet<NetworkId> = own.chain(external).collect();
                 Box::new(ids.into_iter().filter_map(|id| view.snapshot.network(&id)))
             }
             None => Box::new(view.snapshot.networks()),
@@ -76,6 +82,7 @@ impl Kind for Networks {
             dns_domain: network.dns_domain.clone(),
             l2_adjacency: true,
             vlan_transparent: network.vlan_transparent,
+            router_external: network.external,
             tags: stamp.tags.iter().cloned().collect(),
             created_at: clock::text(stamp.created),
             updated_at: clock::text(stamp.updated),
@@ -114,6 +121,7 @@ impl Writable for Networks {
                 .unwrap_or(defaults.port_security_default),
             dns_domain: fields.text("dns_domain").unwrap_or_default(),
             vlan_transparent: fields.flag("vlan_transparent").unwrap_or(defaults.vlan_transparent),
+            external: fields.flag(EXTERNAL).unwrap_or(defaults.external),
             ..defaults
         };
         read_harmless(fields);
@@ -128,6 +136,7 @@ impl Writable for Networks {
             admin_up: fields.flag("admin_state_up"),
             port_security_default: fields.flag("port_security_enabled"),
             dns_domain: fields.text("dns_domain"),
+            external: fields.flag(EXTERNAL),
         };
         fields.only("vlan_transparent", &[json!(network.vlan_transparent)]);
         read_harmless(fields);
@@ -206,6 +215,7 @@ impl Provider {
     }
 }
 
+const EXTERNAL: &str = "router:external";
 const TYPE: &str = "provider:network_type";
 const PHYSNET: &str = "provider:physical_network";
 const SEGMENTATION: &str = "provider:segmentation_id";
@@ -233,7 +243,6 @@ fn read_vni(fields: &mut Fields, number: u32) -> Option<Vni> {
 
 fn read_harmless(fields: &mut Fields) {
     fields.only("shared", &[json!(false)]);
-    fields.only("router:external", &[json!(false)]);
     fields.only("is_default", &[json!(false)]);
     fields.only("qinq", &[json!(false)]);
     fields.only("availability_zone_hints", &[json!([])]);

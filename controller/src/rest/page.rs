@@ -79,7 +79,7 @@ fn page<K: Kind>(view: &View, query: &ListQuery, size: usize) -> Result<Page, Fa
 }
 
 /// The order that the query asks for; among equals by id, so that pages never overlap.
-fn compare(query: &ListQuery, a: &Row, b: &Row) -> Ordering {
+pub(super) fn compare(query: &ListQuery, a: &Row, b: &Row) -> Ordering {
     let by_key = |(name, direction): &(String, Direction)| {
         let order = compare_values(&a[name], &b[name]);
         if *direction == Direction::Ascending { order } else { order.reverse() }

@@ -11,10 +11,11 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 use weft_api as api;
 use weft_model::intent::{
-    Intent, LabelsPatch, NewInterface, NewRouter, OldInterface, RouterPatch, RoutesPatch,
+    AskedIp, Intent, LabelsPatch, NewGateway, NewInterface, NewRouter, OldInterface, RouterPatch, RoutesPatch,
 };
 use weft_model::{
-    Key, NextHop, Port, PortId, Revision, Route, Router, RouterId, Snapshot, SubnetId, TenantId,
+    FixedIp, Gateway, Key, NetworkId, NextHop, Port, PortId, Revision, Route, Router, RouterId, Snapshot, SubnetId,
+    TenantId,
 };
 
 use crate::clock;
@@ -79,6 +80,8 @@ impl Kind for Routers {
             status: "ACTIVE".into(),
             description: stamp.description.clone(),
             routes: rows(&router.routes),
+            external_gateway_info: router.gateway.as_ref().map(|gateway| gateway_row(view, gateway)),
+            weft_gateway_hosts: is_admin.then(|| gateway_hosts(view, router)),
             distributed: is_admin.then_some(true),
             ha: is_admin.then_some(false),
             tags: stamp.tags.iter().cloned().collect(),
@@ -90,7 +93,12 @@ impl Kind for Routers {
     }
 
     fn full() -> api::Router {
-        api::Router { distributed: Some(true), ha: Some(false), ..api::Router::default() }
+        api::Router {
+            distributed: Some(true),
+            ha: Some(false),
+            weft_gateway_hosts: Some(Vec::new()),
+            ..api::Router::default()
+        }
     }
 }
 
@@ -101,6 +109,7 @@ impl Writable for Routers {
             tenant: read_owner(fields),
             labels: read_labels(fields),
             admin_up: fields.flag("admin_state_up").unwrap_or(defaults.admin_up),
+            gateway: read_gateway(fields, defaults.id).flatten(),
             ..defaults
         };
         read_harmless(fields);
@@ -113,6 +122,7 @@ impl Writable for Routers {
             labels: read_labels_patch(fields),
             admin_up: fields.flag("admin_state_up"),
             routes: read_routes(fields).map(RoutesPatch::Set),
+            gateway: read_gateway(fields, router.id),
         };
         read_harmless(fields);
         Intent::UpdateRouter(router.id, patch)
@@ -129,6 +139,55 @@ impl Writable for Routers {
         }
     }
 }
+
+fn gateway_row(view: &View, gateway: &Gateway) -> api::ExternalGateway {
+    let port = view.snapshot.port(&gateway.port);
+    let ip = |ip: &FixedIp| api::FixedIp {
+        subnet_id: ip.subnet.to_string(),
+        ip_address: ip.address.to_string(),
+    };
+    api::ExternalGateway {
+        network_id: gateway.network.to_string(),
+        enable_snat: gateway.snat,
+        external_fixed_ips: port.into_iter().flat_map(|port| &port.fixed_ips).map(ip).collect(),
+        qos_policy_id: None,
+    }
+}
+
+fn gateway_hosts(view: &View, router: &Router) -> Vec<String> {
+    let hosts = router.gateway.iter().flat_map(|gateway| &gateway.hosts);
+    hosts.filter_map(|host| Some(view.snapshot.host_by_index(*host)?.id.to_string())).collect()
+}
+
+/// The gateway asked for: nothing when it is not mentioned, `Some(None)` for null and `{}`.
+fn read_gateway(fields: &mut Fields, router: RouterId) -> Option<Option<NewGateway>> {
+    let asked = fields.object(GATEWAY, |gateway| {
+        let network = gateway.parsed_or_null::<Uuid>("network_id", "must be the UUID of a network").flatten();
+        let snat = gateway.flag("enable_snat");
+        let fixed_ips = gateway.objects("external_fixed_ips", read_fixed_ip);
+        gateway.only("qos_policy_id", &[]);
+        let (snat_set, ips_set) = (snat.is_some(), fixed_ips.is_some());
+        let Some(network) = network else {
+            if snat_set || ips_set {
+                gateway.fault("network_id", "is missing");
+            }
+            return None;
+        };
+        // A gateway that goes and comes back has its old MAC: physical machines remember it for a while.
+        let mac_seed = Uuid::from_u128(router.0.as_u128() ^ network.as_u128()).as_fields().0;
+        let port = PortId(Uuid::new_v4());
+        Some(NewGateway { snat, fixed_ips, ..NewGateway::new(NetworkId(network), port, mac_seed) })
+    });
+    Some(asked?.flatten())
+}
+
+fn read_fixed_ip(fields: &mut Fields) -> Option<AskedIp> {
+    let subnet = fields.parsed_or_null::<Uuid>("subnet_id", "must be the UUID of a subnet").flatten();
+    let address = fields.parsed_or_null::<IpAddr>("ip_address", "must be an IP address").flatten();
+    Some(AskedIp { subnet: subnet.map(SubnetId), address })
+}
+
+const GATEWAY: &str = "external_gateway_info";
 
 /// The word of a route that drops.
 const BLACKHOLE: &str = "blackhole";
@@ -160,8 +219,6 @@ fn read_routes(fields: &mut Fields) -> Option<Vec<Route>> {
 }
 
 fn read_harmless(fields: &mut Fields) {
-    // Ways out are not there yet; asking for none is fine.
-    fields.only("external_gateway_info", &[json!({})]);
     fields.only("external_gateways", &[json!([])]);
     fields.only("distributed", &[json!(true)]);
     fields.only("ha", &[json!(false)]);

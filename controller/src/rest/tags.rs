@@ -1,4 +1,5 @@
-//! `/v2.0/{collection}/{id}/tags`: the tags of networks, subnets, ports, routers, security groups and address groups.
+//! `/v2.0/{collection}/{id}/tags`: the tags of networks, subnets, ports, routers, floating IPs, security groups and address
+//! groups.
 
 use std::collections::BTreeSet;
 
@@ -13,6 +14,7 @@ use super::address_groups::{self, AddressGroups};
 use super::call::{Body, Call, Reply, View};
 use super::failure::Failure;
 use super::fields::Fields;
+use super::floating_ips::{self, FloatingIps};
 use super::kind::visible;
 use super::labels::read_tags;
 use super::networks::{self, Networks};
@@ -38,6 +40,9 @@ impl<'a> Tagged<'a> {
             "subnets" => visible::<Subnets>(view, id).map(|s| (&s.stamp, Key::Subnet(s.id))),
             "ports" => visible::<Ports>(view, id).map(|p| (&p.stamp, Key::Port(p.id))),
             "routers" => visible::<Routers>(view, id).map(|r| (&r.stamp, Key::Router(r.id))),
+            "floatingips" => {
+                visible::<FloatingIps>(view, id).map(|f| (&f.stamp, Key::FloatingIp(f.id)))
+            }
             "security-groups" => {
                 visible::<SecurityGroups>(view, id).map(|g| (&g.stamp, Key::SecurityGroup(g.id)))
             }
@@ -60,6 +65,7 @@ impl<'a> Tagged<'a> {
             Key::Network(id) => snapshot.network(id).map(|n| networks::retag(n, tags, if_number)),
             Key::Subnet(id) => snapshot.subnet(id).map(|s| subnets::retag(s, tags, if_number)),
             Key::Router(id) => snapshot.router(id).map(|r| routers::retag(r, tags, if_number)),
+            Key::FloatingIp(id) => snapshot.floating_ip(id).map(|f| floating_ips::retag(f, tags, if_number)),
             Key::SecurityGroup(id) => {
                 snapshot.security_group(id).map(|g| security_groups::retag(g, tags, if_number))
             }
@@ -77,6 +83,7 @@ fn label(collection: &str) -> &'static str {
         "networks" => "Network",
         "subnets" => "Subnet",
         "routers" => "Router",
+        "floatingips" => "Floating IP",
         "security-groups" => "Security group",
         "address-groups" => "Address group",
         _ => "Port",
@@ -115,7 +122,7 @@ async fn change(
 
 /// Shows an object's tags.
 #[utoipa::path(get, path = "/v2.0/{collection}/{id}/tags", tag = "tags", operation_id = "list_tags",
-    params(("collection" = String, Path, description = "networks, subnets, ports, routers, security-groups or address-groups"),
+    params(("collection" = String, Path, description = "networks, subnets, ports, routers, floatingips, security-groups or address-groups"),
         ("id" = String, Path, description = "The object's UUID")),
     responses((status = 200, body = api::TagList), (status = "default", body = api::NeutronError)))]
 pub(super) async fn list(call: Call, Path(of): Path<(String, String)>) -> Result<Reply, Failure> {
@@ -126,7 +133,7 @@ pub(super) async fn list(call: Call, Path(of): Path<(String, String)>) -> Result
 
 /// Replaces an object's tags.
 #[utoipa::path(put, path = "/v2.0/{collection}/{id}/tags", tag = "tags", operation_id = "replace_tags",
-    params(("collection" = String, Path, description = "networks, subnets, ports, routers, security-groups or address-groups"),
+    params(("collection" = String, Path, description = "networks, subnets, ports, routers, floatingips, security-groups or address-groups"),
         ("id" = String, Path, description = "The object's UUID")),
     request_body = api::TagList,
     responses((status = 200, body = api::TagList), (status = "default", body = api::NeutronError)))]
@@ -149,7 +156,7 @@ pub(super) async fn replace(
 
 /// Removes all of an object's tags.
 #[utoipa::path(delete, path = "/v2.0/{collection}/{id}/tags", tag = "tags", operation_id = "delete_tags",
-    params(("collection" = String, Path, description = "networks, subnets, ports, routers, security-groups or address-groups"),
+    params(("collection" = String, Path, description = "networks, subnets, ports, routers, floatingips, security-groups or address-groups"),
         ("id" = String, Path, description = "The object's UUID")),
     responses((status = 204), (status = "default", body = api::NeutronError)))]
 pub(super) async fn clear(call: Call, Path(of): Path<(String, String)>) -> Result<Reply, Failure> {
@@ -159,7 +166,7 @@ pub(super) async fn clear(call: Call, Path(of): Path<(String, String)>) -> Resul
 
 /// Says whether an object has a tag.
 #[utoipa::path(get, path = "/v2.0/{collection}/{id}/tags/{tag}", tag = "tags", operation_id = "show_tag",
-    params(("collection" = String, Path, description = "networks, subnets, ports, routers, security-groups or address-groups"),
+    params(("collection" = String, Path, description = "networks, subnets, ports, routers, floatingips, security-groups or address-groups"),
         ("id" = String, Path, description = "The object's UUID"), ("tag" = String, Path, description = "The tag")),
     responses((status = 204), (status = "default", body = api::NeutronError)))]
 pub(super) async fn show(call: Call, Path(of): Path<(String, String, String)>) -> Result<Reply, Failure> {
@@ -172,7 +179,7 @@ pub(super) async fn show(call: Call, Path(of): Path<(String, String, String)>) -
 
 /// Adds a tag to an object.
 #[utoipa::path(put, path = "/v2.0/{collection}/{id}/tags/{tag}", tag = "tags", operation_id = "add_tag",
-    params(("collection" = String, Path, description = "networks, subnets, ports, routers, security-groups or address-groups"),
+    params(("collection" = String, Path, description = "networks, subnets, ports, routers, floatingips, security-groups or address-groups"),
         ("id" = String, Path, description = "The object's UUID"), ("tag" = String, Path, description = "The tag")),
     responses((status = 201), (status = "default", body = api::NeutronError)))]
 pub(super) async fn add(call: Call, Path(of): Path<(String, String, String)>) -> Result<Response, Failure> {
@@ -188,7 +195,7 @@ pub(super) async fn add(call: Call, Path(of): Path<(String, String, String)>) ->
 
 /// Removes a tag from an object.
 #[utoipa::path(delete, path = "/v2.0/{collection}/{id}/tags/{tag}", tag = "tags", operation_id = "delete_tag",
-    params(("collection" = String, Path, description = "networks, subnets, ports, routers, security-groups or address-groups"),
+    params(("collection" = String, Path, description = "networks, subnets, ports, routers, floatingips, security-groups or address-groups"),
         ("id" = String, Path, description = "The object's UUID"), ("tag" = String, Path, description = "The tag")),
     responses((status = 204), (status = "default", body = api::NeutronError)))]
 pub(super) async fn remove(call: Call, Path(of): Path<(String, String, String)>) -> Result<Reply, Failure> {

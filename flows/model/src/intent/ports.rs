@@ -120,7 +120,7 @@ impl Draft<'_> {
             (port.fixed_ips.clone(), of, port.security, port.policy, port.allowed_pairs.clone())
         };
         if is_virtual && use_of(&after) != use_of(&before) {
-            return Err(Rejected::PortOfRouter(id));
+            return Err(not_its_own(&before));
         }
         self.restamp(&mut after.stamp);
         self.strand(&before, Some(&after));
@@ -133,7 +133,7 @@ impl Draft<'_> {
         let port = self.port(id)?;
         expect_number(&port.stamp, number)?;
         if port.is_virtual() {
-            return Err(Rejected::PortOfRouter(id));
+            return Err(not_its_own(&port));
         }
         self.strand(&port, None);
         let key = self.delete(Key::Port(id));
@@ -177,6 +177,15 @@ impl Draft<'_> {
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// Why a port that is no workload's cannot be changed or deleted by itself.
+fn not_its_own(port: &Port) -> Rejected {
+    match (port.gateway_of(), port.floating_ip()) {
+        (Some(_), _) => Rejected::PortOfGateway(port.id),
+        (_, Some(_)) => Rejected::PortOfFloatingIp(port.id),
+        _ => Rejected::PortOfRouter(port.id),
     }
 }
 

@@ -252,9 +252,15 @@ pub enum Rejected {
         /// The rule that it breaks.
         reason: String,
     },
-    /// The port is a router's interface or gateway or holds a floating IP, so it goes and changes with that.
+    /// The port is a router's interface, so it is the router that changes or deletes it.
     #[error("port {0} is the interface of a router")]
     PortOfRouter(PortId),
+    /// The port is a router's gateway, so it is the router that changes or deletes it.
+    #[error("port {0} is the gateway of a router")]
+    PortOfGateway(PortId),
+    /// The port holds a floating IP, and goes with it.
+    #[error("port {0} holds a floating IP")]
+    PortOfFloatingIp(PortId),
     /// The gateway address is that of a router's interface.
     #[error("gateway {address} of subnet {subnet} is the address of port {port}")]
     GatewayInUse {
