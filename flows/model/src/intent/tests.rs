@@ -1,5 +1,7 @@
 //! What is planned and what is refused, rule by rule, and as random histories.
 
+mod floating_ips;
+mod gateways;
 mod history;
 mod hosts;
 mod networks;
