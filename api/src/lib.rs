@@ -24,9 +24,10 @@ pub mod trace;
 
 pub use envelope::{
     AddressGroupEnvelope, AddressGroupList, FloatingIpEnvelope, FloatingIpList, HostEnvelope, HostList,
-    NetworkEnvelope, NetworkList, PortEnvelope, PortForwardingEnvelope, PortForwardingList, PortList, RouterEnvelope, RouterList, SecurityGroupEnvelope, SecurityGroupList,
-    SecurityGroupRuleEnvelope, SecurityGroupRuleList, SubnetEnvelope, SubnetList, TagList, TenantEnvelope,
-    TenantList, TokenEnvelope, TokenList, TraceEnvelope,
+    NetworkEnvelope, NetworkList, PortEnvelope, PortForwardingEnvelope, PortForwardingList, PortList,
+    RouterEnvelope, RouterList, SecurityGroupEnvelope, SecurityGroupList, SecurityGroupRuleEnvelope,
+    SecurityGroupRuleList, SubnetEnvelope, SubnetList, TagList, TenantEnvelope, TenantList, TokenEnvelope,
+    TokenList, TraceEnvelope,
 };
 pub use floating_ip::{
     FloatingIp, FloatingIpCreate, FloatingIpUpdate, ForwardingOfFloatingIp, PortDetails, PortForwarding,
@@ -38,7 +39,8 @@ pub use port::{DnsAssignment, ExtraDhcpOpt, FixedIp, FixedIpAsked, Port, PortCre
 pub use problem::{FieldError, NeutronError, NeutronFault, Problem};
 pub use progress::{Applied, Health, Whoami};
 pub use router::{
-    ExternalGateway, GatewayAsked, InterfaceAsked, Router, RouterCreate, RouterInterface, RouterRoutes, RouterUpdate,
+    ExternalGateway, GatewayAsked, InterfaceAsked, Router, RouterCreate, RouterInterface, RouterRoutes,
+    RouterUpdate,
 };
 pub use security::{
     AddressGroup, AddressGroupAddresses, AddressGroupCreate, AddressGroupUpdate, AddressPair, SecurityGroup,

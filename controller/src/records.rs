@@ -158,12 +158,8 @@ impl Decoder {
             "subnets" => Record::Subnet(Arc::new(json::<StoredSubnet>(value)?.parse(names)?)),
             "ports" => Record::Port(Arc::new(json::<StoredPort>(value)?.parse(names)?)),
             "routers" => Record::Router(Arc::new(json::<StoredRouter>(value)?.parse(names)?)),
-            "floating_ips" => {
-                Record::FloatingIp(Arc::new(json::<StoredFloatingIp>(value)?.parse(names)?))
-            }
-            "port_forwardings" => {
-                Record::PortForwarding(Arc::new(json::<StoredForwarding>(value)?.parse()?))
-            }
+            "floating_ips" => Record::FloatingIp(Arc::new(json::<StoredFloatingIp>(value)?.parse(names)?)),
+            "port_forwardings" => Record::PortForwarding(Arc::new(json::<StoredForwarding>(value)?.parse()?)),
             "bindings" => Record::Binding(Arc::new(json::<StoredBinding>(value)?.parse(names)?)),
             "security_groups" => Record::SecurityGroup(Arc::new(json::<StoredGroup>(value)?.parse(names)?)),
             "security_rules" => Record::SecurityRule(Arc::new(json::<StoredRule>(value)?.parse(names)?)),

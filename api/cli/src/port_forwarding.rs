@@ -153,7 +153,9 @@ impl Set {
 }
 
 fn show(session: &Session, forwarding: &PortForwarding) -> Result<(), Failure> {
-    write(session, forwarding, std::slice::from_ref(forwarding), |surface| output::fields(surface, forwarding))
+    write(session, forwarding, std::slice::from_ref(forwarding), |surface| {
+        output::fields(surface, forwarding)
+    })
 }
 
 fn list(session: &Session, forwardings: &[PortForwarding]) -> Result<(), Failure> {
@@ -182,9 +184,7 @@ fn write(
     match session.format {
         Format::Table => output::write(&table(Surface::of_stdout())?),
         Format::Json => output::write_json(value),
-        Format::Id => {
-            output::write(&forwardings.iter().map(|f| format!("{}\n", f.id)).collect::<String>())
-        }
+        Format::Id => output::write(&forwardings.iter().map(|f| format!("{}\n", f.id)).collect::<String>()),
     }
 }
 

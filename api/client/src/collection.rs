@@ -7,12 +7,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use weft_api::{
-    AddressGroup, AddressGroupAddresses, AddressGroupCreate, AddressGroupUpdate, FloatingIp, FloatingIpCreate,
-    FloatingIpUpdate, Host, InterfaceAsked, Network, NetworkCreate, NetworkUpdate, Port, PortCreate,
-    PortForwarding, PortForwardingCreate, PortForwardingList, PortForwardingUpdate, PortUpdate, Router, RouterCreate,
-    RouterInterface, RouterUpdate, SecurityGroup, SecurityGroupCreate, SecurityGroupRule,
-    SecurityGroupRuleCreate, SecurityGroupUpdate, Subnet, SubnetCreate, SubnetUpdate, TagList, Tenant,
-    TenantCreate, TenantUpdate, Token, TokenCreate, TokenList,
+    AddressGroup, AddressGroupAddresses, AddressGroupCreate, AddressGroupUpdate, FloatingIp,
+    FloatingIpCreate, FloatingIpUpdate, Host, InterfaceAsked, Network, NetworkCreate, NetworkUpdate, Port,
+    PortCreate, PortForwarding, PortForwardingCreate, PortForwardingList, PortForwardingUpdate, PortUpdate,
+    Router, RouterCreate, RouterInterface, RouterUpdate, SecurityGroup, SecurityGroupCreate,
+    SecurityGroupRule, SecurityGroupRuleCreate, SecurityGroupUpdate, Subnet, SubnetCreate, SubnetUpdate,
+    TagList, Tenant, TenantCreate, TenantUpdate, Token, TokenCreate, TokenList,
 };
 
 use crate::error::{ClientError, Refusal};

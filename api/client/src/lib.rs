@@ -23,8 +23,8 @@ pub use transport::Answer;
 use transport::Transport;
 pub use weft_api as api;
 use weft_api::{
-    AddressGroup, Applied, FloatingIp, Health, Host, Network, Port, Router, SecurityGroup, SecurityGroupRule, Subnet,
-    Tenant, Trace, TraceAsked, TraceEnvelope, Whoami,
+    AddressGroup, Applied, FloatingIp, Health, Host, Network, Port, Router, SecurityGroup, SecurityGroupRule,
+    Subnet, Tenant, Trace, TraceAsked, TraceEnvelope, Whoami,
 };
 
 /// How much longer than asked to wait for an answer about an applied revision.

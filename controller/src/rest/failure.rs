@@ -336,11 +336,15 @@ fn of_outside(rejected: Rejected) -> Failure {
                  required by one or more floating IPs."
             ),
         ),
-        Rejected::InterfaceInUseByFloatingIp { .. } => (S::CONFLICT, "RouterInterfaceInUseByFloatingIP", said),
+        Rejected::InterfaceInUseByFloatingIp { .. } => {
+            (S::CONFLICT, "RouterInterfaceInUseByFloatingIP", said)
+        }
         Rejected::BadFloatingIp(reason) => {
             (S::BAD_REQUEST, "BadRequest", format!("Bad floatingip request: {reason}."))
         }
-        Rejected::ExternalGatewayNotFound { .. } => (S::NOT_FOUND, "ExternalGatewayForFloatingIPNotFound", said),
+        Rejected::ExternalGatewayNotFound { .. } => {
+            (S::NOT_FOUND, "ExternalGatewayForFloatingIPNotFound", said)
+        }
         Rejected::FloatingIpPortAssociated { .. } => (S::CONFLICT, "FloatingIPPortAlreadyAssociated", said),
         Rejected::FloatingIpForwards(_) => (S::CONFLICT, "FipInUseByPortForwarding", said),
         Rejected::FloatingIpInUse(_) => (S::CONFLICT, "FipInUseByRouter", said),
@@ -429,7 +433,9 @@ fn in_conflict(rejected: Rejected) -> Failure {
         ),
         Rejected::TenantInUse(id) => (
             "TenantInUse",
-            format!("Tenant {id} still owns networks, subnets, ports, routers, floating IPs or security groups."),
+            format!(
+                "Tenant {id} still owns networks, subnets, ports, routers, floating IPs or security groups."
+            ),
         ),
         Rejected::AlreadyExists { what, id } => ("AlreadyExists", format!("{what} {id} already exists.")),
         other => ("Conflict", format!("{other}.")),

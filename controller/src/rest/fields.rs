@@ -148,11 +148,7 @@ impl Fields {
     }
 
     /// An object, read by `read`, or null.
-    pub(super) fn object<T>(
-        &mut self,
-        name: &str,
-        read: impl FnOnce(&mut Fields) -> T,
-    ) -> Option<Option<T>> {
+    pub(super) fn object<T>(&mut self, name: &str, read: impl FnOnce(&mut Fields) -> T) -> Option<Option<T>> {
         match self.take(name)? {
             Value::Null => Some(None),
             Value::Object(values) => {

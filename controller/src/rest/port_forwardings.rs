@@ -130,7 +130,8 @@ fn read_new(fields: &mut Fields, of: &FloatingIp) -> Option<NewPortForwarding> {
     }
     let protocol = read_protocol(fields);
     let port = fields.parsed::<Uuid>("internal_port_id", "must be the UUID of a port");
-    let address = fields.parsed_or_null::<Ipv4Addr>("internal_ip_address", "must be an IPv4 address").flatten();
+    let address =
+        fields.parsed_or_null::<Ipv4Addr>("internal_ip_address", "must be an IPv4 address").flatten();
     let external = read_range(fields, EXTERNAL.0, EXTERNAL.1);
     let internal = read_range(fields, INTERNAL.0, INTERNAL.1);
     let description = fields.text("description").unwrap_or_default();

@@ -14,8 +14,8 @@ use weft_model::intent::{
     AskedIp, Intent, LabelsPatch, NewGateway, NewInterface, NewRouter, OldInterface, RouterPatch, RoutesPatch,
 };
 use weft_model::{
-    FixedIp, Gateway, Key, NetworkId, NextHop, Port, PortId, Revision, Route, Router, RouterId, Snapshot, SubnetId,
-    TenantId,
+    FixedIp, Gateway, Key, NetworkId, NextHop, Port, PortId, Revision, Route, Router, RouterId, Snapshot,
+    SubnetId, TenantId,
 };
 
 use crate::clock;
@@ -142,10 +142,8 @@ impl Writable for Routers {
 
 fn gateway_row(view: &View, gateway: &Gateway) -> api::ExternalGateway {
     let port = view.snapshot.port(&gateway.port);
-    let ip = |ip: &FixedIp| api::FixedIp {
-        subnet_id: ip.subnet.to_string(),
-        ip_address: ip.address.to_string(),
-    };
+    let ip =
+        |ip: &FixedIp| api::FixedIp { subnet_id: ip.subnet.to_string(), ip_address: ip.address.to_string() };
     api::ExternalGateway {
         network_id: gateway.network.to_string(),
         enable_snat: gateway.snat,

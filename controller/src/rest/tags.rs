@@ -40,9 +40,7 @@ impl<'a> Tagged<'a> {
             "subnets" => visible::<Subnets>(view, id).map(|s| (&s.stamp, Key::Subnet(s.id))),
             "ports" => visible::<Ports>(view, id).map(|p| (&p.stamp, Key::Port(p.id))),
             "routers" => visible::<Routers>(view, id).map(|r| (&r.stamp, Key::Router(r.id))),
-            "floatingips" => {
-                visible::<FloatingIps>(view, id).map(|f| (&f.stamp, Key::FloatingIp(f.id)))
-            }
+            "floatingips" => visible::<FloatingIps>(view, id).map(|f| (&f.stamp, Key::FloatingIp(f.id))),
             "security-groups" => {
                 visible::<SecurityGroups>(view, id).map(|g| (&g.stamp, Key::SecurityGroup(g.id)))
             }

@@ -26,14 +26,14 @@ pub use binding::Binding;
 pub use change::{Change, Counters, Key, Record};
 pub use dhcp::{DhcpFamily, DhcpOption};
 pub use gateway::{
-    FLOATING_IP, FloatingIp, FloatingTarget, GATEWAY_HOSTS, Gateway, PortForwarding, PortRange, ROUTER_GATEWAY,
-    Transport,
+    FLOATING_IP, FloatingIp, FloatingTarget, GATEWAY_HOSTS, Gateway, PortForwarding, PortRange,
+    ROUTER_GATEWAY, Transport,
 };
 pub use host::{BridgeMappings, EncapIps, Host};
 pub use ids::{
     AddressGroupId, FloatingIpId, GatewayZone, HostId, HostIndex, NetworkId, OfPort, PhysnetKey, PolicyKey,
-    PortForwardingId, PortId, PortKey, Revision, RouterId, RouterKey, RuleKey, SecurityGroupId, SecurityRuleId,
-    SubnetId, TenantId, TokenId, VlanId, Vni,
+    PortForwardingId, PortId, PortKey, Revision, RouterId, RouterKey, RuleKey, SecurityGroupId,
+    SecurityRuleId, SubnetId, TenantId, TokenId, VlanId, Vni,
 };
 pub use mac::MacAddr;
 pub use network::{Encap, Mtu, Network, PhysicalNetwork, Segment};

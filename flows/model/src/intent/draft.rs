@@ -119,7 +119,11 @@ impl Draft<'_> {
     /// A network that the actor may change.
     pub(super) fn network(&self, id: NetworkId) -> Result<Arc<Network>, Rejected> {
         let network = self.seen_network(id)?;
-        if self.sees(&network.tenant) { Ok(network) } else { Err(forbidden("changing another tenant's network")) }
+        if self.sees(&network.tenant) {
+            Ok(network)
+        } else {
+            Err(forbidden("changing another tenant's network"))
+        }
     }
 
     /// A network that the actor sees: everybody sees those that are external.

@@ -3,9 +3,7 @@
 use std::net::Ipv4Addr;
 
 use super::{AskedIp, Labels, LabelsPatch};
-use crate::{
-    FloatingIpId, NetworkId, PortForwardingId, PortId, PortRange, SubnetId, TenantId, Transport,
-};
+use crate::{FloatingIpId, NetworkId, PortForwardingId, PortId, PortRange, SubnetId, TenantId, Transport};
 
 /// A gateway that a router is to have.
 #[derive(Debug, Clone, PartialEq, Eq)]

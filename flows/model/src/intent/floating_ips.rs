@@ -70,7 +70,8 @@ impl Draft<'_> {
     ) -> Result<Key, Rejected> {
         let floating_ip = self.floating_ip(id)?;
         expect_number(&floating_ip.stamp, number)?;
-        let forwardings: Vec<_> = self.state.port_forwardings_of(id).map(|forwarding| forwarding.id).collect();
+        let forwardings: Vec<_> =
+            self.state.port_forwardings_of(id).map(|forwarding| forwarding.id).collect();
         for forwarding in forwardings {
             self.delete(Key::PortForwarding(forwarding));
         }
@@ -138,7 +139,8 @@ impl Draft<'_> {
         }
         let target = self.find_target(&floating_ip.tenant, floating_ip.network, asked)?;
         let others = self.state.floating_ips_of_port(target.port);
-        for other in others.filter(|other| other.id != floating_ip.id && other.network == floating_ip.network) {
+        for other in others.filter(|other| other.id != floating_ip.id && other.network == floating_ip.network)
+        {
             if other.target.is_some_and(|theirs| theirs.address == target.address) {
                 return Err(Rejected::FloatingIpPortAssociated {
                     floating_ip: floating_ip.id,
@@ -187,7 +189,9 @@ impl Draft<'_> {
             let leads = router.gateway.as_ref().is_some_and(|gateway| gateway.network == external);
             leads.then_some((Some(own.address) != subnet.gateway, router))
         });
-        joined.min_by_key(|(is_second_choice, router)| (*is_second_choice, router.id)).map(|(_, router)| router)
+        joined
+            .min_by_key(|(is_second_choice, router)| (*is_second_choice, router.id))
+            .map(|(_, router)| router)
     }
 }
 
@@ -254,7 +258,9 @@ fn target_address(port: &Port, asked: Option<Ipv4Addr>) -> Result<FixedIp, Rejec
         },
         (None, []) => format!("Port {} has no fixed IPv4 address for a floating IP", port.id),
         (None, [only]) => return Ok(**only),
-        (None, _) => format!("Port {} has several fixed IPv4 addresses, so fixed_ip_address is needed", port.id),
+        (None, _) => {
+            format!("Port {} has several fixed IPv4 addresses, so fixed_ip_address is needed", port.id)
+        }
     };
     Err(Rejected::BadFloatingIp(reason))
 }

@@ -25,7 +25,9 @@ impl Draft<'_> {
             let external = self.state.networks_of_physnet(physnet.key).filter(|network| network.external);
             networks.extend(external.map(|network| network.id));
         }
-        for network in networks.into_iter().filter_map(|id| self.state.network(&id).cloned()).collect::<Vec<_>>() {
+        for network in
+            networks.into_iter().filter_map(|id| self.state.network(&id).cloned()).collect::<Vec<_>>()
+        {
             let able = self.able(&network);
             let index = before.or(after).map(|host| host.index);
             let concerned = self.state.gateways_on(network.id).filter(|router| {
@@ -57,7 +59,8 @@ impl Draft<'_> {
         let Some(Gateway { hosts, .. }) = &mut router.gateway else { return };
         while hosts.len() < GATEWAY_HOSTS {
             let free = able.iter().filter(|host| !hosts.contains(host));
-            let best = free.min_by_key(|host| (self.state.gateways_led_by(**host), spread(key, **host), **host));
+            let best =
+                free.min_by_key(|host| (self.state.gateways_led_by(**host), spread(key, **host), **host));
             match best {
                 Some(host) => hosts.push(*host),
                 None => return,

@@ -55,7 +55,9 @@ impl Draft<'_> {
         let id = new.id;
         let made = self.place_port(&new, network, network.tenant.clone());
         made.map_err(|rejected| match rejected {
-            Rejected::IpAddressGenerationFailure { network } => Rejected::ExternalAddressesExhausted { network },
+            Rejected::IpAddressGenerationFailure { network } => {
+                Rejected::ExternalAddressesExhausted { network }
+            }
             other => other,
         })?;
         Ok(self.state.port(&id).cloned().expect("it was just made"))
@@ -65,7 +67,11 @@ impl Draft<'_> {
 /// Gateways.
 impl Draft<'_> {
     /// Gives a router the gateway that is wanted, changes it or takes it away. The router itself is written by the caller.
-    pub(super) fn regate(&mut self, router: &mut Router, wanted: Option<&NewGateway>) -> Result<(), Rejected> {
+    pub(super) fn regate(
+        &mut self,
+        router: &mut Router,
+        wanted: Option<&NewGateway>,
+    ) -> Result<(), Rejected> {
         let kept = router.gateway.take_if(|gateway| wanted.is_some_and(|new| new.network == gateway.network));
         if let Some(old) = router.gateway.take() {
             self.check_gateway_unused(router.id, old.network)?;
@@ -185,8 +191,11 @@ impl Draft<'_> {
 
     /// Refuses a gateway with an address that the router could not tell from one of its tenant's networks.
     fn check_outside(&self, router: &Router, port: &Port) -> Result<(), Rejected> {
-        let inside: Vec<Arc<Subnet>> =
-            self.state.interfaces_of(router.id).flat_map(|interface| self.subnets_of_port(interface)).collect();
+        let inside: Vec<Arc<Subnet>> = self
+            .state
+            .interfaces_of(router.id)
+            .flat_map(|interface| self.subnets_of_port(interface))
+            .collect();
         for outside in self.subnets_of_port(port) {
             if let Some(other) = inside.iter().find(|other| overlap(other, &outside)) {
                 return Err(overlapping(&outside, other));
@@ -209,7 +218,8 @@ impl Draft<'_> {
     /// Keeps the transit in an encapsulation that the router's hosts have tunnels of.
     pub(super) fn suit_encap(&self, router: &mut Router) {
         let Some(gateway) = &mut router.gateway else { return };
-        let networks = self.state.interfaces_of(router.id).filter_map(|port| self.state.network(&port.network));
+        let networks =
+            self.state.interfaces_of(router.id).filter_map(|port| self.state.network(&port.network));
         let encaps: Vec<Encap> = networks.filter_map(|network| network.tunnel()).collect();
         if !encaps.contains(&gateway.encap) {
             gateway.encap = encaps.first().copied().unwrap_or(Encap::Vxlan);
@@ -217,8 +227,7 @@ impl Draft<'_> {
     }
 
     fn next_gateway_zone(&mut self) -> Result<GatewayZone, Rejected> {
-        let is_used =
-            |n| GatewayZone::new(n).is_none_or(|zone| self.state.router_of_zone(zone).is_some());
+        let is_used = |n| GatewayZone::new(n).is_none_or(|zone| self.state.router_of_zone(zone).is_some());
         let found =
             Self::next_free(self.state.counters().next_gateway_zone, GatewayZone::MAX.into(), is_used);
         let (number, next) = found.ok_or(Rejected::GatewayZonesExhausted)?;
@@ -233,5 +242,8 @@ pub(super) fn overlap(one: &Subnet, other: &Subnet) -> bool {
 
 pub(super) fn overlapping(one: &Subnet, other: &Subnet) -> Rejected {
     let (cidr, id, with) = (one.cidr, one.id, other.cidr);
-    Rejected::BadInterface(format!("Cidr {cidr} of subnet {id} overlaps with cidr {with} of subnet {}", other.id))
+    Rejected::BadInterface(format!(
+        "Cidr {cidr} of subnet {id} overlaps with cidr {with} of subnet {}",
+        other.id
+    ))
 }

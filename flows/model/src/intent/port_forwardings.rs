@@ -103,7 +103,8 @@ impl Draft<'_> {
         faults.check_text("description", &forwarding.stamp.description);
         let (external, internal) = (forwarding.external.count(), forwarding.internal.count());
         if external != internal {
-            let reason = format_args!("must have as many ports as external_port_range: {external}, not {internal}");
+            let reason =
+                format_args!("must have as many ports as external_port_range: {external}, not {internal}");
             faults.add("internal_port_range", reason);
         }
         faults.settle()?;

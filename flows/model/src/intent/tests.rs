@@ -111,7 +111,10 @@ fn show(change: &Change) -> String {
         Change::Put(Record::PortForwarding(r)) => {
             let (external, internal) = (r.external, r.internal);
             let (from, to) = ((external.first, external.last), (internal.first, internal.last));
-            format!("forwarding {} of {} {:?} {from:?} to {} {to:?}", r.id, r.floating_ip, r.protocol, r.address)
+            format!(
+                "forwarding {} of {} {:?} {from:?} to {} {to:?}",
+                r.id, r.floating_ip, r.protocol, r.address
+            )
         }
         Change::Put(Record::Host(r)) => format!("host {} index {} {}", r.id, r.index, r.hostname),
         Change::Put(Record::Binding(r)) => {

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use super::{External, Map, Physical, Routing, Snapshot, UsedAddresses, commit};
 use crate::change::{Counters, Key, Record};
 use crate::{
-    Binding, FloatingIp, FloatingIpId, Host, HostId, HostIndex, Network, NetworkId, PhysicalNetwork, PhysnetKey,
-    Port, PortForwarding, PortForwardingId, PortId, Revision, Router, RouterId, Subnet, SubnetId, Tenant, TenantId, Token, TokenId,
+    Binding, FloatingIp, FloatingIpId, Host, HostId, HostIndex, Network, NetworkId, PhysicalNetwork,
+    PhysnetKey, Port, PortForwarding, PortForwardingId, PortId, Revision, Router, RouterId, Subnet, SubnetId,
+    Tenant, TenantId, Token, TokenId,
 };
 
 impl Snapshot {
@@ -263,9 +264,9 @@ mod tests {
 
     use super::*;
     use crate::{
-        Encap, EncapIps, FLOATING_IP, FixedIp, FloatingTarget, Gateway, GatewayZone, MacAddr, OfPort, PolicyKey,
-        PortKey, PortRange, PortSecurity, ROUTER_GATEWAY, ROUTER_INTERFACE, RouterKey, Stamp, SubnetId, Timestamp,
-        Transport, Vni, change::Change,
+        Encap, EncapIps, FLOATING_IP, FixedIp, FloatingTarget, Gateway, GatewayZone, MacAddr, OfPort,
+        PolicyKey, PortKey, PortRange, PortSecurity, ROUTER_GATEWAY, ROUTER_INTERFACE, RouterKey, Stamp,
+        SubnetId, Timestamp, Transport, Vni, change::Change,
     };
 
     fn router(n: u8) -> RouterId {
@@ -311,7 +312,8 @@ mod tests {
                     1 | 4 | 5 => router(n).to_string(),
                     _ => name("d", m % 3),
                 },
-                device_owner: ["", ROUTER_INTERFACE, "", "", ROUTER_GATEWAY, FLOATING_IP][usize::from(m % 6)].into(),
+                device_owner: ["", ROUTER_INTERFACE, "", "", ROUTER_GATEWAY, FLOATING_IP][usize::from(m % 6)]
+                    .into(),
                 requested_host: None,
                 dns_name: String::new(),
             })),
@@ -329,7 +331,9 @@ mod tests {
                     transit: Vni::new(u32::from(n % 3) + 9).expect("a VNI"),
                     encap: Encap::Vxlan,
                     zone: GatewayZone::new(u32::from(n % 3) + 1).expect("a zone"),
-                    hosts: (1..=m % 3).filter_map(|n| HostIndex::new(u32::from(n * m % 5) + 1)).collect(),
+                    hosts: (0..m % 3)
+                        .filter_map(|at| HostIndex::new(u32::from((m / 3 + at) % 5) + 1))
+                        .collect(),
                 }),
             })),
             _ => Record::Binding(Arc::new(Binding {

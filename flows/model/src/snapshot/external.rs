@@ -8,8 +8,8 @@ use uuid::Uuid;
 use super::{Map, Snapshot, owned_by};
 use crate::change::Record;
 use crate::{
-    FloatingIp, FloatingIpId, GatewayZone, HostIndex, Network, NetworkId, PortForwarding, PortForwardingId, PortId,
-    Router, RouterId, TenantId, Vni,
+    FloatingIp, FloatingIpId, GatewayZone, HostIndex, Network, NetworkId, PortForwarding, PortForwardingId,
+    PortId, Router, RouterId, TenantId, Vni,
 };
 
 /// Floating IPs and port forwardings, and what is derived from them and from the gateways of routers.
@@ -207,7 +207,10 @@ impl Snapshot {
     }
 
     /// The port forwardings of a floating IP, by id.
-    pub fn port_forwardings_of(&self, floating_ip: FloatingIpId) -> impl Iterator<Item = &Arc<PortForwarding>> {
+    pub fn port_forwardings_of(
+        &self,
+        floating_ip: FloatingIpId,
+    ) -> impl Iterator<Item = &Arc<PortForwarding>> {
         let index = &self.external.forwardings_by_floating_ip;
         under(index, floating_ip, PortForwardingId(Uuid::nil()))
             .filter_map(|(id, ())| self.port_forwarding(&id))
@@ -228,7 +231,8 @@ impl Snapshot {
     /// The router by which a floating IP leads to what it stands for or forwards to.
     pub fn router_of_floating_ip(&self, floating_ip: &FloatingIp) -> Option<&Arc<Router>> {
         let target = floating_ip.target.map(|target| target.router);
-        let forwarded = || self.port_forwardings_of(floating_ip.id).next().map(|forwarding| forwarding.router);
+        let forwarded =
+            || self.port_forwardings_of(floating_ip.id).next().map(|forwarding| forwarding.router);
         self.router(&target.or_else(forwarded)?)
     }
 }
@@ -282,6 +286,7 @@ impl Snapshot {
             return true;
         }
         let mut gateways = self.gateways_at(host);
-        gateways.any(|router| self.interfaces_of(router.id).any(|port| self.share_a_realm(port.network, network)))
+        gateways
+            .any(|router| self.interfaces_of(router.id).any(|port| self.share_a_realm(port.network, network)))
     }
 }

@@ -49,14 +49,18 @@ fn a_floating_ip_stands_for_a_ports_address() {
     assert_eq!(snapshot.router_of_floating_ip(made).map(|router| router.id), Some(router(1)));
     let freed = planned(&member(), &[gateway(), new(1, Some(1)), point(1, None)]);
     assert_eq!(freed.floating_ip(&floating_ip(1)).and_then(|found| found.target), None);
-    let deleted = planned(&member(), &[gateway(), new(1, None), Intent::DeleteFloatingIp(floating_ip(1), None)]);
+    let deleted =
+        planned(&member(), &[gateway(), new(1, None), Intent::DeleteFloatingIp(floating_ip(1), None)]);
     assert!(deleted.port(&port(101)).is_none());
 }
 
 #[test]
 fn what_goes_takes_a_floating_ip_off() {
     let with = |last: Intent| {
-        let snapshot = planned(&member(), &[gateway(), new(1, Some(1)), new(2, None), forward(1, 2, (80, 80), (80, 80)), last]);
+        let snapshot = planned(
+            &member(),
+            &[gateway(), new(1, Some(1)), new(2, None), forward(1, 2, (80, 80), (80, 80)), last],
+        );
         let target = snapshot.floating_ip(&floating_ip(1)).expect("stays").target;
         (target, snapshot.port_forwardings().count())
     };
@@ -78,13 +82,15 @@ fn what_a_floating_ip_keeps() {
         let then = |last: Intent| first.iter().cloned().chain([last]).collect::<Vec<_>>();
         refused(&member(), &then(gateway_of(router(1), None)), &needed);
         let old = OldInterface { subnet: Some(subnet(1)), port: None };
-        let expected = format!("floating IPs need the interface of router {} on subnet {}", router(1), subnet(1));
+        let expected =
+            format!("floating IPs need the interface of router {} on subnet {}", router(1), subnet(1));
         refused(&member(), &then(Intent::RemoveInterface(router(1), old)), &expected);
         planned(&member(), &then(gateway()));
     }
     let held = format!("port {} holds a floating IP", port(101));
     refused(&Actor::Admin, &[new(1, None), Intent::DeletePort(port(101), None)], &held);
-    let in_use = format!("tenant {} still owns networks, subnets, ports, routers or security groups", tenant("a"));
+    let in_use =
+        format!("tenant {} still owns networks, subnets, ports, routers or security groups", tenant("a"));
     refused(&Actor::Admin, &[new(1, None), Intent::DeleteTenant(tenant("a"), None)], &in_use);
 }
 
@@ -119,8 +125,13 @@ fn what_a_floating_ip_cannot_be() {
     let expected = format!("Port {} does not have fixed ip 10.0.0.9", port(1));
     refused(&member(), &[gateway(), asked(network(9), None, Some("10.0.0.9"))], &expected);
     let expected = format!("address 198.51.100.3 of subnet {} belongs to another port", subnet(9));
-    refused(&Actor::Admin, &[gateway(), new(2, None), asked(network(9), Some("198.51.100.3"), None)], &expected);
-    let narrow = SubnetPatch { pools: Some(vec![pool("198.51.100.2", "198.51.100.2")]), ..SubnetPatch::default() };
+    refused(
+        &Actor::Admin,
+        &[gateway(), new(2, None), asked(network(9), Some("198.51.100.3"), None)],
+        &expected,
+    );
+    let narrow =
+        SubnetPatch { pools: Some(vec![pool("198.51.100.2", "198.51.100.2")]), ..SubnetPatch::default() };
     let full = [Intent::UpdateSubnet(subnet(9), narrow), new(1, None), new(2, None)];
     let expected = format!("external network {} has no free address left", network(9));
     refused(&Actor::Admin, &full, &expected);
@@ -138,7 +149,11 @@ fn forwardings_share_an_address_and_no_port() {
     refused(&member(), &then(&[forward(2, 1, (8010, 8020), (80, 90))]), &expected);
     let expected = "internal_port_range must have as many ports as external_port_range: 2, not 1";
     refused(&member(), &then(&[forward(2, 1, (1, 2), (80, 80))]), expected);
-    refused(&member(), &then(&[point(1, Some(1))]), &format!("floating IP {} has port forwardings", floating_ip(1)));
+    refused(
+        &member(),
+        &then(&[point(1, Some(1))]),
+        &format!("floating IP {} has port forwardings", floating_ip(1)),
+    );
     let taken = [gateway(), new(1, Some(1)), forward(1, 1, (80, 80), (80, 80))];
     refused(&member(), &taken, &format!("floating IP {} stands for a port", floating_ip(1)));
     let snapshot = planned(&member(), &then(&[forward(2, 1, (8011, 8011), (443, 443))]));
@@ -160,7 +175,8 @@ fn forwardings_share_an_address_and_no_port() {
 
 #[test]
 fn another_tenant_sees_none_of_it() {
-    let base = plan(&outside(), &Actor::Admin, &[gateway(), new(1, Some(1))], &at(200)).expect("planned").snapshot;
+    let base =
+        plan(&outside(), &Actor::Admin, &[gateway(), new(1, Some(1))], &at(200)).expect("planned").snapshot;
     let expected = format!("refused: there is no floating IP {}", floating_ip(1));
     let expected = expected.replace("00000000-0000-0000-0000-0000000000", "#");
     check_on(&base, &Actor::Tenant(tenant("b")), &[point(1, None)], &expected);

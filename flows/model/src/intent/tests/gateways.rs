@@ -7,12 +7,8 @@ use crate::{Encap, GatewayZone, HostIndex, NextHop, Route, Router};
 /// but h4 have a bridge for it, and router 1 of tenant a with an interface in subnet 1.
 pub(super) fn outside() -> Snapshot {
     let segment = Some(NewSegment { physnet: "outside".into(), vlan: None });
-    let external = NewNetwork {
-        tenant: Some(tenant("b")),
-        segment,
-        external: true,
-        ..NewNetwork::new(network(9))
-    };
+    let external =
+        NewNetwork { tenant: Some(tenant("b")), segment, external: true, ..NewNetwork::new(network(9)) };
     let mut intents = vec![
         Intent::CreateNetwork(external),
         Intent::CreateSubnet(NewSubnet::new(subnet(9), network(9), net("198.51.100.0/24"))),
@@ -77,7 +73,10 @@ fn a_gateway_has_addresses_a_transit_a_zone_and_hosts() {
     assert_eq!(addresses, ["198.51.100.2", "2001:db8::2"]);
     assert!(snapshot.network_by_vni(gateway.transit).is_none());
     assert_eq!(snapshot.router_of_transit(gateway.transit).map(|r| r.id), Some(router(1)));
-    assert_eq!((gateway.encap, gateway.zone, gateway.snat), (Encap::Vxlan, GatewayZone::new(1).unwrap(), true));
+    assert_eq!(
+        (gateway.encap, gateway.zone, gateway.snat),
+        (Encap::Vxlan, GatewayZone::new(1).unwrap(), true)
+    );
     let mut hosts = hosts_of(&snapshot);
     hosts.sort_unstable();
     assert_eq!(hosts, [1, 2, 3], "h4 has no bridge for it");
@@ -134,8 +133,7 @@ fn what_a_gateway_needs() {
     refused(&member(), &[to(8)], &format!("there is no network {}", network(8)));
     refused(&member(), &[to(2)], &format!("there is no network {}", network(2)));
     refused(&member(), &[to(1)], &format!("Network {} is not an external network", network(1)));
-    let tunnelled =
-        NewNetwork { tenant: Some(tenant("b")), external: true, ..NewNetwork::new(network(8)) };
+    let tunnelled = NewNetwork { tenant: Some(tenant("b")), external: true, ..NewNetwork::new(network(8)) };
     let expected =
         format!("External network {} is on no physical network, so nothing leaves by it", network(8));
     refused(&Actor::Admin, &[Intent::CreateNetwork(tunnelled), to(8)], &expected);
@@ -146,9 +144,12 @@ fn what_a_gateway_needs() {
     let expected = "router:external cannot be true while routers have interfaces in the network";
     refused(&Actor::Admin, &[Intent::UpdateNetwork(network(1), patch)], expected);
     let inner = Intent::CreateSubnet(NewSubnet::new(subnet(20), network(3), net("198.51.100.128/25")));
-    let third = Intent::CreateNetwork(NewNetwork { tenant: Some(tenant("a")), ..NewNetwork::new(network(3)) });
-    let join =
-        Intent::AddInterface(router(1), NewInterface::OfSubnet { subnet: subnet(20), port: port(12), mac_seed: 8 });
+    let third =
+        Intent::CreateNetwork(NewNetwork { tenant: Some(tenant("a")), ..NewNetwork::new(network(3)) });
+    let join = Intent::AddInterface(
+        router(1),
+        NewInterface::OfSubnet { subnet: subnet(20), port: port(12), mac_seed: 8 },
+    );
     let overlap = |one: &str, n, other: &str, m| {
         format!("Cidr {one} of subnet {} overlaps with cidr {other} of subnet {}", subnet(n), subnet(m))
     };
@@ -162,14 +163,21 @@ fn what_a_gateway_needs() {
 fn what_is_the_operators() {
     let asked = |snat, address: Option<&str>| {
         let fixed_ips = address.map(|text| vec![AskedIp { subnet: None, address: Some(ip(text)) }]);
-        gateway_of(router(1), Some(NewGateway { snat, fixed_ips, ..NewGateway::new(network(9), port(90), 90) }))
+        gateway_of(
+            router(1),
+            Some(NewGateway { snat, fixed_ips, ..NewGateway::new(network(9), port(90), 90) }),
+        )
     };
     let not_allowed = |what: &str| format!("{what} is not allowed for this token");
     refused(&member(), &[asked(Some(false), None)], &not_allowed("turning enable_snat off"));
     refused(&member(), &[asked(None, Some("198.51.100.7"))], &not_allowed("choosing external_fixed_ips"));
     let foreign = Intent::CreatePort(NewPort::new(port(30), network(9), 1));
     refused(&member(), &[foreign], &not_allowed("creating a port on an external network"));
-    refused(&member(), &[Intent::DeleteNetwork(network(9), None)], &not_allowed("changing another tenant's network"));
+    refused(
+        &member(),
+        &[Intent::DeleteNetwork(network(9), None)],
+        &not_allowed("changing another tenant's network"),
+    );
     let owner = Actor::Tenant(tenant("b"));
     let wider = Intent::CreateSubnet(NewSubnet::new(subnet(20), network(9), net("203.0.113.0/24")));
     refused(&owner, &[wider], &not_allowed("creating a subnet on an external network"));
@@ -188,11 +196,8 @@ fn what_is_the_operators() {
 
 #[test]
 fn the_transit_follows_the_routers_networks() {
-    let geneve = NewNetwork {
-        tenant: Some(tenant("a")),
-        encap: Some(Encap::Geneve),
-        ..NewNetwork::new(network(3))
-    };
+    let geneve =
+        NewNetwork { tenant: Some(tenant("a")), encap: Some(Encap::Geneve), ..NewNetwork::new(network(3)) };
     let intents = [
         gateway(),
         Intent::CreateNetwork(geneve),
