@@ -4,6 +4,8 @@
 #[path = "../../compiler/tests/state/mod.rs"]
 #[allow(dead_code, unreachable_pub, reason = "the language of the compiler's tests")]
 mod state;
+#[path = "../../compiler/tests/written.rs"]
+mod written;
 
 use std::sync::Arc;
 
@@ -95,7 +97,6 @@ fn count(steps: &[Step], cost: &mut (usize, usize)) {
 
 #[test]
 fn the_main_paths_cost_what_is_written() {
-    let written = include_str!("../../../PERFORMANCE.md");
     let mut lines = Vec::new();
     for (way, to) in [
         ("same host", "10.0.0.12"),
@@ -124,6 +125,5 @@ fn the_main_paths_cost_what_is_written() {
             lines.push(format!("| {way} | {groups} | {} | {receiver} |", cell(&costs[0])));
         }
     }
-    let is_written = lines.iter().all(|line| written.contains(line.as_str()));
-    assert!(is_written, "PERFORMANCE.md is to have these lines:\n{}", lines.join("\n"));
+    written::check("paths", &lines).expect("PERFORMANCE.md is up to date");
 }

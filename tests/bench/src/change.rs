@@ -181,36 +181,46 @@ impl<'a> Measured<'a> {
         happens: Happens,
         change: impl FnOnce(&mut Http) -> Result<Option<u64>>,
     ) -> Result<Sample> {
-        let controller = self.stage.controller()?;
-        let hosts: Hosts = self.hosts.iter().copied().collect();
-        let sign = happens.sign()?;
-        let expected = sign.map(|sign| self.stage.fleet.expect(hosts, Condition::Sees(sign)));
-        let before = controller.cpu()?;
-        let begin = Instant::now();
-        let revision = change(&mut self.http)?;
-        let mut sample = Sample { api: None, read: None, confirmed: None, cpu: Duration::ZERO };
-        if let Some(revision) = revision {
-            sample.api = Some(begin.elapsed());
-            self.http.applied(revision)?;
-            sample.confirmed = Some(begin.elapsed());
-        }
-        if let Some(expected) = expected {
-            let met = expected.wait(LIMIT);
-            ensure!(met.is_complete(), "{happens:?}: {} switches have not seen it in {LIMIT:?}", met.missing);
-            let since = |stamp: Option<Instant>| stamp.map(|at| at.saturating_duration_since(begin));
-            sample.read = since(met.first()).zip(since(met.last()));
-        }
-        if revision.is_none() {
-            // Its answers belong to its cost, and must not meet the next change.
-            self.http.applied_newest()?;
-        }
-        sample.cpu = controller.cpu()?.saturating_sub(before);
-        Ok(sample)
+        let expected = happens.sign()?.map(|sign| (self.hosts.iter().copied().collect(), sign));
+        observe(self.stage, &mut self.http, expected, change).with_context(|| format!("{happens:?}"))
     }
 }
 
+/// Makes a change and waits for everything that follows from it: until it is confirmed, and until the hosts that are named
+/// have seen the sign. The change says which revision it made, if it knows.
+pub fn observe(
+    stage: &Stage,
+    http: &mut Http,
+    expected: Option<(Hosts, Sign)>,
+    change: impl FnOnce(&mut Http) -> Result<Option<u64>>,
+) -> Result<Sample> {
+    let controller = stage.controller()?;
+    let expected = expected.map(|(hosts, sign)| stage.fleet.expect(hosts, Condition::Sees(sign)));
+    let before = controller.cpu()?;
+    let begin = Instant::now();
+    let revision = change(http)?;
+    let mut sample = Sample { api: None, read: None, confirmed: None, cpu: Duration::ZERO };
+    if let Some(revision) = revision {
+        sample.api = Some(begin.elapsed());
+        http.applied(revision)?;
+        sample.confirmed = Some(begin.elapsed());
+    }
+    if let Some(expected) = expected {
+        let met = expected.wait(LIMIT);
+        ensure!(met.is_complete(), "{} switches have not seen it in {LIMIT:?}", met.missing);
+        let since = |stamp: Option<Instant>| stamp.map(|at| at.saturating_duration_since(begin));
+        sample.read = since(met.first()).zip(since(met.last()));
+    }
+    if revision.is_none() {
+        // Its answers belong to its cost, and must not meet the next change.
+        http.applied_newest()?;
+    }
+    sample.cpu = controller.cpu()?.saturating_sub(before);
+    Ok(sample)
+}
+
 /// Changes that are made before those that count.
-const WARM: usize = 3;
+pub const WARM: usize = 3;
 
 /// How the switches concerned see a change.
 #[derive(Debug, Clone, Copy)]

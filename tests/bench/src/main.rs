@@ -2,7 +2,9 @@
 
 mod api;
 mod change;
+mod dataplane;
 mod fanout;
+mod groups;
 mod numbers;
 mod raw;
 mod report;
@@ -60,14 +62,20 @@ enum Bench {
     Change,
     /// Changes on real Open vSwitch (root).
     Switches,
+    /// Security groups with thousands of members: what a member more and a rule more cost.
+    Groups,
+    /// Throughput and round trips on real Open vSwitch, against a bare bridge (root, iperf3).
+    Dataplane,
 }
 
 /// Benchmarks that are run together: those on one and the same system come from one run of it.
-const GROUPS: [&[Bench]; 4] = [
+const GROUPS: [&[Bench]; 6] = [
     &[Bench::Fanout],
     &[Bench::Api],
     &[Bench::Coldstart, Bench::Restart, Bench::Memory, Bench::Change],
     &[Bench::Switches],
+    &[Bench::Groups],
+    &[Bench::Dataplane],
 ];
 
 fn run(group: &[Bench], size: Size, systems: &[System]) -> Result<Vec<(Bench, Report)>> {
@@ -75,6 +83,8 @@ fn run(group: &[Bench], size: Size, systems: &[System]) -> Result<Vec<(Bench, Re
         Bench::Fanout => Ok(vec![(Bench::Fanout, fanout::run(size)?)]),
         Bench::Api => Ok(vec![(Bench::Api, api::run(size)?)]),
         Bench::Switches => Ok(vec![(Bench::Switches, switches::run(size)?)]),
+        Bench::Groups => Ok(vec![(Bench::Groups, groups::run(size)?)]),
+        Bench::Dataplane => Ok(vec![(Bench::Dataplane, dataplane::run(size)?)]),
         Bench::Coldstart | Bench::Restart | Bench::Memory | Bench::Change => {
             let brief = !group.contains(&Bench::Change) && !group.contains(&Bench::Restart);
             let part = if brief { Part::ColdStart } else { Part::All };

@@ -123,6 +123,23 @@ impl Size {
             Size::Full => (&[2, 10, 25], &[0, 1_000]),
         }
     }
+
+    /// Rounds over all paths of the data plane, seconds of a TCP stream, and pings of a round.
+    pub fn dataplane(self) -> (usize, u64, usize) {
+        match self {
+            Size::Quick => (1, 1, 50),
+            Size::Full => (7, 2, 150),
+        }
+    }
+
+    /// Systems in which groups change: their ports are one tenant's and members of one security group.
+    pub fn groups(self) -> &'static [System] {
+        const FULL: &[System] = &[System::new(10_000, 100, 100), System::new(10_000, 1_000, 100)];
+        match self {
+            Size::Quick => &FULL[..1],
+            Size::Full => FULL,
+        }
+    }
 }
 
 #[cfg(test)]

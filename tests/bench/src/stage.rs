@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 use tempfile::TempDir;
 use weft_controller::populate::Population;
 use weft_fleet::{Condition, Digest, Fleet, Hosts};
+use weft_model::{Change, Revision};
 use weft_rig::wait_until;
 use weft_scenarios::simulated::{self, Controller, Listen, wanted};
 
@@ -96,10 +97,17 @@ impl Stage {
     /// Fills a store, starts a controller on it, lets the hosts dial, waits until all is as it should be: every host's
     /// tables, compared by digest with a compilation from scratch of the same state.
     pub fn open(system: System) -> Result<(Stage, ColdStart)> {
-        let population = Arc::new(world::population(system));
+        Stage::open_with(system, world::population(system), &[])
+    }
+
+    /// The same with a population of one's own, and changes of it besides.
+    pub fn open_with(system: System, population: Population, changes: &[Change]) -> Result<(Stage, ColdStart)> {
+        let population = Arc::new(population);
         let folder = tempfile::tempdir()?;
-        simulated::fill(&population, folder.path())?;
-        let wanted = wanted::digests(&population.snapshot())?;
+        simulated::fill_with(&population, changes, folder.path())?;
+        let mut snapshot = population.snapshot();
+        snapshot.apply(Revision(2), changes);
+        let wanted = wanted::digests(&snapshot)?;
         let flows = wanted.values().map(Digest::flows).sum();
         let controller = Controller::start(folder.path(), Listen::free()?, OPTIONS)?;
         let fleet = Fleet::start(simulated::fleet_spec(&population, controller.listen().ovsdb))?;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use weft_controller::populate::{Population, Size as Numbers};
+use weft_controller::populate::{NETWORKS_PER_TENANT, Population, Size as Numbers};
 
 use crate::size::System;
 
@@ -13,6 +13,13 @@ pub const PORTS_PER_NETWORK: u32 = 20;
 pub fn population(system: System) -> Population {
     let System { ports, hosts, wide } = system;
     Population::new(Numbers { hosts, networks: ports.div_ceil(PORTS_PER_NETWORK), ports, wide })
+}
+
+/// The same number of ports and hosts where all is one tenant's: the narrow networks are few, and large.
+pub fn of_one_tenant(system: System) -> Population {
+    let System { ports, hosts, wide } = system;
+    // The wide network comes after the others, and is the tenant's as well.
+    Population::new(Numbers { hosts, networks: NETWORKS_PER_TENANT - 1, ports, wide })
 }
 
 /// How many tunnel ports all hosts have together: one to every other host that shares a network.

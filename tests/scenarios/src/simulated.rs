@@ -10,4 +10,4 @@ pub mod wanted;
 
 pub use controller::{Controller, Listen};
 pub use http::{Answer, Http};
-pub use population::{fill, fleet_spec, plugging};
+pub use population::{fill, fill_with, fleet_spec, plugging};

@@ -3,6 +3,7 @@
 #[path = "../state/mod.rs"]
 mod state;
 
+mod counts;
 mod security;
 
 use std::collections::BTreeSet;

@@ -1,5 +1,7 @@
 //! Random histories of a small world: few objects, so that they meet, move and replace one another all the time.
 
+pub mod guards;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
@@ -53,6 +55,8 @@ pub enum Step {
         network: u8,
         count: u8,
     },
+    /// Something about security groups.
+    Guard(guards::Guard),
     /// The switch of a host connects anew.
     Connect(u8),
     Disconnect(u8),
@@ -87,6 +91,7 @@ pub fn step() -> impl Strategy<Value = Step> {
         6 => (0u8..4, interfaces, 0u8..3).prop_map(|(host, interfaces, encap)| Step::Report { host, interfaces, encap }),
         1 => (0u8..4).prop_map(Step::DeleteHost),
         6 => routing(),
+        8 => guards::guard().prop_map(Step::Guard),
         3 => (0u8..4).prop_map(Step::Connect),
         1 => (0u8..4).prop_map(Step::Disconnect),
         1 => (0u8..4).prop_map(Step::Wipe),
@@ -183,7 +188,8 @@ impl World {
                 vec![Intent::UpdateNetwork(NetworkId(id(1, *n)), patch)]
             }
             Step::AddPort { network, port: n } => {
-                vec![Intent::CreatePort(NewPort::new(port(n), NetworkId(id(1, *network)), u32::from(*n)))]
+                let new = NewPort::new(port(n), NetworkId(id(1, *network)), u32::from(*n));
+                vec![Intent::CreatePort(NewPort { groups: guards::of_new_port(*n), ..new })]
             }
             Step::DeletePort(n) => vec![Intent::DeletePort(port(n), None)],
             Step::TogglePort(n) => {
@@ -202,6 +208,7 @@ impl World {
                 vec![Intent::ReportHost(report(*host, interfaces, *encap))]
             }
             Step::DeleteHost(n) => vec![Intent::DeleteHost(host_id(*n))],
+            Step::Guard(guard) => vec![guards::intent(*guard, "red".parse().unwrap(), &self.snapshot)],
             Step::AddRouter(_)
             | Step::DeleteRouter(_)
             | Step::ToggleRouter(_)

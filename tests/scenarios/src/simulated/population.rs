@@ -10,14 +10,25 @@ use weft_controller::vault::Vault;
 use weft_fleet::FleetSpec;
 use weft_fleet::ovsdb::LocalChange;
 use weft_fleet::spec::Past;
-use weft_model::PortId;
+use weft_model::{Change, PortId, Revision};
+
+/// How many changes one commit carries.
+const LOT: usize = 4096;
 
 /// Fills the store of a controller that is going to be started on this directory.
 pub fn fill(population: &Population, data: &Path) -> Result<()> {
+    fill_with(population, &[], data)
+}
+
+/// The same, with changes of the population besides.
+pub fn fill_with(population: &Population, changes: &[Change], data: &Path) -> Result<()> {
     let options = weft_store::Options::default();
     let store = weft_store::open(weft_store::Engine::Redb, data.join("store"), options);
     let vault = Vault::new(store.context("making the store")?);
-    population.write(&vault).context("filling the store")?;
+    let Revision(filled) = population.write(&vault).context("filling the store")?;
+    for (revision, lot) in (filled + 1..).zip(changes.chunks(LOT)) {
+        vault.store(Revision(revision), lot).context("adding to the store")?;
+    }
     Ok(())
 }
 
