@@ -11,7 +11,8 @@ pub fn check(name: &str, lines: &[String]) -> Result<()> {
     let begin = format!("<!-- counted: {name} -->\n");
     let (before, rest) = text.split_once(&begin).with_context(|| format!("PERFORMANCE.md has no {begin}"))?;
     let (table, after) = rest.split_once("<!-- end -->").context("the table does not end")?;
-    let head: String = table.split_inclusive('\n').skip_while(|line| line.trim().is_empty()).take(2).collect();
+    let head: String =
+        table.split_inclusive('\n').skip_while(|line| line.trim().is_empty()).take(2).collect();
     let wanted = format!("\n{head}{}\n\n", lines.join("\n"));
     if table != wanted && std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write(&path, format!("{before}{begin}{wanted}<!-- end -->{after}"))?;

@@ -123,7 +123,8 @@ impl<'a> Groups<'a> {
                 }
             }
         }
-        Ok(series.map(|Series { samples, tally }| Series { tally: tally.each(samples.len(), switches), samples }))
+        Ok(series
+            .map(|Series { samples, tally }| Series { tally: tally.each(samples.len(), switches), samples }))
     }
 
     fn change(&mut self, kind: Kind, making: bool, switches: u32, rule: &mut String) -> Result<Sample> {
@@ -135,7 +136,9 @@ impl<'a> Groups<'a> {
             let body = format!(r#"{{"port":{{"security_groups":["{group}"]}}}}"#);
             let key = PortKey::new(*port + 1).context("a port has a key")?;
             let sign = sign(Subject::Port(key), true)?;
-            return observe(stage, http, Some((hosts, sign)), |http| Ok(Some(http.put(&path, &body)?.revision)));
+            return observe(stage, http, Some((hosts, sign)), |http| {
+                Ok(Some(http.put(&path, &body)?.revision))
+            });
         }
         let expected = Some((hosts, sign(Subject::Policy(members().policy), making)?));
         if !making {
@@ -144,13 +147,18 @@ impl<'a> Groups<'a> {
         }
         let group = members().group;
         let more = match kind {
-            Kind::Member | Kind::Rule => r#""direction":"ingress","port_range_min":8080,"port_range_max":8080"#.to_owned(),
+            Kind::Member | Kind::Rule => {
+                r#""direction":"ingress","port_range_min":8080,"port_range_max":8080"#.to_owned()
+            }
             Kind::Range => {
-                format!(r#""direction":"ingress","port_range_min":1000,"port_range_max":1999,"remote_group_id":"{group}""#)
+                format!(
+                    r#""direction":"ingress","port_range_min":1000,"port_range_max":1999,"remote_group_id":"{group}""#
+                )
             }
             Kind::Outward => format!(r#""direction":"egress","remote_group_id":"{group}""#),
         };
-        let body = format!(r#"{{"security_group_rule":{{"security_group_id":"{group}","protocol":"tcp",{more}}}}}"#);
+        let body =
+            format!(r#"{{"security_group_rule":{{"security_group_id":"{group}","protocol":"tcp",{more}}}}}"#);
         observe(stage, http, expected, |http| {
             let answer = http.post("/v2.0/security-group-rules", &body)?;
             *rule = answer.id()?;
@@ -208,7 +216,9 @@ impl Kind {
         match self {
             Kind::Member => ["a member joins", "a member leaves"],
             Kind::Rule => ["rule added: one port", "rule removed: one port"],
-            Kind::Range => ["rule added: 1,000 ports, from members", "rule removed: 1,000 ports, from members"],
+            Kind::Range => {
+                ["rule added: 1,000 ports, from members", "rule removed: 1,000 ports, from members"]
+            }
             Kind::Outward => ["first rule added: to members", "last rule removed: to members"],
         }
     }

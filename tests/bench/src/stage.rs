@@ -101,7 +101,11 @@ impl Stage {
     }
 
     /// The same with a population of one's own, and changes of it besides.
-    pub fn open_with(system: System, population: Population, changes: &[Change]) -> Result<(Stage, ColdStart)> {
+    pub fn open_with(
+        system: System,
+        population: Population,
+        changes: &[Change],
+    ) -> Result<(Stage, ColdStart)> {
         let population = Arc::new(population);
         let folder = tempfile::tempdir()?;
         simulated::fill_with(&population, changes, folder.path())?;

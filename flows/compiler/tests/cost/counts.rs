@@ -77,7 +77,9 @@ impl Setup {
     fn service(self, rule: u32) -> String {
         match self.of {
             Rules::Port | Rules::PortFromGroup => format!("tcp:{0}:{0}", rule + 1),
-            Rules::Range | Rules::RangeFromGroup => format!("tcp:{}:{}", rule * 1024 + 1000, rule * 1024 + 1999),
+            Rules::Range | Rules::RangeFromGroup => {
+                format!("tcp:{}:{}", rule * 1024 + 1000, rule * 1024 + 1999)
+            }
         }
     }
 
@@ -144,7 +146,9 @@ fn a_host_holds_the_sum_of_ports_members_and_rules() -> Result<()> {
         (Rules::Range, "a thousand ports, from anybody"),
         (Rules::RangeFromGroup, "a thousand ports, from members of a group"),
     ] {
-        for (ports, groups, rules) in [(100, 2, 10), (1000, 10, 50), (1000, 20, 50), (1000, 10, 25), (500, 10, 50)] {
+        for (ports, groups, rules) in
+            [(100, 2, 10), (1000, 10, 50), (1000, 20, 50), (1000, 10, 25), (500, 10, 50)]
+        {
             let setup = Setup { ports, groups, rules, of };
             let held = setup.held(&setup.snapshot()?);
             assert_eq!(held, setup.formula()?, "{setup:?}");

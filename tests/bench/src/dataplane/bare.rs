@@ -29,9 +29,8 @@ pub fn cells(site: &Site, mtu: u16) -> Result<Vec<Cell>> {
         host.vsctl(&[&["add-port", "br-far", "vx-bare"], &tunnel[..]].concat())?;
         two_flows(host, "br-far")?;
     }
-    let cell = |place, [from, to]: [Netns; 2], n| {
-        Cell::open(Path::Bare, place, from, (to, IpAddr::V4(address(n))))
-    };
+    let cell =
+        |place, [from, to]: [Netns; 2], n| Cell::open(Path::Bare, place, from, (to, IpAddr::V4(address(n))));
     Ok(vec![cell(Place::SameHost, near, 2)?, cell(Place::OtherHost, far, 4)?])
 }
 
@@ -58,7 +57,8 @@ fn two_flows(host: &Host, bridge: &str) -> Result<()> {
     let ports = host.vsctl(&["list-ports", bridge])?;
     let ports: Vec<&str> = ports.lines().collect();
     let [one, other] = ports[..] else { anyhow::bail!("{bridge} has the ports {ports:?}, not two") };
-    let number = |name| Ok::<_, anyhow::Error>(host.vsctl(&["get", "Interface", name, "ofport"])?.trim().to_owned());
+    let number =
+        |name| Ok::<_, anyhow::Error>(host.vsctl(&["get", "Interface", name, "ofport"])?.trim().to_owned());
     let (one, other) = (number(one)?, number(other)?);
     for (from, to) in [(&one, &other), (&other, &one)] {
         host.ofctl(&["add-flow", bridge, &format!("in_port={from},actions=output:{to}")])?;

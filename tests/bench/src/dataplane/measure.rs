@@ -47,7 +47,8 @@ impl Cell {
 
     /// Waits until packets come through and the server listens.
     fn wait_ready(&mut self) -> Result<()> {
-        self.server.wait_for("iperf3 to listen", LIMIT, |server| Ok(server.log()?.contains("Server listening")))?;
+        self.server
+            .wait_for("iperf3 to listen", LIMIT, |server| Ok(server.log()?.contains("Server listening")))?;
         let to = self.address.to_string();
         wait_until(&format!("{:?}, {:?}: {to} to answer", self.path, self.place), LIMIT, || {
             Ok(self.from.output(&["ping", "-n", "-c", "1", "-W", "1", &to])?.succeeded())

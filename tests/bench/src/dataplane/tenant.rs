@@ -33,10 +33,8 @@ pub fn cells(site: &Site) -> Result<Vec<Cell>> {
     })?;
     let open = |new| PortCreate { port_security_enabled: Some(false), ..new };
     let guarded = |new| PortCreate { security_groups: Some(vec![group.id.clone()]), ..new };
-    let guards: [(&str, [Path; 2], &dyn Fn(PortCreate) -> PortCreate); 2] = [
-        ("o", [Path::Flat, Path::Routed], &open),
-        ("g", [Path::Stateful, Path::RoutedStateful], &guarded),
-    ];
+    let guards: [(&str, [Path; 2], &dyn Fn(PortCreate) -> PortCreate); 2] =
+        [("o", [Path::Flat, Path::Routed], &open), ("g", [Path::Stateful, Path::RoutedStateful], &guarded)];
     let mut cells = Vec::new();
     for (mark, [flat, routed], guard) in guards {
         let plug = |network: &Network, name: &str, host: usize| {

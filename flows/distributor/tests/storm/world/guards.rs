@@ -17,17 +17,35 @@ use super::id;
 /// One random change about security. Groups, rules and ports are small numbers.
 #[derive(Debug, Clone, Copy)]
 pub enum Guard {
-    AddGroup { group: u8, tracking: Tracking },
-    Track { group: u8, tracking: Tracking },
+    AddGroup {
+        group: u8,
+        tracking: Tracking,
+    },
+    Track {
+        group: u8,
+        tracking: Tracking,
+    },
     DeleteGroup(u8),
-    AddRule { rule: u8, group: u8, service: Service, remote: u8, direction: Direction },
+    AddRule {
+        rule: u8,
+        group: u8,
+        service: Service,
+        remote: u8,
+        direction: Direction,
+    },
     DeleteRule(u8),
     /// Bits say which prefixes are in the one address group; none at all deletes it.
     Addresses(u8),
     /// Bits say which groups a port wears.
-    Wear { port: u8, groups: u8 },
+    Wear {
+        port: u8,
+        groups: u8,
+    },
     /// Bits say from which prefixes of others a port may send.
-    Pairs { port: u8, bits: u8 },
+    Pairs {
+        port: u8,
+        bits: u8,
+    },
 }
 
 const GROUPS: u8 = 3;
@@ -70,7 +88,13 @@ pub fn intent(guard: Guard, tenant: TenantId, snapshot: &Snapshot) -> Intent {
             let rule_ids = [0, 1].map(|family| rule_id(100 + group * 2 + family));
             let labels = Labels { name: format!("group {group}"), ..Labels::default() };
             let id = group_id(group);
-            Intent::CreateSecurityGroup(NewSecurityGroup { id, tenant: Some(tenant), labels, tracking, rule_ids })
+            Intent::CreateSecurityGroup(NewSecurityGroup {
+                id,
+                tenant: Some(tenant),
+                labels,
+                tracking,
+                rule_ids,
+            })
         }
         Guard::Track { group, tracking } => {
             let patch = SecurityGroupPatch { tracking: Some(tracking), ..SecurityGroupPatch::default() };
@@ -84,13 +108,17 @@ pub fn intent(guard: Guard, tenant: TenantId, snapshot: &Snapshot) -> Intent {
         Guard::DeleteRule(rule) => Intent::DeleteSecurityRule(rule_id(rule)),
         Guard::Addresses(bits) => addresses(bits, tenant, snapshot),
         Guard::Wear { port, groups } => {
-            let groups: BTreeSet<_> = (0..GROUPS).filter(|bit| groups >> bit & 1 == 1).map(group_id).collect();
+            let groups: BTreeSet<_> =
+                (0..GROUPS).filter(|bit| groups >> bit & 1 == 1).map(group_id).collect();
             Intent::UpdatePort(port_id(port), PortPatch { groups: Some(groups), ..PortPatch::default() })
         }
         Guard::Pairs { port, bits } => {
             let pair = |prefix: &str| AllowedPair { mac: None, prefix: prefix.parse().unwrap() };
             let pairs = some_of(["10.0.0.200/32", "10.0.0.0/28"], bits).map(pair).collect();
-            Intent::UpdatePort(port_id(port), PortPatch { allowed_pairs: Some(pairs), ..PortPatch::default() })
+            Intent::UpdatePort(
+                port_id(port),
+                PortPatch { allowed_pairs: Some(pairs), ..PortPatch::default() },
+            )
         }
     }
 }
@@ -100,7 +128,12 @@ fn addresses(bits: u8, tenant: TenantId, snapshot: &Snapshot) -> Intent {
     let prefixes = some_of(["10.0.0.0/30", "10.0.0.8/32", "192.0.2.0/24"], bits);
     let prefixes: Vec<_> = prefixes.map(|prefix| prefix.parse().unwrap()).collect();
     match snapshot.address_group(&id) {
-        None => Intent::CreateAddressGroup(NewAddressGroup { id, tenant: Some(tenant), labels: Labels::default(), prefixes }),
+        None => Intent::CreateAddressGroup(NewAddressGroup {
+            id,
+            tenant: Some(tenant),
+            labels: Labels::default(),
+            prefixes,
+        }),
         Some(_) if prefixes.is_empty() => Intent::DeleteAddressGroup(id, None),
         Some(known) => {
             let remove = known.prefixes.iter().copied().collect();
