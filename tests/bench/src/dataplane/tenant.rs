@@ -13,6 +13,9 @@ use super::{Path, Place};
 /// The networks by name, which are how other parts find them again.
 const NETWORKS: [(&str, &str); 2] = [("office", "10.77.0.0/24"), ("lab", "10.77.1.0/24")];
 
+/// What a new port is guarded by.
+type Guard<'a> = &'a dyn Fn(PortCreate) -> PortCreate;
+
 /// The MTU that the tenant's workloads have.
 pub fn mtu(site: &Site) -> Result<u16> {
     let network = site.wait(site.admin.networks().find(NETWORKS[0].0))?.value;
@@ -33,7 +36,7 @@ pub fn cells(site: &Site) -> Result<Vec<Cell>> {
     })?;
     let open = |new| PortCreate { port_security_enabled: Some(false), ..new };
     let guarded = |new| PortCreate { security_groups: Some(vec![group.id.clone()]), ..new };
-    let guards: [(&str, [Path; 2], &dyn Fn(PortCreate) -> PortCreate); 2] =
+    let guards: [(&str, [Path; 2], Guard<'_>); 2] =
         [("o", [Path::Flat, Path::Routed], &open), ("g", [Path::Stateful, Path::RoutedStateful], &guarded)];
     let mut cells = Vec::new();
     for (mark, [flat, routed], guard) in guards {

@@ -145,7 +145,7 @@ fn addresses(bits: u8, tenant: TenantId, snapshot: &Snapshot) -> Intent {
 
 /// Which groups a new port wears: half of them are filtered from the beginning.
 pub fn of_new_port(port: u8) -> PortGroups {
-    if port % 2 == 0 { PortGroups::Default } else { PortGroups::Unfiltered }
+    if port.is_multiple_of(2) { PortGroups::Default } else { PortGroups::Unfiltered }
 }
 
 fn who(remote: u8) -> Remote {
