@@ -256,8 +256,8 @@ async fn serve_switches(
     let (notices, inbox) = mpsc::channel(notices::QUEUE);
     tasks.spawn(notices::run(inbox, metrics.clone()));
     let (engine, metrics) = (events.clone(), metrics.clone());
-    let (pace, stop_all) = (switch::Pace::default(), stop.clone());
-    let context = switch::Context { engine, notices, metrics, pace, stop: stop_all };
+    let (pace, crowd, stop_all) = (switch::Pace::default(), switch::Crowd::default(), stop.clone());
+    let context = switch::Context { engine, notices, metrics, pace, crowd, stop: stop_all };
     let (ids, stop) = (session_ids(), stop.clone());
     tasks.spawn(async move {
         let kind = Kind { name: "openflow", most };

@@ -12,7 +12,7 @@ use weft_compiler::meters;
 use weft_controller::engine::Event;
 use weft_controller::metrics::Metrics;
 use weft_controller::southbound::meters::METERS;
-use weft_controller::southbound::switch::{Context, Pace, serve};
+use weft_controller::southbound::switch::{Context, Crowd, Pace, serve};
 use weft_distributor::SessionId;
 use weft_openflow::message::multipart::Reply;
 use weft_openflow::message::{Capabilities, DatapathId, Features, Hello, Message};
@@ -55,7 +55,7 @@ async fn an_idle_session_is_small() {
     let (engine, mut events) = mpsc::channel(64);
     let (notices, _inbox) = mpsc::channel(16);
     let (metrics, stop) = (Metrics::default(), CancellationToken::new());
-    let context = Context { engine, notices, metrics, pace: Pace::default(), stop };
+    let context = Context { engine, notices, metrics, pace: Pace::default(), crowd: Crowd::default(), stop };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (mut switches, mut links) = (Vec::new(), Vec::new());

@@ -17,7 +17,7 @@ use weft_controller::metrics::Metrics;
 use weft_controller::notices::Notice;
 use weft_controller::southbound::line::Link;
 use weft_controller::southbound::meters::METERS;
-use weft_controller::southbound::switch::{Context, Pace, serve};
+use weft_controller::southbound::switch::{Context, Crowd, Pace, serve};
 use weft_distributor::{Answer, SessionId};
 use weft_openflow::message::multipart::{FlowUpdate, MultipartReply, Reply};
 use weft_openflow::message::{
@@ -53,7 +53,8 @@ impl Controller {
         let (engine, events) = mpsc::channel(64);
         let (notice, notices) = mpsc::channel(16);
         let stop = CancellationToken::new();
-        let context = Context { engine, notices: notice, metrics: Metrics::default(), pace, stop };
+        let (metrics, crowd) = (Metrics::default(), Crowd::default());
+        let context = Context { engine, notices: notice, metrics, pace, crowd, stop };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         Controller { listener, context, events, notices, next: 1 }
     }

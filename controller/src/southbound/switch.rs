@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -65,6 +66,8 @@ pub struct Context {
     pub metrics: Metrics,
     /// How long is waited for what.
     pub pace: Pace,
+    /// All that are connected.
+    pub crowd: Crowd,
     /// Ends the session.
     pub stop: CancellationToken,
 }
@@ -72,7 +75,7 @@ pub struct Context {
 /// How long a session waits.
 #[derive(Debug, Clone, Copy)]
 pub struct Pace {
-    /// After how much silence a switch is probed, and how long it then has.
+    /// After how much silence a switch is probed, and how long it then has; up to four times as much in a crowd.
     pub quiet: Duration,
     /// How long a switch may owe an answer while it gives none of those that it owes; looked at once in `quiet`. One that
     /// gives hardly any may owe the oldest twice as long.
@@ -82,6 +85,37 @@ pub struct Pace {
 impl Default for Pace {
     fn default() -> Pace {
         Pace { quiet: Duration::from_secs(10), patience: Duration::from_secs(30) }
+    }
+}
+
+/// How many switches are connected. Bridges probe as well, every 5 s, in a fleet of thousands every 30 s; where ours came
+/// sooner, two of three messages of an idle fleet would be ours.
+#[derive(Debug, Clone, Default)]
+pub struct Crowd(Arc<AtomicU32>);
+
+impl Crowd {
+    /// From how many switches on they are probed less often, and from how many on a quarter as often.
+    const SIZES: (u32, u32) = (100, 1000);
+
+    /// One more, as long as the place is held.
+    fn join(&self) -> Place {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Place(self.clone())
+    }
+
+    fn stretch(&self, quiet: Duration) -> Duration {
+        let (small, large) = Crowd::SIZES;
+        let beyond = self.0.load(Ordering::Relaxed).clamp(small, large) - small;
+        quiet + quiet * 3 * beyond / (large - small)
+    }
+}
+
+/// One of a [`Crowd`].
+struct Place(Crowd);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -180,6 +214,7 @@ async fn converse(
     let up = Event::SwitchUp { host, tag, session: id, link: line.link() };
     context.engine.send(up).await.map_err(|_| SessionError::Stopping)?;
     context.metrics.openflow_sessions.inc();
+    let _place = context.crowd.join();
     let now = Instant::now();
     let mut session = Session {
         host,
@@ -333,9 +368,13 @@ impl Session<'_> {
         self.hear(&frame, engine)
     }
 
+    fn quiet(&self) -> Duration {
+        self.context.crowd.stretch(self.context.pace.quiet)
+    }
+
     /// When the clock must be looked at next.
     fn due(&self) -> Instant {
-        let probe = self.heard + self.context.pace.quiet * if self.is_probed { 2 } else { 1 };
+        let probe = self.heard + self.quiet() * if self.is_probed { 2 } else { 1 };
         match self.told {
             Some(told) if self.is_suspect => probe.min(told + SUSPICIONS),
             _ => probe,
@@ -364,7 +403,7 @@ impl Session<'_> {
             // Its answers may be among what we have not heard.
             return Ok(());
         }
-        let Pace { quiet, patience } = self.context.pace;
+        let (quiet, patience) = (self.quiet(), self.context.pace.patience);
         if let Some(owing) = self.line.owing(now.into_std()).filter(|since| *since > patience) {
             return Err(SessionError::Unanswering(owing));
         }
@@ -567,6 +606,19 @@ fn is_awaited(frame: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_crowd_is_probed_less_often() {
+        let (crowd, quiet) = (Crowd::default(), Duration::from_secs(10));
+        let mut places: Vec<Place> = (0..100).map(|_| crowd.join()).collect();
+        assert_eq!(crowd.stretch(quiet), quiet);
+        places.extend((0..450).map(|_| crowd.join()));
+        assert_eq!(crowd.stretch(quiet), Duration::from_secs(25));
+        places.extend((0..9000).map(|_| crowd.join()));
+        assert_eq!(crowd.stretch(quiet), Duration::from_secs(40));
+        drop(places);
+        assert_eq!(crowd.stretch(quiet), quiet);
+    }
 
     #[test]
     fn an_answer_that_cannot_be_read_ends_the_session_and_small_talk_does_not() {
