@@ -4,13 +4,14 @@ use weft_model::{HostIndex, Network, PolicyKey, Port, PortKey, RouterKey, Snapsh
 use weft_openflow::PortNo;
 
 use crate::flow::Compiled;
+use crate::gateways::{Floating, Outside, floating_served, gateways_served};
 use crate::group_id::{flood_shards, members_of};
 use crate::owner::{Owner, Scope};
 use crate::sheet::Sheet;
 use crate::subscribe::{has_routes, way_to};
 use crate::tables::{
-    Local, address_security, arp_nd, classify, drops, flood, l2, policy, port_security, routers, security,
-    services,
+    Local, address_security, arp_nd, classify, drops, floating, flood, gateways, l2, policy, port_security,
+    routers, security, services,
 };
 use crate::tallies::Tally;
 use crate::uplinks::way_out;
@@ -31,6 +32,8 @@ pub fn compile(owner: Owner, snapshot: &Snapshot) -> Compiled {
         Owner::HostBase(host) => host_base(&mut sheet, snapshot, host),
         Owner::LocalPort(host, key) => local_port(&mut sheet, snapshot, host, key),
         Owner::LocalFlood(host, vni) => local_flood(&mut sheet, snapshot, host, vni),
+        Owner::Gateway(host, key) => gateway(&mut sheet, snapshot, host, key),
+        Owner::Floating(host, key) => floating_ip(&mut sheet, snapshot, host, key),
     };
     sheet.finish()
 }
@@ -70,7 +73,7 @@ fn walk_network(vni: Vni, snapshot: &Snapshot, each: &mut impl FnMut(&mut Sheet)
         flood::shard(&mut sheet, network, shard, members_of(shard, network.id, snapshot));
         each(&mut sheet);
     }
-    let is_routed = snapshot.is_routed(network.id);
+    let is_routed = is_routed(network, snapshot);
     for (host, port) in snapshot.bound_ports(network.id) {
         let Some(way) = way_out(network, host) else { continue };
         sheet.reuse(Owner::Port(vni, port.key));
@@ -118,6 +121,16 @@ fn walk_host(host: HostIndex, snapshot: &Snapshot, each: &mut impl FnMut(&mut Sh
             each(&mut sheet);
         }
     }
+    for outside in gateways_served(host, snapshot) {
+        sheet.reuse(Owner::Gateway(host, outside.router.key));
+        gateways::gateway(&mut sheet, &outside, snapshot);
+        each(&mut sheet);
+    }
+    for served in floating_served(host, snapshot) {
+        sheet.reuse(Owner::Floating(host, served.port.key));
+        floating::floating(&mut sheet, &served, snapshot);
+        each(&mut sheet);
+    }
 }
 
 fn network(sheet: &mut Sheet, snapshot: &Snapshot, vni: Vni) -> Option<()> {
@@ -151,10 +164,15 @@ fn port(sheet: &mut Sheet, snapshot: &Snapshot, vni: Vni, key: PortKey) -> Optio
     let way = way_to(network, port, snapshot)?;
     write_port(sheet, network, port, way);
     write_identity(sheet, network, port, snapshot);
-    if snapshot.is_routed(network.id) {
+    if is_routed(network, snapshot) {
         routers::neighbour(sheet, network, port);
     }
     Some(())
+}
+
+/// True if routers look for the ports of a network.
+fn is_routed(network: &Network, snapshot: &Snapshot) -> bool {
+    network.external || snapshot.is_routed(network.id)
 }
 
 /// A port that is a router's interface; nothing when there is no such router.
@@ -209,6 +227,7 @@ fn write_host_base(sheet: &mut Sheet) {
     address_security::host(sheet);
     arp_nd::host(sheet);
     routers::host(sheet);
+    gateways::host(sheet);
     l2::host(sheet);
     security::host(sheet);
     drops::host(sheet);
@@ -244,5 +263,23 @@ fn local_flood(sheet: &mut Sheet, snapshot: &Snapshot, host: HostIndex, vni: Vni
     if !ports.is_empty() {
         flood::local(sheet, network, &ports);
     }
+    Some(())
+}
+
+/// A router's gateway, on a host that serves it.
+fn gateway(sheet: &mut Sheet, snapshot: &Snapshot, host: HostIndex, key: RouterKey) -> Option<()> {
+    let outside = Outside::of(snapshot.router_by_key(key)?, snapshot)?;
+    if outside.active(snapshot)? == host {
+        gateways::gateway(sheet, &outside, snapshot);
+    }
+    Some(())
+}
+
+/// A floating IP, on the host that serves it.
+fn floating_ip(sheet: &mut Sheet, snapshot: &Snapshot, host: HostIndex, key: PortKey) -> Option<()> {
+    let ip = snapshot.floating_ip(&snapshot.port_by_key(key)?.floating_ip()?)?;
+    let served =
+        Floating::of(ip, snapshot).filter(|floating| floating.host == host && floating.port.key == key)?;
+    floating::floating(sheet, &served, snapshot);
     Some(())
 }

@@ -18,6 +18,8 @@ const KIND_LOCAL_FLOOD: u64 = 4;
 const KIND_LOCAL_PORT: u64 = 5;
 const KIND_ROUTER: u64 = 7;
 const KIND_POLICY: u64 = 6;
+const KIND_GATEWAY: u64 = 8;
+const KIND_FLOATING: u64 = 9;
 
 /// A cookie of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,6 +42,10 @@ pub enum Subject {
     Router(RouterKey),
     /// A policy, see [`Owner::Policy`].
     Policy(PolicyKey),
+    /// A router's gateway on the switch itself, see [`Owner::Gateway`].
+    Gateway(RouterKey),
+    /// A floating IP on the switch itself, see [`Owner::Floating`].
+    Floating(PortKey),
     /// A network's flooding to the member hosts of one shard. It has no flows, so no cookie: its group's number names it.
     Flood(Vni, u8),
     /// How senders find the gateway of the router that has this transit network: a group as well.
@@ -60,6 +66,8 @@ impl Cookie {
             Owner::LocalPort(_, key) => (KIND_LOCAL_PORT, key.get()),
             Owner::Router(key) => (KIND_ROUTER, key.get()),
             Owner::Policy(key) => (KIND_POLICY, key.get()),
+            Owner::Gateway(_, key) => (KIND_GATEWAY, key.get()),
+            Owner::Floating(_, key) => (KIND_FLOATING, key.get()),
         };
         let folded = content >> 96 ^ content >> 64 ^ content >> 32 ^ content;
         let low = u32::try_from(folded & 0xffff_ffff).expect("32 bits");
@@ -77,6 +85,8 @@ impl Cookie {
             KIND_LOCAL_PORT => PortKey::new(id).map(Subject::LocalPort),
             KIND_ROUTER => RouterKey::new(id).map(Subject::Router),
             KIND_POLICY => PolicyKey::new(id).map(Subject::Policy),
+            KIND_GATEWAY => RouterKey::new(id).map(Subject::Gateway),
+            KIND_FLOATING => PortKey::new(id).map(Subject::Floating),
             _ => None,
         }
     }
@@ -94,6 +104,8 @@ impl Subject {
             Subject::Router(key) => (KIND_ROUTER, key.get()),
             Subject::Policy(key) => (KIND_POLICY, key.get()),
             Subject::Flood(..) | Subject::Outward(_) | Subject::Standing(_) => return None,
+            Subject::Gateway(key) => (KIND_GATEWAY, key.get()),
+            Subject::Floating(key) => (KIND_FLOATING, key.get()),
         };
         Some((Cookie(kind << 60 | u64::from(id) << 32), 0xffff_ffff << 32))
     }
@@ -122,6 +134,8 @@ impl fmt::Display for Subject {
             Subject::Router(key) => write!(f, "router {key}"),
             Subject::Outward(vni) => write!(f, "the way to the gateway by network {vni}"),
             Subject::Standing(vni) => write!(f, "the gateway by network {vni} on this host"),
+            Subject::Gateway(key) => write!(f, "gateway of router {key} on this host"),
+            Subject::Floating(key) => write!(f, "floating IP of port {key} on this host"),
             Subject::Flood(vni, shard) => write!(f, "flooding of network {vni} to hosts of shard {shard}"),
         }
     }
@@ -144,6 +158,8 @@ mod tests {
             (Owner::LocalPort(host, key), Subject::LocalPort(key)),
             (Owner::Router(RouterKey::MAX), Subject::Router(RouterKey::MAX)),
             (Owner::Policy(policy), Subject::Policy(policy)),
+            (Owner::Gateway(host, RouterKey::MAX), Subject::Gateway(RouterKey::MAX)),
+            (Owner::Floating(host, key), Subject::Floating(key)),
         ] {
             let cookie = Cookie::of(owner, 1);
             assert_eq!(cookie.describe(), Some(subject));

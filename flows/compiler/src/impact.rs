@@ -4,6 +4,7 @@
 //! made its host a member of its network or took it away. What routers join is looked at as a whole, by realm. The cost
 //! follows the change and the realms that it is in, not the system.
 
+mod gateways;
 mod security;
 mod told;
 
@@ -15,9 +16,11 @@ use weft_model::{
     PolicyKey, PortId, PortKey, PortSecurity, RouterId, Segment, Snapshot, SubnetId, Vni,
 };
 
+use crate::gateways::entries;
 use crate::group_id::{members_of, shard, shards_of};
 use crate::owner::{Owner, Scope};
 use crate::realms;
+use crate::subscribe::subscribes;
 use crate::tunnels::Link;
 use crate::uplinks::uplinks;
 
@@ -44,13 +47,16 @@ pub struct Impact {
 /// What may differ between two snapshots when exactly the records under `touched` do.
 pub fn impact(before: &Snapshot, after: &Snapshot, touched: &BTreeSet<Key>) -> Impact {
     let (impact, memberships, regrouped, wearers, links) = Default::default();
-    let mut collector = Collector { before, after, impact, memberships, regrouped, wearers, links };
+    let (duties, remapped) = Default::default();
+    let mut collector =
+        Collector { before, after, impact, memberships, regrouped, duties, remapped, wearers, links };
     let mut ports = BTreeSet::new();
     for key in touched {
         match key {
             // Flows never depend on tenants, tokens or counters.
             Key::Tenant(_) | Key::Token(_) | Key::Counters => {}
-            Key::FloatingIp(_) | Key::PortForwarding(_) => {}
+            Key::FloatingIp(id) => collector.floating_ip(*id),
+            Key::PortForwarding(id) => collector.port_forwarding(*id),
             Key::PhysicalNetwork(physnet) => collector.physnet(*physnet),
             Key::Subnet(subnet) => {
                 collector.subnet(*subnet);
@@ -67,6 +73,7 @@ pub fn impact(before: &Snapshot, after: &Snapshot, touched: &BTreeSet<Key>) -> I
     }
     for port in ports {
         collector.gateways(port);
+        collector.translated(port);
         collector.port(port);
     }
     collector.finish()
@@ -109,6 +116,10 @@ struct Collector<'a> {
     memberships: BTreeSet<(NetworkId, HostIndex)>,
     /// Networks whose realm may be another one, or in which it may have another number.
     regrouped: BTreeSet<NetworkId>,
+    /// Hosts that may serve other gateways than before.
+    duties: BTreeSet<HostIndex>,
+    /// Hosts that may reach other physical networks than before.
+    remapped: BTreeSet<HostIndex>,
     /// Where it may have changed whether a policy is worn.
     wearers: BTreeSet<(PolicyKey, HostIndex)>,
     /// Sorted at the end, which is cheaper than keeping thousands sorted all the time.
@@ -120,12 +131,14 @@ impl Collector<'_> {
     fn network(&mut self, id: NetworkId, ports: &mut BTreeSet<PortId>) {
         self.told_by_network(id);
         let face = |s: &Snapshot| {
-            s.network(&id).map(|n| (n.vni, n.tunnel(), n.segment, (n.admin_up, n.vlan_transparent)))
+            s.network(&id)
+                .map(|n| (n.vni, n.tunnel(), n.segment, (n.admin_up, n.vlan_transparent, n.external)))
         };
         let sides = [face(self.before), face(self.after)];
         if sides[0] == sides[1] {
             return;
         }
+        self.gateways_on(id);
         for (snapshot, face) in [self.before, self.after].into_iter().zip(sides) {
             let Some((vni, _, segment, _)) = face else { continue };
             if segment.is_some() {
@@ -148,7 +161,10 @@ impl Collector<'_> {
         if name(self.before) != name(self.after) {
             let both = [self.before, self.after].into_iter();
             let networks: BTreeSet<_> = both.flat_map(|s| s.networks_of_physnet(key)).map(|n| n.id).collect();
-            networks.into_iter().for_each(|network| self.uplinks_of(network));
+            for network in networks {
+                self.uplinks_of(network);
+                self.gateways_on(network);
+            }
         }
     }
 
@@ -168,20 +184,25 @@ impl Collector<'_> {
 
     /// A subnet is known to the routers in it, and to nobody else: a port carries its addresses itself.
     fn subnet(&mut self, id: SubnetId) {
-        let face = |s: &Snapshot| s.subnet(&id).map(|subnet| (subnet.network, subnet.cidr));
+        let face = |s: &Snapshot| s.subnet(&id).map(|subnet| (subnet.network, subnet.cidr, subnet.gateway));
         let sides = [face(self.before), face(self.after)];
         if sides[0] == sides[1] {
             return;
         }
-        for (network, _) in sides.into_iter().flatten() {
+        for (network, ..) in sides.into_iter().flatten() {
             self.routers_in(network, self.before);
             self.routers_in(network, self.after);
+            self.routes_to(network);
         }
     }
 
     /// A router that came or went concerns its interfaces and their realm; other changes only its own routes.
     fn router(&mut self, id: RouterId) {
         let sides = [self.before, self.after].map(|snapshot| snapshot.router(&id));
+        let gateways = sides.map(|side| side.and_then(|router| Some((router.key, router.gateway.as_ref()?))));
+        if gateways[0] != gateways[1] {
+            self.gateway(id);
+        }
         if let [Some(before), Some(after)] = sides
             && (before.key, before.admin_up, &before.routes) == (after.key, after.admin_up, &after.routes)
         {
@@ -237,7 +258,9 @@ impl Collector<'_> {
         let mappings = |s: &Snapshot| s.host(id).map(|h| (h.index, h.bridge_mappings.clone()));
         let sides = [mappings(self.before), mappings(self.after)];
         if sides[0] != sides[1] {
-            self.impact.uplinks.extend(sides.into_iter().flatten().map(|(index, _)| index));
+            let indexes: Vec<HostIndex> = sides.into_iter().flatten().map(|(index, _)| index).collect();
+            self.impact.uplinks.extend(&indexes);
+            indexes.into_iter().for_each(|index| self.ways_outside(index));
         }
         let face = |s: &Snapshot| s.host(id).map(|h| (h.index, h.encap_ips));
         let sides = [face(self.before), face(self.after)];
@@ -251,8 +274,7 @@ impl Collector<'_> {
                 ports.extend(snapshot.claims_of_host(id).map(|claim| claim.port));
             }
             let Some(index) = index else { continue };
-            let networks = snapshot.networks_at(index).map(|network| network.id);
-            for (peer, encap) in ways(index, networks, snapshot) {
+            for (peer, encap) in ways(index, entries(index, snapshot), snapshot) {
                 link(index, peer, encap, &mut self.links);
             }
         }
@@ -303,8 +325,13 @@ impl Collector<'_> {
     /// What a host needs because of networks that it has or had a port of, before and after.
     fn compare(&mut self, host: HostIndex, networks: &BTreeSet<NetworkId>) {
         let scopes = |snapshot: &Snapshot| {
-            let ids = networks.iter().copied();
-            realms::scopes(ids.filter(|id| snapshot.is_in_realm_at(*id, host)), snapshot)
+            if snapshot.host_by_index(host).is_none() {
+                return BTreeSet::new();
+            }
+            let ids = networks.iter().copied().filter(|id| snapshot.is_in_realm_at(*id, host));
+            let mut scopes = realms::scopes(host, ids, snapshot);
+            scopes.extend(realms::gateway_scopes(host, snapshot));
+            scopes
         };
         let (before, after) = (scopes(self.before), scopes(self.after));
         if before != after {
@@ -313,8 +340,14 @@ impl Collector<'_> {
         if scopes_have_segment(self.before, &before) || scopes_have_segment(self.after, &after) {
             self.impact.uplinks.insert(host);
         }
-        self.impact.ended.extend(before.difference(&after).map(|scope| (host, *scope)));
-        self.impact.began.extend(after.difference(&before).map(|scope| (host, *scope)));
+        // What leads outside may be needed because of another realm as well.
+        let is_new = |scope: &&Scope, then: &Snapshot| {
+            !leads_outside(**scope, [self.before, self.after]) || !subscribes(host, **scope, then)
+        };
+        let ended = before.difference(&after).filter(|scope| is_new(scope, self.after));
+        let began = after.difference(&before).filter(|scope| is_new(scope, self.before));
+        self.impact.ended.extend(ended.map(|scope| (host, *scope)));
+        self.impact.began.extend(began.map(|scope| (host, *scope)));
         let ways = |snapshot: &Snapshot| ways(host, networks.iter().copied(), snapshot);
         let (before, after) = (ways(self.before), ways(self.after));
         let mut old = before.iter().peekable();
@@ -351,9 +384,22 @@ impl Collector<'_> {
         }
         for network in self.networks_regrouped() {
             for snapshot in [self.before, self.after] {
-                for host in snapshot.members(network) {
+                let routers =
+                    snapshot.interfaces_in(network).filter_map(|port| snapshot.router(&port.router()?));
+                let gateways = routers.filter_map(|router| router.gateway.as_ref());
+                let serving = gateways.flat_map(|gateway| gateway.hosts.iter().copied());
+                for host in snapshot.members(network).chain(serving) {
                     moved.entry(host).or_default().insert(network);
                 }
+            }
+        }
+        for host in std::mem::take(&mut self.duties) {
+            moved.entry(host).or_default();
+        }
+        for host in std::mem::take(&mut self.remapped) {
+            let networks = moved.entry(host).or_default();
+            for snapshot in [self.before, self.after] {
+                networks.extend(entries(host, snapshot));
             }
         }
         for (host, networks) in moved {
@@ -374,6 +420,15 @@ impl Collector<'_> {
         impact.hosts.extend(&impact.subscribers);
         impact
     }
+}
+
+/// True for an external network, and a router with a gateway, before or after.
+fn leads_outside(scope: Scope, both: [&Snapshot; 2]) -> bool {
+    both.into_iter().any(|snapshot| match scope {
+        Scope::Network(vni) => snapshot.network_by_vni(vni).is_some_and(|network| network.external),
+        Scope::Router(key) => snapshot.router_by_key(key).is_some_and(|router| router.gateway.is_some()),
+        Scope::Policy(_) | Scope::Host(_) => false,
+    })
 }
 
 /// True if one of the networks is on a physical network.

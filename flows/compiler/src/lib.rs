@@ -15,6 +15,7 @@ pub mod explain;
 mod failover;
 mod fields;
 pub mod flow;
+mod gateways;
 pub mod group_id;
 pub mod impact;
 pub mod meters;
@@ -44,7 +45,7 @@ pub use impact::{Impact, impact};
 pub use owner::{Owner, Scope};
 pub use read_back::{Place, SeenFlow, SeenGroup, read_back};
 pub use reasons::Reason;
-pub use subscribe::{owners, subscriptions};
+pub use subscribe::{owners, subscribes, subscriptions};
 pub use tallies::{ByScope, Tallies, Tally, scope_of};
 pub use tunnels::{
     BFD_INTERVAL_MS, BFD_MULTIPLIER, Link, Liveness, TunnelId, TunnelPort, TunnelSettings, tunnel, tunnel_at,

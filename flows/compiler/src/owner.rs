@@ -42,6 +42,11 @@ pub enum Owner {
     LocalPort(HostIndex, PortKey),
     /// Flooding among a network's ports on one host (host-local).
     LocalFlood(HostIndex, Vni),
+    /// A router's gateway on a host that serves it: translation, and its own addresses (host-local).
+    Gateway(HostIndex, RouterKey),
+    /// A floating IP on a host that serves it, by the port that holds its address; its port forwardings as well
+    /// (host-local).
+    Floating(HostIndex, PortKey),
 }
 
 impl Owner {
@@ -51,9 +56,11 @@ impl Owner {
             Owner::Network(vni) | Owner::Flood(vni, _) | Owner::Port(vni, _) => Scope::Network(vni),
             Owner::Router(key) => Scope::Router(key),
             Owner::Policy(key) => Scope::Policy(key),
-            Owner::HostBase(host) | Owner::LocalPort(host, _) | Owner::LocalFlood(host, _) => {
-                Scope::Host(host)
-            }
+            Owner::HostBase(host)
+            | Owner::LocalPort(host, _)
+            | Owner::LocalFlood(host, _)
+            | Owner::Gateway(host, _)
+            | Owner::Floating(host, _) => Scope::Host(host),
         }
     }
 }
@@ -80,6 +87,8 @@ impl fmt::Display for Owner {
             Owner::HostBase(host) => write!(f, "host {host}"),
             Owner::LocalPort(host, key) => write!(f, "port {key} on host {host}"),
             Owner::LocalFlood(host, vni) => write!(f, "flooding of network {vni} on host {host}"),
+            Owner::Gateway(host, key) => write!(f, "gateway of router {key} on host {host}"),
+            Owner::Floating(host, key) => write!(f, "floating IP of port {key} on host {host}"),
         }
     }
 }

@@ -1,10 +1,11 @@
 //! The pipeline: every table declared once, with all that its flows may match and do.
 //!
 //! Flows are checked against these declarations ([`check`]) and PIPELINE.md is printed from them ([`markdown`]).
-//! Numbers leave gaps for what comes later. The tables of routers are in `routing`, those of security groups in
-//! `security`.
+//! Numbers leave gaps for what comes later. The tables of routers are in `routing`, those of gateways in
+//! `gateways`, those of security groups in `security`.
 
 mod check;
+mod gateways;
 mod markdown;
 mod routing;
 mod security;
@@ -12,10 +13,13 @@ mod security;
 use weft_openflow::FieldId;
 
 use crate::reasons::Reason;
-use crate::registers::{DESTINATION, FLAGS, NETWORK, REASON, Register, SOURCE, SOURCE_POLICY, ZONE};
+use crate::registers::{
+    DESTINATION, FLAGS, HOME, NETWORK, REASON, ROUTER, Register, SOURCE, SOURCE_POLICY, ZONE,
+};
 
 pub(crate) use check::check_bytes;
 pub use check::{Violation, check, check_compiled};
+pub use gateways::{EXTERNAL, EXTERNAL_KNOWN, GATEWAY, GATEWAY_KNOWN, INWARD, OUTSIDE, OUTSIDE_ROUTE};
 pub use markdown::markdown;
 pub use routing::{ECMP, NEIGHBOUR, ROUTE, ROUTER_LOCAL, TO_ROUTER};
 pub use security::{
@@ -81,6 +85,8 @@ pub enum Verb {
     /// Send the packet through the connection tracker, in the zone of the port whose policy is asked, or remember its
     /// connection there.
     Track,
+    /// Translate addresses and ports within the connection tracker.
+    Translate,
     /// Be one part of a conjunction.
     Conjunction,
     /// Send the packet to the controller, with userdata that says what for.
@@ -141,13 +147,20 @@ const ND_RESERVED: FieldId = FieldId { class: FieldId::CLASS_ERICSSON, number: 1
 const ND_OPTIONS_TYPE: FieldId = FieldId { class: FieldId::CLASS_ERICSSON, number: 2, experimenter: 0 };
 
 /// All tables, in the order in which packets pass them.
-pub static TABLES: [&Table; 30] = [
+pub static TABLES: [&Table; 37] = [
     &CLASSIFY,
     &PORT_SECURITY,
     &ADDRESS_SECURITY,
     &ARP_ND,
     &ND_REPLY,
     &SERVICES,
+    &GATEWAY,
+    &GATEWAY_KNOWN,
+    &OUTSIDE,
+    &OUTSIDE_ROUTE,
+    &EXTERNAL,
+    &EXTERNAL_KNOWN,
+    &INWARD,
     &TO_ROUTER,
     &ROUTER_LOCAL,
     &ROUTE,
@@ -181,9 +194,9 @@ pub static CLASSIFY: Table = Table {
     purpose: "Whose packet is this? Local interfaces give it a network and a source port, tunnels and uplinks a network.",
     holds: Holds::Both,
     matches: &[IN_PORT, VLAN_VID, TUN_ID],
-    sets: &[reg(NETWORK), reg(SOURCE), reg(SOURCE_POLICY), reg(ZONE), reg(FLAGS), reg(REASON)],
+    sets: &[reg(NETWORK), reg(SOURCE), reg(SOURCE_POLICY), reg(ZONE), reg(FLAGS), reg(ROUTER), reg(REASON)],
     verbs: &[Verb::Tag],
-    next: &[&PORT_SECURITY, &L2_LOCAL, &DROP],
+    next: &[&PORT_SECURITY, &GATEWAY, &L2_LOCAL, &DROP],
     miss: Miss::Drop(Reason::UnknownNetwork),
 };
 
@@ -261,9 +274,9 @@ pub static ND_REPLY: Table = Table {
     name: "nd_reply",
     purpose: "Completes a neighbour advertisement: the option can only be set once the packet is one.",
     holds: Holds::HostLocal,
-    matches: &[ICMPV6_TYPE],
-    sets: &[ND_TLL],
-    verbs: &[Verb::OutputBack],
+    matches: &[reg(NETWORK), reg(FLAGS), ICMPV6_TYPE],
+    sets: &[ND_TLL, VLAN_VID],
+    verbs: &[Verb::OutputBack, Verb::Tag],
     next: &[&DROP],
     miss: Miss::Drop(Reason::NoPath),
 };
@@ -287,12 +300,54 @@ pub static L2_LOCAL: Table = Table {
     number: 60,
     name: "l2_local",
     purpose: "Is the receiver on this host? Broadcast and multicast branch off to flooding; what came out of a tunnel \
-              never goes further than here.",
+              never goes further than here. What a gateway or floating IP that is served here gets or sends goes to the \
+              tables of gateways; who asks for its address is answered.",
     holds: Holds::HostLocal,
-    matches: &[reg(NETWORK), reg(FLAGS), ETH_DST],
-    sets: &[reg(DESTINATION), reg(REASON)],
-    verbs: &[],
-    next: &[&L2_REMOTE, &FLOOD, &FLOOD_LOCAL, &RECEIVE, &DELIVER, &DROP],
+    matches: &[
+        reg(NETWORK),
+        reg(FLAGS),
+        reg(SOURCE),
+        ETH_DST,
+        ETH_TYPE,
+        IPV4_SRC,
+        ARP_OP,
+        ARP_TPA,
+        ICMPV6_TYPE,
+        ND_TARGET,
+    ],
+    sets: &[
+        reg(DESTINATION),
+        reg(ROUTER),
+        reg(ZONE),
+        reg(HOME),
+        reg(REASON),
+        ETH_DST,
+        ETH_SRC,
+        ARP_OP,
+        ARP_SPA,
+        ARP_TPA,
+        ARP_SHA,
+        ARP_THA,
+        IPV6_SRC,
+        IPV6_DST,
+        ICMPV6_TYPE,
+        ND_RESERVED,
+        ND_OPTIONS_TYPE,
+        VLAN_VID,
+    ],
+    verbs: &[Verb::Resubmit, Verb::OutputBack, Verb::Tag],
+    next: &[
+        &L2_REMOTE,
+        &FLOOD,
+        &FLOOD_LOCAL,
+        &RECEIVE,
+        &DELIVER,
+        &GATEWAY,
+        &EXTERNAL,
+        &HOME_PREFIX,
+        &ND_REPLY,
+        &DROP,
+    ],
     miss: Miss::Goto(&L2_REMOTE),
 };
 

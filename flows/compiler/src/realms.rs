@@ -1,21 +1,43 @@
 //! What a host needs because of the realm of a network: scopes of the realm, tunnels to its other hosts.
+//!
+//! A host needs a realm that it has a port in, and one with a router whose gateway it may serve. It needs the external
+//! networks that the routers of its realms lead to, where it has a way to them.
 
 use std::collections::BTreeSet;
 
-use weft_model::{Encap, HostIndex, Network, NetworkId, Snapshot};
+use weft_model::{Encap, HostIndex, NetworkId, Router, Snapshot};
 
+use crate::gateways;
 use crate::owner::Scope;
 
-/// The scopes of the realms of these networks, each realm looked at once.
-pub(crate) fn scopes(networks: impl Iterator<Item = NetworkId>, snapshot: &Snapshot) -> BTreeSet<Scope> {
+/// The scopes that a host needs of the realms of these networks, each realm looked at once.
+pub(crate) fn scopes(
+    host: HostIndex,
+    networks: impl Iterator<Item = NetworkId>,
+    snapshot: &Snapshot,
+) -> BTreeSet<Scope> {
     let mut scopes = BTreeSet::new();
     for network in one_each(networks, snapshot) {
         scopes.extend(snapshot.realm(network).map(|joined| Scope::Network(joined.vni)));
-        let routers = snapshot.realm_routers(network);
-        let routers = routers.iter().filter_map(|router| snapshot.router(router));
-        scopes.extend(routers.map(|router| Scope::Router(router.key)));
+        let routers: Vec<&Router> = routers_of(network, snapshot).collect();
+        scopes.extend(routers.iter().map(|router| Scope::Router(router.key)));
+        let externals = gateways::externals(host, routers.into_iter(), snapshot);
+        scopes.extend(externals.map(|network| Scope::Network(network.vni)));
     }
     scopes
+}
+
+/// The scopes that a host needs of the routers whose gateway it may serve, whatever these join.
+pub(crate) fn gateway_scopes(host: HostIndex, snapshot: &Snapshot) -> BTreeSet<Scope> {
+    let routers = || snapshot.gateways_at(host).map(AsRef::as_ref);
+    let externals = gateways::externals(host, routers(), snapshot).map(|network| Scope::Network(network.vni));
+    routers().map(|router| Scope::Router(router.key)).chain(externals).collect()
+}
+
+/// The routers of a network's realm.
+fn routers_of(network: NetworkId, snapshot: &Snapshot) -> impl Iterator<Item = &Router> {
+    let routers = snapshot.realm_routers(network).into_iter();
+    routers.filter_map(|router| snapshot.router(&router)).map(AsRef::as_ref)
 }
 
 /// Of these networks the first of every realm.
@@ -31,28 +53,36 @@ pub(crate) fn one_each(networks: impl Iterator<Item = NetworkId>, snapshot: &Sna
     networks.filter(|network| is_new(network)).collect()
 }
 
-/// The tunnels that a host needs because of a network: to every host with a port of its realm, in the encapsulation of
-/// every tunnelled network that either of them has a port of. None when the host has no port in the realm itself. A tunnel may come
-/// twice.
+/// The tunnels that a host needs because of a network: to every host with a port of its realm or a gateway of it, in every
+/// encapsulation that either of them has something in: the tunnelled networks of its ports, the transits of its gateways.
+/// None when the host has nothing in the realm itself. A tunnel may come twice.
 pub(crate) fn ways(
     host: HostIndex,
     network: NetworkId,
     snapshot: &Snapshot,
     mut each: impl FnMut(HostIndex, Encap),
 ) {
-    let networks: Vec<&Network> = snapshot.realm(network).map(AsRef::as_ref).collect();
-    let has_port = |network: &&&Network| snapshot.is_member_at(network.id, host);
-    let own: BTreeSet<Option<Encap>> =
-        networks.iter().filter(has_port).map(|network| network.tunnel()).collect();
+    let mut own: BTreeSet<Option<Encap>> = snapshot
+        .realm(network)
+        .filter(|network| snapshot.is_member_at(network.id, host))
+        .map(|network| network.tunnel())
+        .collect();
+    let transits = || routers_of(network, snapshot).filter_map(|router| router.gateway.as_ref());
+    own.extend(transits().filter(|gateway| gateway.hosts.contains(&host)).map(|g| Some(g.encap)));
     if own.is_empty() {
         return;
     }
-    for network in networks {
-        let theirs = network.tunnel();
-        for peer in snapshot.members(network.id).filter(|peer| *peer != host) {
-            theirs.into_iter().for_each(|encap| each(peer, encap));
-            own.iter().filter(|own| **own != theirs).flatten().for_each(|encap| each(peer, *encap));
-        }
+    let mut towards = |peer: HostIndex, theirs: Option<Encap>| {
+        theirs.into_iter().for_each(|encap| each(peer, encap));
+        own.iter().filter(|own| **own != theirs).flatten().for_each(|encap| each(peer, *encap));
+    };
+    for network in snapshot.realm(network) {
+        let peers = snapshot.members(network.id).filter(|peer| *peer != host);
+        peers.for_each(|peer| towards(peer, network.tunnel()));
+    }
+    for gateway in transits() {
+        let peers = gateway.hosts.iter().filter(|peer| **peer != host);
+        peers.for_each(|peer| towards(*peer, Some(gateway.encap)));
     }
 }
 
@@ -60,7 +90,16 @@ pub(crate) fn ways(
 pub(crate) fn has_way(host: HostIndex, peer: HostIndex, encap: Encap, snapshot: &Snapshot) -> bool {
     let leads = |from: HostIndex, to: HostIndex| {
         let mut networks = snapshot.networks_at(from).filter(|network| network.tunnel() == Some(encap));
+        let is_transit = |router: &&std::sync::Arc<Router>| {
+            router.gateway.as_ref().is_some_and(|gateway| gateway.encap == encap)
+        };
+        let mut transits = snapshot.gateways_at(from).filter(is_transit);
         networks.any(|network| snapshot.is_in_realm_at(network.id, to))
+            || transits.any(|router| {
+                let mut interfaces = snapshot.interfaces_of(router.id);
+                // All of them are in one realm.
+                interfaces.next().is_some_and(|port| snapshot.is_in_realm_at(port.network, to))
+            })
     };
     host != peer && (leads(host, peer) || leads(peer, host))
 }

@@ -58,13 +58,24 @@ pub enum Reason {
     InvalidConnection = 24,
     /// Belongs to a connection whose rule is gone.
     RevokedRule = 25,
-    /// Belongs to a connection of another port that had the interface number before.
+    /// Belongs to a connection of another port that had the interface number before, or of an address that stands for
+    /// another one now.
     StaleConnection = 26,
+    /// Leads to the outside through a router whose gateway no host serves.
+    NoGateway = 40,
+    /// From outside, for an address or port that leads to nobody.
+    Unsolicited = 41,
+    /// On its way out, with an address that should have been translated and could not be.
+    Untranslated = 42,
+    /// From outside, with an address of the router's own networks.
+    SpoofedInside = 43,
+    /// From outside, and would leave to the outside again.
+    Reflected = 44,
 }
 
 impl Reason {
     /// All reasons, by number.
-    pub const ALL: [Reason; 28] = [
+    pub const ALL: [Reason; 33] = [
         Reason::UnknownPort,
         Reason::UnknownNetwork,
         Reason::PortDown,
@@ -93,6 +104,11 @@ impl Reason {
         Reason::InvalidConnection,
         Reason::RevokedRule,
         Reason::StaleConnection,
+        Reason::NoGateway,
+        Reason::Unsolicited,
+        Reason::Untranslated,
+        Reason::SpoofedInside,
+        Reason::Reflected,
     ];
 
     /// The number in the reason register.
@@ -136,6 +152,11 @@ impl Reason {
             Reason::InvalidConnection => "invalid_connection",
             Reason::RevokedRule => "revoked_rule",
             Reason::StaleConnection => "stale_connection",
+            Reason::NoGateway => "no_gateway",
+            Reason::Unsolicited => "unsolicited",
+            Reason::Untranslated => "untranslated",
+            Reason::SpoofedInside => "spoofed_inside",
+            Reason::Reflected => "reflected",
         }
     }
 
@@ -176,8 +197,18 @@ impl Reason {
             Reason::InvalidConnection => "makes no sense to the connection tracker",
             Reason::RevokedRule => "belongs to a connection that no rule of the port allows any more",
             Reason::StaleConnection => {
-                "belongs to a connection of another port that had the same interface number before"
+                "belongs to a connection of another port that had the same interface number before, or of an \
+                 address that stands for another one now"
             }
+            Reason::NoGateway => "leads to the outside through a router whose gateway no host serves",
+            Reason::Unsolicited => {
+                "came from outside for an address or a port of an external network that leads to nobody"
+            }
+            Reason::Untranslated => {
+                "was to leave with an address that should have been translated and could not be"
+            }
+            Reason::SpoofedInside => "came from outside with an address of the router's own networks",
+            Reason::Reflected => "came from outside and would leave to the outside again",
         }
     }
 }

@@ -43,7 +43,7 @@ pub const FLAGS: Register = Register {
     number: 5,
     name: "flags",
     meaning: "bit 0: it came out of a tunnel; bit 1: a router forwarded it; bit 2: it came in by an uplink, and \
-              bit 0 is set as well",
+              bit 0 is set as well; bit 4: it came from outside through a router's gateway",
 };
 /// Why the packet is dropped.
 pub const REASON: Register =
@@ -103,6 +103,10 @@ pub const ROUTED: u32 = 2;
 /// The bit of [`FLAGS`] that says that the packet came in by an uplink. [`FROM_TUNNEL`] is set as well: what came from
 /// outside goes to local ports only.
 pub const FROM_UPLINK: u32 = 4;
+
+/// The bit of [`FLAGS`] that says that the packet came from an external network through a router's gateway, so that the
+/// router must not send it there again.
+pub const FROM_OUTSIDE: u32 = 16;
 
 impl Register {
     /// The register with this value: to be matched, or to be set.

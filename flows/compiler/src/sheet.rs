@@ -249,6 +249,12 @@ impl Then {
         self
     }
 
+    /// Goes on with what another does; that leads nowhere.
+    pub fn then(mut self, other: Then) -> Then {
+        self.actions.bytes(other.actions.as_slice());
+        self
+    }
+
     pub fn goto(mut self, table: &'static Table) -> Then {
         self.next = Some(table.number);
         self

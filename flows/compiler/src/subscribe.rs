@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use weft_model::{HostIndex, Network, Port, Router, RouterKey, Snapshot, Vni};
 
+use crate::gateways;
 use crate::group_id::flood_shards;
 use crate::owner::{Owner, Scope};
 use crate::realms;
@@ -11,17 +12,38 @@ use crate::tables::routers;
 use crate::uplinks::way_out;
 
 /// The scopes that a host's switch needs: its own, and for every port that is bound on it its policy, and its
-/// network with everything that routers join with it. Empty when there is no such host.
+/// network with everything that routers join with it; the same for the routers whose gateway it may serve; the external
+/// networks that these routers lead to and it has a way to. Empty when there is no such host.
 pub fn subscriptions(host: HostIndex, snapshot: &Snapshot) -> BTreeSet<Scope> {
     if snapshot.host_by_index(host).is_none() {
         return BTreeSet::new();
     }
-    let networks = snapshot.networks_at(host).map(|network| network.id);
-    let mut scopes = realms::scopes(networks, snapshot);
+    let mut scopes = realms::scopes(host, gateways::entries(host, snapshot), snapshot);
+    scopes.extend(realms::gateway_scopes(host, snapshot));
     scopes
         .extend(snapshot.policies_at(host).filter(|key| snapshot.policy(*key).is_some()).map(Scope::Policy));
     scopes.insert(Scope::Host(host));
     scopes
+}
+
+/// True if a host's switch needs a scope: whether [`subscriptions`] has it, without a look at the others.
+pub fn subscribes(host: HostIndex, scope: Scope, snapshot: &Snapshot) -> bool {
+    if snapshot.host_by_index(host).is_none() {
+        return false;
+    }
+    match scope {
+        Scope::Policy(policy) => snapshot.policy(policy).is_some() && snapshot.is_worn_at(policy, host),
+        Scope::Host(index) => index == host,
+        Scope::Network(vni) => snapshot.network_by_vni(vni).is_some_and(|network| {
+            snapshot.is_in_realm_at(network.id, host) || gateways::leads_to(host, network, snapshot)
+        }),
+        Scope::Router(key) => snapshot.router_by_key(key).is_some_and(|router| {
+            // All of its interfaces are in one realm.
+            let mut interfaces = snapshot.interfaces_of(router.id);
+            let serves = router.gateway.as_ref().is_some_and(|gateway| gateway.hosts.contains(&host));
+            serves || interfaces.next().is_some_and(|port| snapshot.is_in_realm_at(port.network, host))
+        }),
+    }
 }
 
 /// The owners of a scope that have anything to install.
@@ -51,7 +73,10 @@ fn owners_of_router(key: RouterKey, snapshot: &Snapshot) -> BTreeSet<Owner> {
 
 /// True if a router has anything to say: where it leads, or that it is down.
 pub(crate) fn has_routes(router: &Router, snapshot: &Snapshot) -> bool {
-    !router.admin_up || !router.routes.is_empty() || routers::legs(router, snapshot).next().is_some()
+    !router.admin_up
+        || !router.routes.is_empty()
+        || routers::legs(router, snapshot).next().is_some()
+        || gateways::Outside::of(router, snapshot).is_some()
 }
 
 fn owners_of_host(host: HostIndex, snapshot: &Snapshot) -> BTreeSet<Owner> {
@@ -67,6 +92,10 @@ fn owners_of_host(host: HostIndex, snapshot: &Snapshot) -> BTreeSet<Owner> {
             }
         }
     }
+    let gateways = gateways::gateways_served(host, snapshot);
+    found.extend(gateways.map(|outside| Owner::Gateway(host, outside.router.key)));
+    let floating = gateways::floating_served(host, snapshot);
+    found.extend(floating.iter().map(|floating| Owner::Floating(host, floating.port.key)));
     found
 }
 

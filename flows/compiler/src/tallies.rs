@@ -170,6 +170,8 @@ impl Subject {
             Subject::LocalFlood(vni) => Some(Owner::LocalFlood(host, vni)),
             Subject::Policy(key) => snapshot.policy(key).map(|_| Owner::Policy(key)),
             Subject::LocalPort(key) => Some(Owner::LocalPort(host, key)),
+            Subject::Gateway(key) => Some(Owner::Gateway(host, key)),
+            Subject::Floating(key) => Some(Owner::Floating(host, key)),
             Subject::Router(key) => snapshot.router_by_key(key).map(|_| Owner::Router(key)),
             // Nothing wants them yet.
             Subject::Outward(_) | Subject::Standing(_) => None,

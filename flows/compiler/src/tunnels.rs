@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use weft_model::{Encap, Host, HostId, HostIndex, Snapshot};
 
 use crate::failover;
+use crate::gateways::entries;
 use crate::realms::{has_way, one_each, ways};
 
 /// What every tunnel port of the deployment has in common.
@@ -169,7 +170,7 @@ impl TunnelId {
 /// addresses of a common family are among them; [`tunnel`] gives nothing for these.
 pub fn tunnel_ids(host: HostIndex, snapshot: &Snapshot) -> BTreeSet<TunnelId> {
     let mut found = Vec::new();
-    for network in one_each(snapshot.networks_at(host).map(|network| network.id), snapshot) {
+    for network in one_each(entries(host, snapshot), snapshot) {
         ways(host, network, snapshot, |peer, encap| found.push(TunnelId { encap, peer }));
     }
     found.into_iter().collect()

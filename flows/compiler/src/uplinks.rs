@@ -3,10 +3,11 @@
 //! An uplink is a pair of patch ports between the integration bridge and the bridge that the host's owner mapped to the
 //! physical network. Its end in the integration bridge has the same number on every host, so that flows can name it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use weft_model::{Host, HostIndex, Network, PhysnetKey, Snapshot};
+use weft_model::{Host, HostIndex, Network, PhysnetKey, RouterId, Snapshot};
 
+use crate::gateways::{entries, externals};
 use crate::realms::one_each;
 
 /// Where the numbers of uplinks begin, above those of all tunnels; the physical network's key is added.
@@ -71,9 +72,13 @@ impl UplinkEnd {
 pub fn uplinks(host: HostIndex, snapshot: &Snapshot) -> BTreeMap<PhysnetKey, Option<String>> {
     let record = snapshot.host_by_index(host).filter(|_| snapshot.has_segments());
     let Some(record) = record else { return BTreeMap::new() };
-    let own = snapshot.networks_at(host).map(|network| network.id);
-    let realms = one_each(own, snapshot).into_iter();
-    let segments = realms.flat_map(|id| snapshot.realm(id)).filter_map(|network| network.segment);
+    let realms = one_each(entries(host, snapshot), snapshot);
+    let joined = realms.iter().flat_map(|id| snapshot.realm(*id)).map(AsRef::as_ref);
+    let routers: BTreeSet<RouterId> = realms.iter().flat_map(|id| snapshot.realm_routers(*id)).collect();
+    let routers = routers.iter().filter_map(|id| snapshot.router(id)).chain(snapshot.gateways_at(host));
+    // To an external network only those have an uplink that can have one: others need none.
+    let outside = externals(host, routers.map(AsRef::as_ref), snapshot);
+    let segments = joined.chain(outside).filter_map(|network| network.segment);
     segments.map(|segment| (segment.physnet, bridge(segment.physnet, record, snapshot))).collect()
 }
 

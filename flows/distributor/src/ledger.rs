@@ -242,7 +242,14 @@ impl Distributor {
                 return Some(snapshot.security_group(&group)?.tenant.clone());
             }
             let network = match (owner, owner.scope()) {
-                (Owner::Router(key), _) => return Some(snapshot.router_by_key(key)?.tenant.clone()),
+                (Owner::Router(key) | Owner::Gateway(_, key), _) => {
+                    return Some(snapshot.router_by_key(key)?.tenant.clone());
+                }
+                // The external network is the operator's, and its port may be.
+                (Owner::Floating(_, key), _) => {
+                    let id = snapshot.port_by_key(key)?.floating_ip()?;
+                    return Some(snapshot.floating_ip(&id)?.tenant.clone());
+                }
                 (Owner::LocalPort(_, key), _) => snapshot.network(&snapshot.port_by_key(key)?.network)?,
                 (Owner::LocalFlood(_, vni), _) | (_, Scope::Network(vni)) => snapshot.network_by_vni(vni)?,
                 _ => return None,

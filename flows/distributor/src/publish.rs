@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use weft_compiler::{Compiled, Delta, Scope, Tally, compile, compile_scope, diff};
-use weft_model::{HostIndex, Revision, Snapshot};
+use weft_compiler::{Compiled, Delta, Scope, Tally, compile, compile_scope, diff, subscribes};
+use weft_model::{HostIndex, Revision};
 
 use crate::edition::{Edition, count, moved, removal, rewrite};
 use crate::late::Missed;
@@ -105,7 +105,7 @@ impl Distributor {
     fn follow(&mut self, host: HostIndex, scope: Scope, revision: Revision) {
         self.work.hosts_visited += 1;
         let has = self.scopes.get(scope).is_some_and(|state| state.hosts.contains(&host));
-        match (has, wants(host, scope, &self.snapshot)) {
+        match (has, subscribes(host, scope, &self.snapshot)) {
             (false, true) => {
                 let flows = self.known(scope).flows;
                 let switch = self.switches.enter(host);
@@ -227,23 +227,5 @@ impl Distributor {
         compile_scope(scope, &self.snapshot, |_, compiled| deltas.push(removal(&compiled)));
         self.work.owners_compiled += deltas.len() as u64;
         self.print(&deltas, ParcelSize::Full)
-    }
-}
-
-/// True if a host's switch should have a scope.
-fn wants(host: HostIndex, scope: Scope, snapshot: &Snapshot) -> bool {
-    match scope {
-        Scope::Policy(policy) => snapshot.policy(policy).is_some() && snapshot.is_worn_at(policy, host),
-        Scope::Host(index) => index == host && snapshot.host_by_index(host).is_some(),
-        Scope::Network(vni) => {
-            let network = snapshot.network_by_vni(vni);
-            network.is_some_and(|network| snapshot.is_in_realm_at(network.id, host))
-        }
-        Scope::Router(key) => {
-            let router = snapshot.router_by_key(key);
-            let mut interfaces = router.into_iter().flat_map(|router| snapshot.interfaces_of(router.id));
-            // All of them are in one realm.
-            interfaces.next().is_some_and(|port| snapshot.is_in_realm_at(port.network, host))
-        }
     }
 }

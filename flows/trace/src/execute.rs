@@ -80,16 +80,17 @@ impl Run<'_> {
         if depth > MOST_DEPTH {
             return Err(Fault::TooDeep(MOST_DEPTH));
         }
-        let First { mut table, mut port } = first;
-        let came_by = packet.in_port();
+        let First { mut table, port } = first;
+        let mut told = Some(port);
         loop {
             self.lookups += 1;
             if self.lookups > MOST_LOOKUPS {
                 return Err(Fault::Endless(MOST_LOOKUPS));
             }
-            packet.put(&oxm::in_port(port));
+            // Flows further on may give the packet another port.
+            let came_by = packet.in_port();
+            packet.put(&oxm::in_port(told.take().unwrap_or(came_by)));
             let found = self.switch.lookup(table, packet);
-            port = came_by;
             packet.put(&oxm::in_port(came_by));
             let found = found?;
             let Some(entry) = found else {

@@ -11,7 +11,7 @@ use crate::switch::Entry;
 /// Something that a tenant made, or a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Object {
-    /// What it is: `port`, `network`, `router`, `rule`, `host`.
+    /// What it is: `port`, `network`, `router`, `gateway`, `floating ip`, `rule`, `host`.
     pub kind: &'static str,
     /// Its id.
     pub id: String,
@@ -32,6 +32,16 @@ pub fn object_of(owner: Owner, snapshot: &Snapshot) -> Option<Object> {
             let router = snapshot.router_by_key(key)?;
             let (id, name) = (router.id.to_string(), router.stamp.name.clone());
             Some(Object { kind: "router", id, name, tenant: Some(router.tenant.clone()) })
+        }
+        Owner::Gateway(_, key) => {
+            let router = snapshot.router_by_key(key)?;
+            let (id, name) = (router.id.to_string(), router.stamp.name.clone());
+            Some(Object { kind: "gateway", id, name, tenant: Some(router.tenant.clone()) })
+        }
+        Owner::Floating(_, key) => {
+            let ip = snapshot.floating_ip(&snapshot.port_by_key(key)?.floating_ip()?)?;
+            let (id, name) = (ip.id.to_string(), ip.address.to_string());
+            Some(Object { kind: "floating ip", id, name, tenant: Some(ip.tenant.clone()) })
         }
         Owner::Policy(key) => {
             // The groups are what their tenant knows; a policy of none has no name.

@@ -261,6 +261,8 @@ fn solicitation(port: &Port, source: IpAddr, target: IpAddr) -> Packet {
 fn told(trace: &Trace, snapshot: &Snapshot, address: IpAddr) -> Option<[u8; 6]> {
     trace.outcomes.iter().find_map(|outcome| match &outcome.fate {
         Fate::Answered(_, packet) => answered(packet),
+        // An answer that another host gave, across a physical network.
+        Fate::Delivered(_, packet) if is_answer(packet) => answered(packet),
         Fate::Delivered(port, _) => {
             let port = snapshot.port(port)?;
             let has = port.fixed_ips.iter().any(|ip| ip.address == address)
@@ -269,6 +271,15 @@ fn told(trace: &Trace, snapshot: &Snapshot, address: IpAddr) -> Option<[u8; 6]> 
         }
         _ => None,
     })
+}
+
+/// True for an ARP reply and a neighbour advertisement.
+fn is_answer(packet: &Packet) -> bool {
+    match packet.eth_type() {
+        ETH_ARP => packet.get(FieldId::basic(21)) == Some(2),
+        ETH_IPV6 => packet.protocol() == 58 && packet.get(FieldId::basic(29)) == Some(136),
+        _ => false,
+    }
 }
 
 /// The MAC in an answer.

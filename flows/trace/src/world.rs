@@ -392,9 +392,6 @@ impl Walk<'_> {
             let begin = self.outcomes.len();
             let arriving = sent.packet.arriving(sent.port, 0);
             let onward = self.hop(other, sent.port, arriving, hops + 1)?;
-            let is_met = |outcome: &Outcome| {
-                !matches!(outcome.fate, Fate::Dropped(_) | Fate::Reflected | Fate::Nowhere(_))
-            };
             if self.outcomes[begin..].iter().any(is_met) {
                 hop.onward.push(onward);
             } else {
@@ -410,6 +407,18 @@ impl Walk<'_> {
     fn end(&mut self, host: HostIndex, fate: Fate, by: Option<&Arc<Entry>>) {
         self.outcomes.push(Outcome { host, fate, by: by.cloned(), about: self.about.clone() });
     }
+}
+
+/// True if a host has something to do with what came to it from a physical network: what it drops as nobody's is none of
+/// its business.
+fn is_met(outcome: &Outcome) -> bool {
+    use Reason::{NetworkDown, NotHere, UnknownNetwork, UnknownPort};
+    !matches!(
+        outcome.fate,
+        Fate::Dropped(None | Some(NotHere | UnknownPort | UnknownNetwork | NetworkDown))
+            | Fate::Reflected
+            | Fate::Nowhere(_)
+    )
 }
 
 /// True for flows that do not stand on every host, whatever is on it.

@@ -162,6 +162,8 @@ fn check_actions(owner: Owner, table: &'static Table, actions: &[Action]) -> Res
                 ct.table.map_or(Ok(()), |next| check_next(table, next))?;
                 check_actions(owner, table, &ct.actions)?;
             }
+            Action::CtClear if table.verbs.contains(&Verb::Track) => {}
+            Action::Nat(_) if table.verbs.contains(&Verb::Translate) => {}
             Action::PushVlan(_) | Action::PopVlan if table.verbs.contains(&Verb::Tag) => {}
             Action::Controller2(_) if table.verbs.contains(&Verb::ToController) => {}
             Action::Group(_) if table.verbs.contains(&Verb::Group) => {}

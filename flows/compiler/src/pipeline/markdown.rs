@@ -23,7 +23,7 @@ const COOKIES: &str = "
 
 | bits | meaning |
 |---|---|
-| 63..60 | kind of owner: 1 network, 2 port (network-wide), 3 host base, 4 local flood, 5 port on its own host, 6 policy |
+| 63..60 | kind of owner: 1 network, 2 port (network-wide), 3 host base, 4 local flood, 5 port on its own host, 6 policy, 7 router, 8 gateway on a host, 9 floating IP on a host |
 | 59..32 | its number: VNI, port key, host index, VNI, port key, policy key |
 | 31..0 | hash of table, priority, match and instructions |
 
@@ -108,6 +108,7 @@ fn describe(verb: Verb) -> &'static str {
         Verb::SetTtl => "set the TTL or hop limit",
         Verb::Choose => "choose a next hop by a hash of the connection",
         Verb::Track => "go through the connection tracker, or be remembered there",
+        Verb::Translate => "translate addresses and ports",
         Verb::Conjunction => "be one part of a conjunction",
         Verb::ToController => "send to the controller",
         Verb::Resubmit => "look up again in a next table",

@@ -56,12 +56,13 @@ pub static ROUTE: Table = Table {
     number: 46,
     name: "route",
     purpose: "The longest prefix that has the destination: into which network, from which interface, to which next hop. \
-              The priority grows with the prefix; subnets of the router win over static routes of the same length.",
+              The priority grows with the prefix; subnets of the router win over static routes of the same length. What \
+              leads to the outside goes to the router's gateway, by its transit.",
     holds: Holds::NetworkWide,
     matches: &[reg(ROUTER), reg(NETWORK), reg(FLAGS), ETH_TYPE, IPV4_DST, IPV6_DST],
-    sets: &[reg(NETWORK), reg(FLAGS), reg(NEXT_HOP), NEXT_HOP_V6, reg(CHOICE), ETH_SRC],
+    sets: &[reg(NETWORK), reg(FLAGS), reg(NEXT_HOP), NEXT_HOP_V6, reg(CHOICE), ETH_SRC, ETH_DST],
     verbs: &[Verb::DecrementTtl, Verb::Choose, Verb::ToController],
-    next: &[&ECMP, &NEIGHBOUR, &DROP],
+    next: &[&ECMP, &NEIGHBOUR, &EGRESS_GATE, &DROP],
     miss: Miss::Drop(Reason::NoRoute),
 };
 
@@ -72,9 +73,9 @@ pub static ECMP: Table = Table {
     purpose: "The next hop that was chosen for the connection, of several that lead to the same destination.",
     holds: Holds::NetworkWide,
     matches: &[reg(ROUTER), reg(CHOICE), ETH_TYPE, IPV4_DST, IPV6_DST],
-    sets: &[reg(NETWORK), reg(FLAGS), reg(NEXT_HOP), NEXT_HOP_V6, ETH_SRC],
+    sets: &[reg(NETWORK), reg(FLAGS), reg(NEXT_HOP), NEXT_HOP_V6, ETH_SRC, ETH_DST],
     verbs: &[Verb::DecrementTtl],
-    next: &[&NEIGHBOUR, &DROP],
+    next: &[&NEIGHBOUR, &EGRESS_GATE, &DROP],
     miss: Miss::Drop(Reason::NoPath),
 };
 
@@ -84,7 +85,7 @@ pub static NEIGHBOUR: Table = Table {
     name: "next_hop",
     purpose: "Whose is the next hop's address? No router ever asks on the wire. The address of another router's \
               interface leads into that router.",
-    holds: Holds::NetworkWide,
+    holds: Holds::Both,
     matches: &[reg(NETWORK), reg(NEXT_HOP), FieldId::reg(9), FieldId::reg(10), FieldId::reg(11), ETH_TYPE],
     sets: &[ETH_DST, reg(ROUTER)],
     verbs: &[Verb::Resubmit],

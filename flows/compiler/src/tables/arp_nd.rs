@@ -91,8 +91,13 @@ pub(crate) fn host(sheet: &mut Sheet) {
     sheet.flow(&ND_REPLY, 100, icmpv6(ADVERTISEMENT), complete.output(PortNo::IN_PORT));
 }
 
-/// Turns a request into its reply (RFC 826).
+/// Turns a request into its reply (RFC 826), and sends that back.
 fn arp_reply(port: &Port, address: Ipv4Addr) -> Then {
+    arp_answer(port, address).output(PortNo::IN_PORT)
+}
+
+/// Turns a request into its reply.
+pub(super) fn arp_answer(port: &Port, address: Ipv4Addr) -> Then {
     let (mac, any_mac, any_ip) = (port.mac.0, [0; 6], Ipv4Addr::UNSPECIFIED);
     Then::new()
         .act(copy(oxm::eth_src(any_mac), oxm::eth_dst(any_mac)))
@@ -102,7 +107,6 @@ fn arp_reply(port: &Port, address: Ipv4Addr) -> Then {
         .set(oxm::arp_sha(mac))
         .act(copy(oxm::arp_spa(any_ip), oxm::arp_tpa(any_ip)))
         .set(oxm::arp_spa(address))
-        .output(PortNo::IN_PORT)
 }
 
 /// Turns a solicitation into its advertisement, but for the option: that can be set only in a packet that is one.

@@ -277,7 +277,7 @@ fn services(rule: &SecurityRule) -> Vec<Fields> {
     }
 }
 
-fn port_field(protocol: u8, value: u16, mask: u16) -> OxmField {
+pub(super) fn port_field(protocol: u8, value: u16, mask: u16) -> OxmField {
     match (protocol, mask) {
         (6, u16::MAX) => oxm::tcp_dst(value),
         (6, _) => oxm::tcp_dst_masked(value, mask),
@@ -289,7 +289,7 @@ fn port_field(protocol: u8, value: u16, mask: u16) -> OxmField {
 }
 
 /// The fewest values with masks that stand for exactly the ports from `first` to `last`; at most 30.
-fn masks(first: u16, last: u16) -> Vec<(u16, u16)> {
+pub(super) fn masks(first: u16, last: u16) -> Vec<(u16, u16)> {
     let (mut next, end) = (u32::from(first), u32::from(last));
     let mut found = Vec::new();
     while next <= end {

@@ -15,6 +15,7 @@ use weft_openflow::action::{CopyField, Multipath, Subfield};
 use weft_openflow::{Action, OxmField, PortNo, oxm};
 
 use crate::fields::Fields;
+use crate::gateways::Outside;
 use crate::meters;
 use crate::pipeline::{
     DROP, ECMP, EGRESS_GATE, HOME_NETWORK, HOME_PREFIX, NEIGHBOUR, ROUTE, ROUTER_LOCAL, TO_ROUTER,
@@ -22,6 +23,7 @@ use crate::pipeline::{
 use crate::reasons::Reason;
 use crate::registers::{CHOICE, FLAGS, HOME, NETWORK, NEXT_HOP, REASON, ROUTED, ROUTER};
 use crate::sheet::{Sheet, Then};
+use crate::tables::gateways::{self, Routes};
 use crate::tables::{
     PROTO_ICMP, PROTO_ICMPV6, PROTO_UDP, Side, copy, ipv4, ipv4_of, ipv6, ipv6_of, prefix_field, services,
     with_link_local,
@@ -134,6 +136,10 @@ pub(crate) fn router(sheet: &mut Sheet, router: &Router, snapshot: &Snapshot) {
         sheet.flow(&ROUTER_LOCAL, DOWN, Fields::new().with(ROUTER.is(key)), Then::drop(Reason::RouterDown));
         return;
     }
+    if let Some(outside) = Outside::of(router, snapshot) {
+        gateways::router(sheet, &outside, snapshot);
+        gateway_addresses(sheet, &outside);
+    }
     for port in snapshot.interfaces_of(router.id).filter(|port| port.admin_up) {
         if let Some(network) = snapshot.network(&port.network).filter(|network| network.admin_up) {
             own_addresses(sheet, &Interface { network, port, router });
@@ -141,6 +147,13 @@ pub(crate) fn router(sheet: &mut Sheet, router: &Router, snapshot: &Snapshot) {
         }
     }
     let legs: Vec<Leg<'_>> = legs(router, snapshot).collect();
+    let outside = Outside::of(router, snapshot);
+    let outside = outside.as_ref().map(|outside| Routes::of(outside, snapshot));
+    if let Some(outside) = &outside {
+        let inside: Vec<IpNet> = legs.iter().map(|leg| leg.prefix).collect();
+        outside.write(sheet, &inside, snapshot);
+    }
+    let outside = outside.as_ref();
     for leg in &legs {
         sheet.flow(&ROUTE, priority(leg.prefix) + 1, within(router, leg.prefix), leave(leg, None));
     }
@@ -151,8 +164,11 @@ pub(crate) fn router(sheet: &mut Sheet, router: &Router, snapshot: &Snapshot) {
     homes(sheet, router, &legs);
     for (prefix, hops) in static_routes {
         match hops.as_slice() {
-            [only] => sheet.flow(&ROUTE, priority(prefix), within(router, prefix), towards(&legs, *only)),
-            _ => share(sheet, router, prefix, &hops, &legs),
+            [only] => {
+                let then = towards(&legs, outside, *only);
+                sheet.flow(&ROUTE, priority(prefix), within(router, prefix), then);
+            }
+            _ => share(sheet, (router, prefix), &hops, &legs, outside),
         }
     }
 }
@@ -205,6 +221,23 @@ fn own_addresses(sheet: &mut Sheet, interface: &Interface<'_>) {
     }
 }
 
+/// The gateway's own addresses, seen from inside. Of IPv4 only echo requests end here: everything else may be for somebody
+/// whose address has become the gateway's, which only the host knows that serves it.
+fn gateway_addresses(sheet: &mut Sheet, outside: &Outside<'_>) {
+    let Outside { router, network, port, .. } = *outside;
+    if !port.admin_up {
+        return;
+    }
+    for address in ipv4_of(port) {
+        let echo = ipv4().with(ROUTER.is(router.key.get())).with(oxm::ipv4_dst(address));
+        let echo = echo.with(oxm::ip_proto(PROTO_ICMP)).with(oxm::icmpv4_type(ECHO_V4.0));
+        sheet.flow(&ROUTER_LOCAL, ECHO, echo.with(FLAGS.lacks(ROUTED)), echo_reply(address));
+    }
+    let mut v6 = Port::clone(port);
+    v6.fixed_ips.retain(|ip| ip.address.is_ipv6());
+    own_addresses(sheet, &Interface { network, port: &v6, router });
+}
+
 /// What senders on the router's networks are told when it cannot hand their packets on. One that has passed a router
 /// before has lost its sender's Ethernet address, so it ends silently.
 fn errors(sheet: &mut Sheet, interface: &Interface<'_>) {
@@ -244,7 +277,13 @@ fn errors(sheet: &mut Sheet, interface: &Interface<'_>) {
 }
 
 /// Several next hops share a destination.
-fn share(sheet: &mut Sheet, router: &Router, prefix: IpNet, hops: &[NextHop], legs: &[Leg<'_>]) {
+fn share(
+    sheet: &mut Sheet,
+    (router, prefix): (&Router, IpNet),
+    hops: &[NextHop],
+    legs: &[Leg<'_>],
+    outside: Option<&Routes<'_>>,
+) {
     let choose = Multipath {
         fields: SYMMETRIC_L3L4_UDP,
         basis: 0,
@@ -257,17 +296,17 @@ fn share(sheet: &mut Sheet, router: &Router, prefix: IpNet, hops: &[NextHop], le
     sheet.flow(&ROUTE, priority(prefix), within(router, prefix), then);
     for (number, hop) in (0..).zip(hops) {
         let chosen = within(router, prefix).with(CHOICE.is(number));
-        sheet.flow(&ECMP, priority(prefix), chosen, towards(legs, *hop));
+        sheet.flow(&ECMP, priority(prefix), chosen, towards(legs, outside, *hop));
     }
 }
 
 /// Longer prefixes first; one more is left for the router's own subnets.
-fn priority(prefix: IpNet) -> u16 {
+pub(super) fn priority(prefix: IpNet) -> u16 {
     100 + 2 * u16::from(prefix.prefix_len())
 }
 
 /// In the router, for a destination within the prefix.
-fn within(router: &Router, prefix: IpNet) -> Fields {
+pub(super) fn within(router: &Router, prefix: IpNet) -> Fields {
     let family = if prefix.addr().is_ipv4() { ipv4() } else { ipv6() };
     let matching = family.with(ROUTER.is(router.key.get()));
     let destination = match (prefix.addr(), prefix.netmask()) {
@@ -283,11 +322,14 @@ fn within(router: &Router, prefix: IpNet) -> Fields {
 }
 
 /// Through the interface that reaches a next hop. One that nothing reaches keeps packets from taking a shorter prefix.
-fn towards(legs: &[Leg<'_>], hop: NextHop) -> Then {
+fn towards(legs: &[Leg<'_>], outside: Option<&Routes<'_>>, hop: NextHop) -> Then {
     let NextHop::Via(via) = hop else { return Then::drop(Reason::Blackhole) };
     match legs.iter().find(|leg| leg.prefix.contains(&via)) {
         Some(leg) => leave(leg, Some(via)),
-        None => Then::drop(Reason::NoRoute),
+        None => match outside.filter(|outside| outside.reaches(via)) {
+            Some(outside) => outside.leave(),
+            None => Then::drop(Reason::NoRoute),
+        },
     }
 }
 
@@ -316,7 +358,7 @@ fn leave(leg: &Leg<'_>, via: Option<IpAddr>) -> Then {
 }
 
 /// A routed packet whose next hop has this address of the network.
-fn next_hop_is(network: &Network, address: IpAddr) -> Fields {
+pub(super) fn next_hop_is(network: &Network, address: IpAddr) -> Fields {
     let family = if address.is_ipv4() { ipv4() } else { ipv6() };
     let matching = family.with(NETWORK.is(network.vni.get()));
     match address {
@@ -332,13 +374,17 @@ fn next_hop_is(network: &Network, address: IpAddr) -> Fields {
 
 /// Turns an echo request into its reply, and sends it back to who sent it.
 fn echo_reply(address: Ipv4Addr) -> Then {
+    echo_answer(address).output(PortNo::IN_PORT)
+}
+
+/// Turns an echo request into its reply.
+pub(super) fn echo_answer(address: Ipv4Addr) -> Then {
     let any = Ipv4Addr::UNSPECIFIED;
     swapped_addresses()
         .act(copy(oxm::ipv4_src(any), oxm::ipv4_dst(any)))
         .set(oxm::ipv4_src(address))
         .set(oxm::icmpv4_type(ECHO_V4.1))
         .act(Action::SetNwTtl(OWN_TTL))
-        .output(PortNo::IN_PORT)
 }
 
 fn echo_reply_v6(address: Ipv6Addr) -> Then {

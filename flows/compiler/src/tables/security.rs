@@ -21,6 +21,7 @@ use crate::sheet::{Sheet, Then};
 use crate::tables::{Local, PROTO_UDP, Side, arp, copy, icmpv6, ipv4, ipv6, policy, prefix_field};
 
 /// Bits of the connection tracker's state, as `ct_state` of ovs-fields(7) names them.
+pub(crate) const NEW: u32 = 0x01;
 pub(crate) const RELATED: u32 = 0x04;
 pub(crate) const REPLY: u32 = 0x08;
 pub(crate) const INVALID: u32 = 0x10;

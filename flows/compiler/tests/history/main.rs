@@ -1,18 +1,20 @@
 //! Random histories: after every step, what was kept up by impact equals what is compiled from scratch.
 
+mod gateways;
 mod security;
 mod switch;
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use proptest::prelude::*;
 use weft_compiler::{
     ByScope, Compiled, Link, Owner, Scope, Tallies, Tally, TunnelPort, TunnelSettings, compile,
-    compile_scope, diff, impact, owners, pipeline, subscriptions, tally_scope, tunnel, tunnel_ofport,
-    tunnels, tunnels::tunnel_name, uplink_ofport, uplinks,
+    compile_scope, diff, impact, owners, pipeline, subscribes, subscriptions, tally_scope, tunnel,
+    tunnel_ofport, tunnels, tunnels::tunnel_name, uplink_ofport, uplinks,
 };
-use weft_model::{HostIndex, Key, PhysnetKey, Revision, Snapshot};
+use weft_model::{HostIndex, Key, PhysnetKey, Revision, Router, Snapshot};
 
 use switch::Switch;
 use world::{Op, commit, op};
@@ -133,6 +135,13 @@ fn check_realms(held: &Held, snapshot: &Snapshot) {
     for host in snapshot.hosts() {
         let mut wanted = BTreeSet::from([Scope::Host(host.index)]);
         let mut left: Vec<_> = snapshot.networks_at(host.index).map(|network| network.id).collect();
+        let serves = |router: &&Arc<Router>| {
+            router.gateway.as_ref().is_some_and(|gateway| gateway.hosts.contains(&host.index))
+        };
+        let mut routers: BTreeSet<_> = snapshot.routers().filter(serves).map(|router| router.id).collect();
+        left.extend(
+            snapshot.ports().filter(|p| p.router().is_some_and(|r| routers.contains(&r))).map(|p| p.network),
+        );
         let mut seen = BTreeSet::new();
         while let Some(id) = left.pop() {
             if !seen.insert(id) {
@@ -140,16 +149,28 @@ fn check_realms(held: &Held, snapshot: &Snapshot) {
             }
             wanted.extend(snapshot.network(&id).map(|network| Scope::Network(network.vni)));
             for router in snapshot.ports().filter(|p| p.network == id).filter_map(|port| port.router()) {
-                wanted.extend(snapshot.router(&router).map(|router| Scope::Router(router.key)));
+                routers.insert(router);
                 let beyond = snapshot.ports().filter(|port| port.router() == Some(router));
                 left.extend(beyond.map(|port| port.network));
             }
+        }
+        for router in routers.iter().filter_map(|id| snapshot.router(id)) {
+            wanted.insert(Scope::Router(router.key));
+            let outside = router.gateway.as_ref().and_then(|gateway| snapshot.network(&gateway.network));
+            let outside = outside.filter(|network| {
+                network.external && network.segment.is_some() && snapshot.carries(host, network)
+            });
+            wanted.extend(outside.map(|network| Scope::Network(network.vni)));
         }
         let here = |id| snapshot.bound_host(id).is_some_and(|on| on.index == host.index);
         let worn = snapshot.ports().filter(|port| here(port.id)).filter_map(|port| port.policy);
         wanted.extend(worn.filter(|key| snapshot.policy(*key).is_some()).map(Scope::Policy));
         let has = &held.subscriptions[&host.index];
         assert_eq!(has, &wanted, "host {}", host.index);
+        let scopes = held.compiled.keys().map(|owner| owner.scope());
+        for scope in scopes.collect::<BTreeSet<_>>() {
+            assert_eq!(subscribes(host.index, scope, snapshot), has.contains(&scope), "{scope}");
+        }
     }
 }
 

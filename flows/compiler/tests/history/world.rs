@@ -12,6 +12,7 @@ use weft_model::{
     Snapshot, Stamp, Subnet, SubnetId, TenantId, Timestamp, VlanId, Vni,
 };
 
+use crate::gateways::{self, Lead};
 use crate::security::{self, Guard};
 
 /// One random change; what the world does not allow (a taken MAC, say) is left out.
@@ -35,13 +36,14 @@ pub enum Op {
     PutSubnet { network: u8, family: u8, what: u16 },
     DeleteSubnet { network: u8, family: u8 },
     Guard(Guard),
+    Lead(Lead),
     TellNetwork { network: u8, what: u8 },
 }
 
 const HOSTS: u8 = 5;
-const NETWORKS: u8 = 3;
+pub const NETWORKS: u8 = 3;
 pub const PORTS: u8 = 9;
-const ROUTERS: u8 = 3;
+pub const ROUTERS: u8 = 3;
 /// Interfaces have ids and keys above those of other ports.
 const INTERFACES: std::ops::Range<u8> = 50..55;
 
@@ -84,6 +86,7 @@ fn routing_op() -> impl Strategy<Value = Op> {
             .prop_map(|(network, family, what)| Op::PutSubnet { network, family, what }),
         1 => (network.clone(), 0..2u8).prop_map(|(network, family)| Op::DeleteSubnet { network, family }),
         2 => (network, 0..3u8).prop_map(|(network, what)| Op::TellNetwork { network, what }),
+        16 => gateways::lead().prop_map(Op::Lead),
     ]
 }
 
@@ -145,6 +148,7 @@ fn change(snapshot: &Snapshot, op: &Op) -> Option<Change> {
         }
         Op::Unbind { port, host } => Some(Change::Delete(Key::Binding(port_id(port), host_id(host)))),
         Op::Guard(guard) => security::change(snapshot, guard),
+        Op::Lead(ref lead) => gateways::change(snapshot, lead),
         Op::PutSubnet { network, family, what } => {
             put(Record::Subnet(Arc::new(subnet_record(network, family, what))))
         }
@@ -170,7 +174,8 @@ fn change(snapshot: &Snapshot, op: &Op) -> Option<Change> {
 fn routing_change(snapshot: &Snapshot, op: &Op) -> Option<Change> {
     match *op {
         Op::PutRouter { router, key, up, routes } => {
-            let record = router_record(router, key, up, routes)?;
+            let mut record = router_record(router, key, up, routes)?;
+            record.gateway = snapshot.router(&record.id).and_then(|router| router.gateway.clone());
             let is_free = snapshot.router_by_key(record.key).is_none_or(|other| other.id == record.id);
             is_free.then(|| Change::Put(Record::Router(Arc::new(record))))
         }
@@ -205,7 +210,7 @@ fn tweak(port: &mut Port, what: u8) {
 }
 
 /// What the writing side guarantees: MACs are unique in a network, addresses too, and a port keeps its network.
-fn fits(snapshot: &Snapshot, port: &Port) -> bool {
+pub fn fits(snapshot: &Snapshot, port: &Port) -> bool {
     let same_network = snapshot.port(&port.id).is_none_or(|old| old.network == port.network);
     let free_mac = snapshot.port_by_mac(port.network, port.mac).is_none_or(|other| other.id == port.id);
     let free_ip = |ip: &FixedIp| {
@@ -214,11 +219,11 @@ fn fits(snapshot: &Snapshot, port: &Port) -> bool {
     same_network && free_mac && port.fixed_ips.iter().all(free_ip)
 }
 
-fn host_id(host: u8) -> HostId {
+pub fn host_id(host: u8) -> HostId {
     format!("h{host}").parse().expect("a valid id")
 }
 
-fn network_id(network: u8) -> NetworkId {
+pub fn network_id(network: u8) -> NetworkId {
     NetworkId(Uuid::from_u128(0x1_0000 + u128::from(network)))
 }
 
@@ -226,16 +231,16 @@ pub fn port_id(port: u8) -> PortId {
     PortId(Uuid::from_u128(0x2_0000 + u128::from(port)))
 }
 
-fn router_id(router: u8) -> RouterId {
+pub fn router_id(router: u8) -> RouterId {
     RouterId(Uuid::from_u128(0x4_0000 + u128::from(router)))
 }
 
-fn subnet_id(network: u8, family: u8) -> SubnetId {
+pub fn subnet_id(network: u8, family: u8) -> SubnetId {
     SubnetId(Uuid::from_u128(0x3_0000 + 2 * u128::from(network) + u128::from(family)))
 }
 
 /// An address of a network: the last numbers of its IPv4 and IPv6 prefixes.
-fn addresses(network: u8, last: u8) -> [IpAddr; 2] {
+pub fn addresses(network: u8, last: u8) -> [IpAddr; 2] {
     let v6 = Ipv6Addr::new(0xfd00, 0, 0, u16::from(network), 0, 0, 0, last.into());
     [Ipv4Addr::new(10, 0, network, last).into(), v6.into()]
 }
@@ -345,12 +350,19 @@ fn network_record(network: u8, vni: Vni, (encap, segment): (u8, Option<Segment>)
         port_security_default: true,
         dns_domain: String::new(),
         vlan_transparent: encap >= 3 && segment.is_none(),
-        external: false,
+        external: encap % 2 == 0,
         segment,
     }
 }
 
-fn port_record(port: u8, network: u8, mac: u8, addresses: u8, admin_up: bool, secure: bool) -> Option<Port> {
+pub fn port_record(
+    port: u8,
+    network: u8,
+    mac: u8,
+    addresses: u8,
+    admin_up: bool,
+    secure: bool,
+) -> Option<Port> {
     let subnet = |family: u8| subnet_id(network, family);
     let [v4, v6] = self::addresses(network, addresses % 8 + 1);
     let mut fixed_ips = Vec::new();

@@ -15,8 +15,15 @@
 //! policy 1 groups=web,db
 //! router r key=1 [route=192.0.2.0/24>10.0.0.9,198.51.100.0/24>blackhole] [down]
 //! port gw network=red key=2 mac=02:00:00:00:00:fe ip=10.0.0.1 router=r
+//! network public vni=9 physnet=1 external
+//! router r ... gateway=public via=out transit=900 zone=1 hosts=1,2 [untranslated] [encap=geneve]
+//! port out network=public key=3 mac=02:00:00:00:99:01 ip=203.0.113.2 gateway=r
+//! port float network=public key=4 mac=02:00:00:00:99:02 ip=203.0.113.9 floating=f
+//! floating f network=public port=float ip=203.0.113.9 [to=a:10.0.0.1:r]
+//! forward w of=f protocol=tcp ports=80:81>8080 to=a:10.0.0.1:r
 //! ```
 
+mod gateways;
 mod security;
 
 use std::collections::BTreeMap;
@@ -27,9 +34,9 @@ use anyhow::{Context, Result, bail};
 use uuid::Uuid;
 use weft_model::{
     Binding, BridgeMappings, Change, Encap, EncapIps, FixedIp, Host, HostIndex, HostRoute, Mtu, Network,
-    NetworkId, NextHop, OfPort, PhysicalNetwork, PhysnetKey, Port, PortId, PortKey, PortSecurity,
-    ROUTER_INTERFACE, Record, Revision, Route, Router, RouterId, RouterKey, Segment, Snapshot, Stamp, Subnet,
-    SubnetId, Timestamp, VlanId, Vni,
+    NetworkId, NextHop, OfPort, PhysicalNetwork, PhysnetKey, Port, PortId, PortKey, PortSecurity, Record,
+    Revision, Route, Router, RouterId, RouterKey, Segment, Snapshot, Stamp, Subnet, SubnetId, Timestamp,
+    VlanId, Vni,
 };
 
 /// The snapshot that a text describes.
@@ -91,6 +98,9 @@ impl<'a> Line<'a> {
 fn record(text: &str, revision: Revision, snapshot: &Snapshot) -> Result<Record> {
     let line = Line::read(text)?;
     if let Some(record) = security::record(&line)? {
+        return Ok(record);
+    }
+    if let Some(record) = gateways::record(&line)? {
         return Ok(record);
     }
     Ok(match line.kind {
@@ -197,7 +207,7 @@ fn port(line: &Line<'_>, snapshot: &Snapshot) -> Result<Port> {
     };
     let one = |address| FixedIp { subnet: subnet(address), address };
     let fixed_ips = line.addresses()?.into_iter().map(one).collect();
-    let router = line.values.get("router").map(|name| RouterId(id("router", name)).to_string());
+    let (device_owner, device_id) = gateways::device(line);
     Ok(Port {
         id: PortId(id("port", line.name)),
         tenant: "tenant".parse()?,
@@ -211,8 +221,8 @@ fn port(line: &Line<'_>, snapshot: &Snapshot) -> Result<Port> {
         dhcp_options: Vec::new(),
         policy: security::policy(line)?,
         allowed_pairs: security::pairs(line)?,
-        device_owner: router.as_ref().map_or("", |_| ROUTER_INTERFACE).to_owned(),
-        device_id: router.unwrap_or_default(),
+        device_owner,
+        device_id,
         requested_host: None,
         dns_name: line.values.get("name").map(|name| (*name).to_owned()).unwrap_or_default(),
     })
@@ -232,7 +242,7 @@ fn router(line: &Line<'_>) -> Result<Router> {
         stamp: Stamp::default(),
         admin_up: !line.has("down"),
         routes: list.split(',').filter(|route| !route.is_empty()).map(route).collect::<Result<_>>()?,
-        gateway: None,
+        gateway: gateways::gateway(line)?,
     })
 }
 

@@ -1,0 +1,106 @@
+//! What a change of gateways, floating IPs and port forwardings concerns.
+//!
+//! A floating IP concerns the hosts that serve it, before and after, and nothing network-wide. A gateway that changes
+//! concerns its router everywhere, the hosts that serve it, the floating IPs behind it, and who needs the external network.
+
+use std::collections::BTreeSet;
+
+use weft_model::{FloatingIpId, HostIndex, NetworkId, PortForwardingId, PortId, RouterId, Snapshot};
+
+use super::Collector;
+use crate::gateways::{Floating, Outside};
+use crate::owner::Owner;
+
+impl Collector<'_> {
+    /// A floating IP on the hosts that serve it.
+    pub(super) fn floating_ip(&mut self, id: FloatingIpId) {
+        for snapshot in [self.before, self.after] {
+            let floating = snapshot.floating_ip(&id).and_then(|ip| Floating::of(ip, snapshot));
+            self.floating(floating, snapshot);
+        }
+    }
+
+    fn floating(&mut self, floating: Option<Floating<'_>>, snapshot: &Snapshot) {
+        let Some(floating) = floating else { return };
+        self.impact.owners.insert(Owner::Floating(floating.host, floating.port.key));
+        let outside = floating.outside;
+        if !outside.gateway.snat {
+            // It knows who is translated nevertheless.
+            let active = outside.active(snapshot);
+            self.impact.owners.extend(active.map(|host| Owner::Gateway(host, outside.router.key)));
+        }
+    }
+
+    pub(super) fn port_forwarding(&mut self, id: PortForwardingId) {
+        let floating_ip = |s: &Snapshot| s.port_forwarding(&id).map(|forwarding| forwarding.floating_ip);
+        let concerned: BTreeSet<FloatingIpId> =
+            [floating_ip(self.before), floating_ip(self.after)].into_iter().flatten().collect();
+        concerned.into_iter().for_each(|id| self.floating_ip(id));
+    }
+
+    /// A port that a floating IP leads to, or that holds the address of one or of a gateway.
+    pub(super) fn translated(&mut self, id: PortId) {
+        let (mut floating_ips, mut routers) = (BTreeSet::new(), BTreeSet::new());
+        for snapshot in [self.before, self.after] {
+            floating_ips.extend(snapshot.floating_ips_of_port(id).map(|ip| ip.id));
+            if let Some(port) = snapshot.port(&id) {
+                floating_ips.extend(port.floating_ip());
+                routers.extend(port.gateway_of());
+            }
+        }
+        floating_ips.into_iter().for_each(|id| self.floating_ip(id));
+        routers.into_iter().for_each(|id| self.gateway(id));
+    }
+
+    /// A router whose gateway is another one, or is served elsewhere.
+    pub(super) fn gateway(&mut self, id: RouterId) {
+        for snapshot in [self.before, self.after] {
+            let Some(router) = snapshot.router(&id) else { continue };
+            self.impact.owners.insert(Owner::Router(router.key));
+            let active = Outside::of(router, snapshot).and_then(|outside| outside.active(snapshot));
+            self.impact.owners.extend(active.map(|host| Owner::Gateway(host, router.key)));
+            for ip in snapshot.floating_ips_of_router(id) {
+                self.floating(Floating::of(ip, snapshot), snapshot);
+            }
+            self.regrouped.extend(snapshot.interfaces_of(id).map(|port| port.network));
+            self.duties.extend(router.gateway.iter().flat_map(|gateway| gateway.hosts.iter().copied()));
+        }
+    }
+
+    /// All routers whose gateway is on a network.
+    pub(super) fn gateways_on(&mut self, network: NetworkId) {
+        for router in self.routers_on(network) {
+            self.gateway(router);
+        }
+    }
+
+    /// The routes of all routers whose gateway is on a network.
+    pub(super) fn routes_to(&mut self, network: NetworkId) {
+        for router in self.routers_on(network) {
+            for snapshot in [self.before, self.after] {
+                let key = snapshot.router(&router).map(|router| router.key);
+                self.impact.owners.extend(key.map(Owner::Router));
+            }
+        }
+    }
+
+    fn routers_on(&self, network: NetworkId) -> BTreeSet<RouterId> {
+        let both = [self.before, self.after].into_iter();
+        both.flat_map(|snapshot| snapshot.gateways_on(network)).map(|router| router.id).collect()
+    }
+
+    /// A host that came or went, or reaches other physical networks than before.
+    pub(super) fn ways_outside(&mut self, host: HostIndex) {
+        let (mut floating_ips, mut routers) = (BTreeSet::new(), BTreeSet::new());
+        for snapshot in [self.before, self.after] {
+            let networks = snapshot.networks_at(host);
+            let ports = networks.flat_map(|network| snapshot.local_ports_at(network.id, host));
+            let ips = ports.flat_map(|port| snapshot.floating_ips_of_port(port.id));
+            floating_ips.extend(ips.map(|ip| ip.id));
+            routers.extend(snapshot.gateways_at(host).map(|router| router.id));
+        }
+        floating_ips.into_iter().for_each(|id| self.floating_ip(id));
+        routers.into_iter().for_each(|id| self.gateway(id));
+        self.remapped.insert(host);
+    }
+}

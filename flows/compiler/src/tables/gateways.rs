@@ -1,0 +1,342 @@
+//! Tables gateway to inward: how routers reach the outside, and what a host that serves a gateway does.
+//!
+//! What every host knows (the router's part): which destinations are outside, the transit to the host that serves the
+//! gateway, and who is next out there. What only that host knows: the translation, and the gateway's own addresses.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ipnet::IpNet;
+use weft_model::{Network, NextHop, Port, Snapshot, Subnet};
+use weft_openflow::action::{Ct, CtFlags, CtZone, Nat, NatFlags, Subfield};
+use weft_openflow::{Action, PortNo, TableId, oxm};
+
+use crate::fields::Fields;
+use crate::gateways::{Floating, Outside};
+use crate::pipeline::{
+    CLASSIFY, EGRESS_GATE, EXTERNAL, EXTERNAL_KNOWN, GATEWAY, GATEWAY_KNOWN, HOME_PREFIX, INWARD, L2_LOCAL,
+    L2_REMOTE, NEIGHBOUR, OUTSIDE, OUTSIDE_ROUTE, ROUTE, ROUTER_LOCAL, Table,
+};
+use crate::reasons::Reason;
+use crate::registers::{
+    FLAGS, FROM_OUTSIDE, FROM_TUNNEL, FROM_UPLINK, HOME, NETWORK, NEXT_HOP, ROUTED, ROUTER, SOURCE_POLICY,
+    ZONE,
+};
+use crate::sheet::{Sheet, Then};
+use crate::tables::routers::{self, priority, within};
+use crate::tables::security::{INVALID, NEW, TRACKED, state};
+use crate::tables::{PROTO_ICMP, arp, arp_nd, copy, ipv4, ipv4_of, ipv6, ipv6_of, wrapped};
+use crate::tunnels::tunnel_ofport;
+
+/// Questions for an address that is served here.
+const ASKED: u16 = 300;
+/// What makes no sense to the connection tracker.
+const SENSELESS: u16 = 300;
+/// Connections of what is served here.
+pub(super) const KNOWN: u16 = 200;
+/// What is only for one floating IP.
+pub(super) const ONE: u16 = 110;
+/// What is for the gateway.
+const ALL: u16 = 100;
+/// What nothing else is for.
+const REST: u16 = 50;
+/// Frames for what is served here, in l2_local; as for ports.
+pub(super) const HERE: u16 = 200;
+
+const ARP_REQUEST: u16 = 1;
+const ECHO_REQUEST: u8 = 8;
+
+/// What is the same on every host.
+pub(crate) fn host(sheet: &mut Sheet) {
+    let again = Fields::new().with(FLAGS.has(FROM_OUTSIDE));
+    sheet.flow(&GATEWAY, SENSELESS, again, Then::drop(Reason::Reflected));
+    sheet.flow(&GATEWAY, REST, ipv4(), look_up(&GATEWAY_KNOWN));
+    sheet.flow(&GATEWAY, REST, ipv6(), Then::new().goto(&OUTSIDE));
+    for table in [&GATEWAY_KNOWN, &EXTERNAL_KNOWN] {
+        let invalid = Fields::new().with(state(TRACKED | INVALID, TRACKED | INVALID));
+        sheet.flow(table, SENSELESS, invalid, Then::drop(Reason::InvalidConnection));
+    }
+    // It is a packet of the router's from here on, like one that another router has forwarded.
+    let flags = oxm::reg_masked(
+        FLAGS.number,
+        ROUTED | FROM_OUTSIDE,
+        ROUTED | FROM_OUTSIDE | FROM_TUNNEL | FROM_UPLINK,
+    );
+    sheet.flow(&INWARD, ALL, Fields::new().with(HOME.is(0)), Then::new().set(flags).goto(&ROUTER_LOCAL));
+}
+
+/// What every host knows of a router's way out, besides its routes.
+pub(crate) fn router(sheet: &mut Sheet, outside: &Outside<'_>, snapshot: &Snapshot) {
+    let Outside { router, gateway, port, .. } = *outside;
+    let transit = Fields::new().with(NETWORK.is(gateway.transit.get()));
+    let tunnel = outside.active(snapshot).and_then(|host| tunnel_ofport(gateway.encap, host));
+    let to_gateway = match tunnel {
+        Some(tunnel) => {
+            let transit = oxm::tun_id(u64::from(gateway.transit.get()));
+            Then::new().set(transit).output(PortNo(u32::from(tunnel)))
+        }
+        None => Then::drop(Reason::NoGateway),
+    };
+    sheet.flow(&L2_REMOTE, ALL, transit, to_gateway);
+    let of_router = |family: Fields| family.with(ROUTER.is(router.key.get()));
+    if gateway.snat {
+        for address in ipv4_of(port) {
+            sheet.flow(
+                &OUTSIDE,
+                ALL,
+                of_router(ipv4()).with(oxm::ipv4_src(address)),
+                leave_as(outside, port),
+            );
+        }
+    } else {
+        sheet.flow(&OUTSIDE, REST, of_router(ipv4()), leave_as(outside, port));
+    }
+    sheet.flow(&OUTSIDE, REST, of_router(ipv6()), leave_as(outside, port));
+}
+
+/// Into the external network, from the MAC of one of its ports. The sender's groups mean nothing there. A packet may leave
+/// by where it came in: one that is for another workload of the same host, say.
+pub(super) fn leave_as(outside: &Outside<'_>, port: &Port) -> Then {
+    Then::new()
+        .set(NETWORK.is(outside.network.vni.get()))
+        .set(SOURCE_POLICY.is(0))
+        .set(oxm::eth_src(port.mac.0))
+        .set(oxm::in_port(PortNo(0)))
+        .goto(&OUTSIDE_ROUTE)
+}
+
+/// The destinations that are outside.
+pub(crate) struct Routes<'a> {
+    outside: &'a Outside<'a>,
+    subnets: Vec<&'a Subnet>,
+}
+
+impl<'a> Routes<'a> {
+    pub fn of(outside: &'a Outside<'a>, snapshot: &'a Snapshot) -> Routes<'a> {
+        Routes { outside, subnets: outside.subnets(snapshot).collect() }
+    }
+
+    /// True if a next hop is outside.
+    pub fn reaches(&self, hop: IpAddr) -> bool {
+        self.subnets.iter().any(|subnet| subnet.cidr.contains(&hop))
+    }
+
+    /// To the gateway: on from here by the transit.
+    pub fn leave(&self) -> Then {
+        let Outside { gateway, network, port, .. } = *self.outside;
+        if !network.admin_up {
+            return Then::drop(Reason::NetworkDown);
+        }
+        if !port.admin_up {
+            return Then::drop(Reason::PortDown);
+        }
+        Then::new()
+            .set(NETWORK.is(gateway.transit.get()))
+            .set(FLAGS.has(ROUTED))
+            .act(copy(oxm::eth_dst([0; 6]), oxm::eth_src([0; 6])))
+            .set(oxm::eth_dst(port.mac.0))
+            .act(Action::DecNwTtl)
+            .goto(&EGRESS_GATE)
+    }
+
+    /// What leads outside, besides static routes: the external subnets but for those that are inside as well, and all
+    /// the rest unless a static route has it. Then, who is next out there.
+    pub fn write(&self, sheet: &mut Sheet, inside: &[IpNet], snapshot: &Snapshot) {
+        let router = self.outside.router;
+        let mut hops: BTreeMap<IpNet, IpAddr> = BTreeMap::new();
+        for hop in self.outside.default_hops(snapshot) {
+            let all =
+                if hop.is_ipv4() { IpNet::V4(Default::default()) } else { IpNet::V6(Default::default()) };
+            hops.insert(all, hop);
+            if router.routes.iter().all(|route| route.destination.trunc() != all) {
+                sheet.flow(&ROUTE, priority(all), within(router, all), self.leave());
+            }
+        }
+        // Of several next hops out there the first one.
+        for route in router.routes.iter().rev() {
+            if let NextHop::Via(via) = route.next_hop
+                && self.reaches(via)
+            {
+                hops.insert(route.destination.trunc(), via);
+            }
+        }
+        let prefixes: BTreeSet<IpNet> = self.subnets.iter().map(|subnet| subnet.cidr.trunc()).collect();
+        for prefix in prefixes {
+            if !inside.contains(&prefix) {
+                sheet.flow(&ROUTE, priority(prefix) + 1, within(router, prefix), self.leave());
+            }
+            let to_itself = if prefix.addr().is_ipv4() {
+                copy(oxm::ipv4_dst(Ipv4Addr::UNSPECIFIED), NEXT_HOP.is(0))
+            } else {
+                copy(oxm::ipv6_dst(Ipv6Addr::UNSPECIFIED), oxm::xxreg(2, 0))
+            };
+            let then = Then::new().act(to_itself).goto(&NEIGHBOUR);
+            sheet.flow(&OUTSIDE_ROUTE, priority(prefix) + 1, within(router, prefix), then);
+        }
+        for (prefix, hop) in hops {
+            let hop = match hop {
+                IpAddr::V4(hop) => NEXT_HOP.is(hop.into()),
+                IpAddr::V6(hop) => oxm::xxreg(2, hop.into()),
+            };
+            let then = Then::new().set(hop).goto(&NEIGHBOUR);
+            sheet.flow(&OUTSIDE_ROUTE, priority(prefix), within(router, prefix), then);
+        }
+    }
+}
+
+/// What the host that serves a gateway has besides: `floating` are the floating IPs that it serves for the router.
+pub(crate) fn gateway(sheet: &mut Sheet, outside: &Outside<'_>, snapshot: &Snapshot) {
+    let Outside { router, gateway, network, port } = *outside;
+    let (key, zone) = (router.key.get(), gateway.zone.ct_zone());
+    let transit = oxm::tun_id(u64::from(gateway.transit.get()));
+    let arrived = Then::new().set(FLAGS.has(ROUTED)).set(ROUTER.is(key)).set(ZONE.is(zone.into()));
+    if !network.admin_up || !port.admin_up {
+        let reason = if network.admin_up { Reason::PortDown } else { Reason::NetworkDown };
+        sheet.flow(&CLASSIFY, 100, Fields::new().with(transit), Then::drop(reason));
+        return;
+    }
+    sheet.flow(&CLASSIFY, 100, Fields::new().with(transit), arrived.goto(&GATEWAY));
+    let from_here = Fields::new().with(NETWORK.is(gateway.transit.get()));
+    let own = Then::new().set(ROUTER.is(key)).set(ZONE.is(zone.into())).resubmit(&GATEWAY);
+    sheet.flow(&L2_LOCAL, HERE, from_here, own);
+    present(sheet, &Present { network, port, router: key, zone });
+    if !gateway.snat {
+        untranslated(sheet, outside, snapshot);
+    }
+    let of_zone = |fields: Fields| fields.with(ZONE.is(zone.into()));
+    let mine = Mark { port: port.key.get(), label: 0 };
+    known(sheet, zone, mine);
+    if let Some(address) = outside.address().filter(|_| gateway.snat) {
+        let nat = Nat { flags: NatFlags::SRC, ipv4_min: Some(address), ..Nat::default() };
+        sheet.flow(&GATEWAY_KNOWN, ALL, of_zone(is_new()), commit(nat, mine, &OUTSIDE));
+    } else {
+        // Replies of what is forwarded to one port of a sender, and what it sends by itself.
+        sheet.flow(&GATEWAY_KNOWN, ALL, of_zone(is_new()), Then::new().goto(&OUTSIDE));
+    }
+    for address in ipv4_of(port) {
+        let to_it = ipv4().with(ROUTER.is(key)).with(oxm::ipv4_dst(address));
+        sheet.flow(&EXTERNAL, ALL, to_it, look_up(&EXTERNAL_KNOWN));
+        let echo = of_zone(is_new()).with(oxm::ipv4_dst(address));
+        let echo = echo.with(oxm::ip_proto(PROTO_ICMP)).with(oxm::icmpv4_type(ECHO_REQUEST));
+        // One that a router has forwarded came by another way than the answer's.
+        answers(network, |(bits, mask), back| {
+            let echo = echo.with(oxm::reg_masked(FLAGS.number, bits, mask | ROUTED));
+            sheet.flow(&EXTERNAL_KNOWN, KNOWN + 1, echo, back(routers::echo_answer(address)));
+        });
+        let of_routed = echo.with(FLAGS.has(ROUTED));
+        let then = routers::echo_answer(address).resubmit(&OUTSIDE);
+        sheet.flow(&EXTERNAL_KNOWN, KNOWN + 1, of_routed, then);
+    }
+    sheet.flow(&EXTERNAL_KNOWN, REST, of_zone(is_new()), Then::drop(Reason::Unsolicited));
+    let rest = |family: Fields| family.with(ROUTER.is(key));
+    sheet.flow(&EXTERNAL, REST, rest(ipv6()), Then::new().goto(&INWARD));
+    if !gateway.snat {
+        sheet.flow(&EXTERNAL, REST, rest(ipv4()), Then::new().goto(&INWARD));
+    }
+}
+
+/// Who passes a gateway that does not translate, but for those who have something that is translated.
+fn untranslated(sheet: &mut Sheet, outside: &Outside<'_>, snapshot: &Snapshot) {
+    let of_router = || ipv4().with(ROUTER.is(outside.router.key.get()));
+    sheet.flow(&GATEWAY, REST + 10, of_router(), Then::new().goto(&OUTSIDE));
+    let mut sources: BTreeSet<Ipv4Addr> = BTreeSet::new();
+    for ip in snapshot.floating_ips_of_router(outside.router.id) {
+        let Some(floating) = Floating::of(ip, snapshot) else { continue };
+        sources.extend(ip.target.map(|target| target.address));
+        sources.extend(floating.forwardings(snapshot).map(|forwarding| forwarding.address));
+    }
+    for source in sources {
+        sheet.flow(&GATEWAY, ALL, of_router().with(oxm::ipv4_src(source)), look_up(&GATEWAY_KNOWN));
+    }
+}
+
+/// An address of an external network that is served on a host.
+pub(super) struct Present<'a> {
+    pub network: &'a Network,
+    /// The port that has the addresses and the MAC.
+    pub port: &'a Port,
+    /// The router that what comes for it gets into.
+    pub router: u32,
+    pub zone: u16,
+}
+
+/// Its frames, who asks for it, and how routers on the same host find it.
+pub(super) fn present(sheet: &mut Sheet, present: &Present<'_>) {
+    let Present { network, port, router, zone } = *present;
+    let on_network = |fields: Fields| fields.with(NETWORK.is(network.vni.get()));
+    // Does the sender pretend to be inside? Its address is looked up there.
+    let inward = Then::new().set(ROUTER.is(router)).set(ZONE.is(zone.into())).set(HOME.is(0));
+    let inward = inward.resubmit(&HOME_PREFIX).resubmit(&EXTERNAL);
+    sheet.flow(&L2_LOCAL, HERE, on_network(Fields::new()).with(oxm::eth_dst(port.mac.0)), inward);
+    for address in ipv4_of(port) {
+        let asked = on_network(arp()).with(oxm::arp_op(ARP_REQUEST)).with(oxm::arp_tpa(address));
+        answers(network, |(bits, mask), back| {
+            let from = (mask != 0).then(|| oxm::reg_masked(FLAGS.number, bits, mask));
+            let asked = from.into_iter().fold(asked, Fields::with);
+            sheet.flow(&L2_LOCAL, ASKED, asked, back(arp_nd::arp_answer(port, address)));
+        });
+    }
+    let addresses = ipv4_of(port).into_iter().map(IpAddr::from);
+    for address in addresses.chain(ipv6_of(port).into_iter().map(IpAddr::from)) {
+        let found = Then::new().set(oxm::eth_dst(port.mac.0)).goto(&EGRESS_GATE);
+        sheet.flow(&NEIGHBOUR, ALL, routers::next_hop_is(network, address), found);
+    }
+}
+
+/// An answer goes back by where the question came from: under the network's tag if it came by an uplink. Writes as many
+/// flows as that takes, each for the questions with these bits of the flags (value and mask).
+fn answers(network: &Network, mut write: impl FnMut((u32, u32), &dyn Fn(Then) -> Then)) {
+    if network.segment.is_none_or(|segment| segment.vlan.is_none()) {
+        return write((0, 0), &|then| then.output(PortNo::IN_PORT));
+    }
+    write((FROM_UPLINK, FROM_UPLINK), &|then| then.then(wrapped(network)).output(PortNo::IN_PORT));
+    write((0, FROM_UPLINK), &|then| then.output(PortNo::IN_PORT));
+}
+
+/// Whose a connection is: the port that holds the address that it is translated to, and for whom.
+#[derive(Clone, Copy)]
+pub(super) struct Mark {
+    pub port: u32,
+    pub label: u128,
+}
+
+/// What belongs to a connection goes on, in both directions.
+pub(super) fn known(sheet: &mut Sheet, zone: u16, mark: Mark) {
+    let mine = Fields::new().with(ZONE.is(zone.into())).with(state(TRACKED, TRACKED));
+    let mine = mine.with(oxm::ct_mark(mark.port)).with(oxm::ct_label(mark.label));
+    sheet.flow(&GATEWAY_KNOWN, KNOWN, mine, Then::new().goto(&OUTSIDE));
+    sheet.flow(&EXTERNAL_KNOWN, KNOWN, mine, Then::new().goto(&INWARD));
+}
+
+/// IPv4 that begins a connection of which nothing is known.
+pub(super) fn is_new() -> Fields {
+    ipv4().with(state(TRACKED | NEW, TRACKED | NEW)).with(oxm::ct_mark(0))
+}
+
+fn zone() -> CtZone {
+    CtZone::Field(Subfield { field: ZONE.is(0).header(), offset: 0, n_bits: 16 })
+}
+
+/// Through the connection tracker, which translates what belongs to a connection. What it said of the packet before is
+/// forgotten: on its way to another address of the same host a packet may pass one zone twice, as two connections.
+pub(super) fn look_up(table: &'static Table) -> Then {
+    let actions = vec![Action::Nat(Nat::default())];
+    let ct = Ct { zone: zone(), table: Some(TableId(table.number)), actions, ..Ct::default() };
+    Then::new().act(Action::CtClear).act(Action::Ct(Box::new(ct)))
+}
+
+/// Translates, and remembers the connection.
+pub(super) fn commit(nat: Nat, mark: Mark, table: &'static Table) -> Then {
+    let mut actions = vec![Action::Nat(nat), Action::SetField(oxm::ct_mark(mark.port))];
+    if mark.label != 0 {
+        actions.push(Action::SetField(oxm::ct_label(mark.label)));
+    }
+    let table = Some(TableId(table.number));
+    Then::new().act(Action::Ct(Box::new(Ct {
+        flags: CtFlags::COMMIT,
+        zone: zone(),
+        table,
+        actions,
+        ..Ct::default()
+    })))
+}
