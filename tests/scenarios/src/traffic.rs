@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use anyhow::{Result, ensure};
-use weft_rig::{Process, Workload, wait_until};
+use weft_rig::{Netns, Process, Workload, wait_until};
 
 use crate::site::LIMIT;
 
@@ -18,6 +18,14 @@ impl Traffic {
     /// Starts it and waits for the first answers.
     pub fn start(from: &Workload, to: IpAddr) -> Result<Traffic> {
         let process = from.spawn(&["ping", "-n", "-i", "0.01", &to.to_string()])?;
+        let traffic = Traffic { process };
+        traffic.wait_more(10)?;
+        Ok(traffic)
+    }
+
+    /// The same from a namespace that is no workload.
+    pub fn from(netns: &Netns, to: IpAddr) -> Result<Traffic> {
+        let process = netns.spawn(&["ping", "-n", "-i", "0.01", &to.to_string()])?;
         let traffic = Traffic { process };
         traffic.wait_more(10)?;
         Ok(traffic)
