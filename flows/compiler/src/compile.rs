@@ -3,6 +3,7 @@
 use weft_model::{HostIndex, Network, PolicyKey, Port, PortKey, RouterKey, Snapshot, Vni};
 use weft_openflow::PortNo;
 
+use crate::failover::Standing;
 use crate::flow::Compiled;
 use crate::gateways::{Floating, Outside, floating_served, gateways_served};
 use crate::group_id::{flood_shards, members_of};
@@ -10,7 +11,7 @@ use crate::owner::{Owner, Scope};
 use crate::sheet::Sheet;
 use crate::subscribe::{has_routes, way_to};
 use crate::tables::{
-    Local, address_security, arp_nd, classify, drops, floating, flood, gateways, l2, policy, port_security,
+    Local, address_security, arp_nd, classify, drops, failover, floating, flood, gateways, l2, policy, port_security,
     routers, security, services,
 };
 use crate::tallies::Tally;
@@ -123,12 +124,14 @@ fn walk_host(host: HostIndex, snapshot: &Snapshot, each: &mut impl FnMut(&mut Sh
     }
     for outside in gateways_served(host, snapshot) {
         sheet.reuse(Owner::Gateway(host, outside.router.key));
-        gateways::gateway(&mut sheet, &outside, snapshot);
-        each(&mut sheet);
+        if let Some(standing) = Standing::of(host, &outside, snapshot) {
+            gateways::gateway(&mut sheet, &outside, &standing, snapshot);
+            each(&mut sheet);
+        }
     }
     for served in floating_served(host, snapshot) {
         sheet.reuse(Owner::Floating(host, served.port.key));
-        floating::floating(&mut sheet, &served, snapshot);
+        floating::floating(&mut sheet, host, &served, snapshot);
         each(&mut sheet);
     }
 }
@@ -228,6 +231,7 @@ fn write_host_base(sheet: &mut Sheet) {
     arp_nd::host(sheet);
     routers::host(sheet);
     gateways::host(sheet);
+    failover::host(sheet);
     l2::host(sheet);
     security::host(sheet);
     drops::host(sheet);
@@ -269,17 +273,15 @@ fn local_flood(sheet: &mut Sheet, snapshot: &Snapshot, host: HostIndex, vni: Vni
 /// A router's gateway, on a host that serves it.
 fn gateway(sheet: &mut Sheet, snapshot: &Snapshot, host: HostIndex, key: RouterKey) -> Option<()> {
     let outside = Outside::of(snapshot.router_by_key(key)?, snapshot)?;
-    if outside.active(snapshot)? == host {
-        gateways::gateway(sheet, &outside, snapshot);
-    }
+    gateways::gateway(sheet, &outside, &Standing::of(host, &outside, snapshot)?, snapshot);
     Some(())
 }
 
 /// A floating IP, on the host that serves it.
 fn floating_ip(sheet: &mut Sheet, snapshot: &Snapshot, host: HostIndex, key: PortKey) -> Option<()> {
     let ip = snapshot.floating_ip(&snapshot.port_by_key(key)?.floating_ip()?)?;
-    let served =
-        Floating::of(ip, snapshot).filter(|floating| floating.host == host && floating.port.key == key)?;
-    floating::floating(sheet, &served, snapshot);
+    let is_it = |floating: &Floating<'_>| floating.hosts.contains(&host) && floating.port.key == key;
+    let served = Floating::of(ip, snapshot).filter(is_it)?;
+    floating::floating(sheet, host, &served, snapshot);
     Some(())
 }

@@ -10,6 +10,7 @@ use weft_model::{
 };
 
 use crate::gateways::{Floating, Outside, Seat};
+use crate::group_id::GroupUse;
 use crate::tunnels::{Link, Liveness, TunnelId, tunnel_ofport};
 use crate::uplinks::uplink_ofport;
 
@@ -77,6 +78,11 @@ impl Standing {
         let tunnels = servers[..rank].iter().filter_map(|peer| tunnel_ofport(gateway.encap, *peer));
         let uplink = uplink_ofport(network.segment?.physnet);
         Some(Standing { transit: gateway.transit, before: tunnels.collect(), uplink })
+    }
+
+    /// The group that hands on what travels to the gateway.
+    pub fn handover(&self) -> GroupUse {
+        GroupUse::Handover { transit: self.transit }
     }
 
     /// True if nobody comes before it: it serves whenever it is there.
@@ -161,14 +167,16 @@ fn is_active(
 /// The addresses of a port on an external network.
 fn said<'a>(network: &'a Network, port: &'a Port) -> impl Iterator<Item = Announced> + use<'a> {
     let is_up = network.admin_up && port.admin_up;
-    let Segment { physnet, vlan } = network.segment.filter(|_| is_up)?.into();
+    let segment = network.segment.filter(|_| is_up);
     let addresses = port.fixed_ips.iter().map(|ip| ip.address);
     let link_local = port.fixed_ips.iter().any(|ip| ip.address.is_ipv6());
     let link_local = link_local.then(|| IpAddr::V6(port.mac.link_local()));
-    addresses.chain(link_local).map(move |address| Announced {
-        uplink: uplink_ofport(physnet),
-        announcement: Announcement { address, mac: Mac(port.mac.0), vlan: vlan.map(|vlan| vlan.get()) },
-    })
+    let announced = move |address| {
+        let Segment { physnet, vlan } = segment?;
+        let announcement = Announcement { address, mac: Mac(port.mac.0), vlan: vlan.map(|vlan| vlan.get()) };
+        Some(Announced { uplink: uplink_ofport(physnet), announcement })
+    };
+    addresses.chain(link_local).filter_map(announced)
 }
 
 /// The routers whose gateway a host and the host at the other end of a tunnel may both serve.

@@ -35,9 +35,16 @@ impl<'a> Outside<'a> {
         (port.gateway_of() == Some(router.id)).then_some(Outside { router, gateway, network, port })
     }
 
-    /// The hosts that serve the gateway: the first of its list that can.
-    pub fn active(&self, snapshot: &Snapshot) -> Option<HostIndex> {
-        self.gateway.hosts.iter().copied().find(|host| can_serve(*host, self.network, snapshot))
+    /// The hosts that serve the gateway, the preferred one first: those of its list that can. The first one that is alive
+    /// does; see [`crate::failover`].
+    pub fn servers(&self, snapshot: &'a Snapshot) -> impl Iterator<Item = HostIndex> + use<'a> {
+        let network = self.network;
+        self.gateway.hosts.iter().copied().filter(move |host| can_serve(*host, network, snapshot))
+    }
+
+    /// True if a host is one of them.
+    pub fn is_served_at(&self, host: HostIndex, snapshot: &Snapshot) -> bool {
+        self.gateway.hosts.contains(&host) && can_serve(host, self.network, snapshot)
     }
 
     /// The address that IPv4 connections leave with.
@@ -90,7 +97,8 @@ pub(crate) struct Floating<'a> {
     pub ip: &'a FloatingIp,
     pub port: &'a Port,
     pub outside: Outside<'a>,
-    pub host: HostIndex,
+    /// The hosts that serve it: one, or those that serve the gateway.
+    pub hosts: Vec<HostIndex>,
     pub seat: Seat,
 }
 
@@ -102,8 +110,8 @@ impl<'a> Floating<'a> {
         if outside.network.id != ip.network || port.network != ip.network {
             return None;
         }
-        let floating = |host, seat| Floating { ip, port, outside, host, seat };
-        let at_gateway = || Some(floating(outside.active(snapshot)?, Seat::Gateway));
+        let floating = |hosts, seat| Floating { ip, port, outside, hosts, seat };
+        let at_gateway = || Some(floating(outside.servers(snapshot).collect(), Seat::Gateway));
         let Some(target) = ip.target else { return at_gateway() };
         // Who is nowhere has nothing to be reached by.
         let bound = snapshot.bound_host(target.port)?;
@@ -115,7 +123,7 @@ impl<'a> Floating<'a> {
         if ofport > MOST_ZONES || !snapshot.carries(bound, outside.network) {
             return at_gateway();
         }
-        Some(floating(bound.index, Seat::Own { source: workload.key, zone: FLOATING_ZONES + ofport }))
+        Some(floating(vec![bound.index], Seat::Own { source: workload.key, zone: FLOATING_ZONES + ofport }))
     }
 
     /// The conntrack zone that its connections are in.
@@ -140,7 +148,7 @@ pub(crate) fn gateways_served<'a>(
     snapshot: &'a Snapshot,
 ) -> impl Iterator<Item = Outside<'a>> {
     let outsides = snapshot.gateways_at(host).filter_map(move |router| Outside::of(router, snapshot));
-    outsides.filter(move |outside| outside.active(snapshot) == Some(host))
+    outsides.filter(move |outside| outside.is_served_at(host, snapshot))
 }
 
 /// The floating IPs that a host serves: those of its workloads and those of the gateways that it serves.
@@ -150,7 +158,7 @@ pub(crate) fn floating_served(host: HostIndex, snapshot: &Snapshot) -> Vec<Float
     let routers = snapshot.gateways_at(host);
     let of_routers = routers.flat_map(|router| snapshot.floating_ips_of_router(router.id));
     let all = of_ports.chain(of_routers).filter_map(|ip| Floating::of(ip, snapshot));
-    let mut served: Vec<Floating<'_>> = all.filter(|floating| floating.host == host).collect();
+    let mut served: Vec<Floating<'_>> = all.filter(|floating| floating.hosts.contains(&host)).collect();
     served.sort_by_key(|floating| floating.port.key);
     served.dedup_by_key(|floating| floating.port.key);
     served

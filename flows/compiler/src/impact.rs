@@ -16,6 +16,7 @@ use weft_model::{
     PolicyKey, PortId, PortKey, PortSecurity, RouterId, Segment, Snapshot, SubnetId, Vni,
 };
 
+use crate::failover;
 use crate::gateways::entries;
 use crate::group_id::{members_of, shard, shards_of};
 use crate::owner::{Owner, Scope};
@@ -315,6 +316,16 @@ impl Collector<'_> {
         }
     }
 
+    /// The tunnels that are watched, or not any more, because of gateways of realms that are other ones now.
+    fn watches(&mut self) {
+        let watched = |snapshot: &Snapshot| -> BTreeSet<Link> {
+            let networks = realms::one_each(self.regrouped.iter().copied(), snapshot).into_iter();
+            networks.flat_map(|network| failover::watched(network, snapshot)).collect()
+        };
+        let (before, after) = (watched(self.before), watched(self.after));
+        self.links.extend(before.symmetric_difference(&after));
+    }
+
     /// Every network of the realms, before and after, of those that may be in another realm now.
     fn networks_regrouped(&self) -> BTreeSet<NetworkId> {
         let both = [self.before, self.after];
@@ -405,6 +416,7 @@ impl Collector<'_> {
         for (host, networks) in moved {
             self.compare(host, &networks);
         }
+        self.watches();
         self.worn();
         let mut impact = self.impact;
         // What one object took away and another gave back has not changed.

@@ -12,7 +12,7 @@ pub mod difference;
 pub mod digest;
 pub mod encode;
 pub mod explain;
-mod failover;
+pub mod failover;
 mod fields;
 pub mod flow;
 mod gateways;

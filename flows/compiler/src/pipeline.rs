@@ -5,6 +5,7 @@
 //! `gateways`, those of security groups in `security`.
 
 mod check;
+mod failover;
 mod gateways;
 mod markdown;
 mod routing;
@@ -18,6 +19,7 @@ use crate::registers::{
 };
 
 pub(crate) use check::check_bytes;
+pub use failover::{ACTIVE, STANDBY};
 pub use check::{Violation, check, check_compiled};
 pub use gateways::{EXTERNAL, EXTERNAL_KNOWN, GATEWAY, GATEWAY_KNOWN, INWARD, OUTSIDE, OUTSIDE_ROUTE};
 pub use markdown::markdown;
@@ -147,7 +149,7 @@ const ND_RESERVED: FieldId = FieldId { class: FieldId::CLASS_ERICSSON, number: 1
 const ND_OPTIONS_TYPE: FieldId = FieldId { class: FieldId::CLASS_ERICSSON, number: 2, experimenter: 0 };
 
 /// All tables, in the order in which packets pass them.
-pub static TABLES: [&Table; 37] = [
+pub static TABLES: [&Table; 39] = [
     &CLASSIFY,
     &PORT_SECURITY,
     &ADDRESS_SECURITY,
@@ -171,6 +173,8 @@ pub static TABLES: [&Table; 37] = [
     &EGRESS_RULES,
     &EGRESS_REPLY,
     &EGRESS_COMMIT,
+    &ACTIVE,
+    &STANDBY,
     &L2_LOCAL,
     &L2_REMOTE,
     &FLOOD,
@@ -195,7 +199,7 @@ pub static CLASSIFY: Table = Table {
     holds: Holds::Both,
     matches: &[IN_PORT, VLAN_VID, TUN_ID],
     sets: &[reg(NETWORK), reg(SOURCE), reg(SOURCE_POLICY), reg(ZONE), reg(FLAGS), reg(ROUTER), reg(REASON)],
-    verbs: &[Verb::Tag],
+    verbs: &[Verb::Tag, Verb::Group],
     next: &[&PORT_SECURITY, &GATEWAY, &L2_LOCAL, &DROP],
     miss: Miss::Drop(Reason::UnknownNetwork),
 };
@@ -321,6 +325,7 @@ pub static L2_LOCAL: Table = Table {
         reg(ZONE),
         reg(HOME),
         reg(REASON),
+        TUN_ID,
         ETH_DST,
         ETH_SRC,
         ARP_OP,
@@ -335,8 +340,10 @@ pub static L2_LOCAL: Table = Table {
         ND_OPTIONS_TYPE,
         VLAN_VID,
     ],
-    verbs: &[Verb::Resubmit, Verb::OutputBack, Verb::Tag],
+    verbs: &[Verb::Resubmit, Verb::OutputBack, Verb::OutputTunnel, Verb::Tag, Verb::Group],
     next: &[
+        &ACTIVE,
+        &STANDBY,
         &L2_REMOTE,
         &FLOOD,
         &FLOOD_LOCAL,
@@ -360,7 +367,7 @@ pub static L2_REMOTE: Table = Table {
     holds: Holds::NetworkWide,
     matches: &[reg(NETWORK), ETH_DST],
     sets: &[TUN_ID, VLAN_VID, reg(REASON)],
-    verbs: &[Verb::OutputTunnel, Verb::OutputUplink, Verb::Tag],
+    verbs: &[Verb::OutputTunnel, Verb::OutputUplink, Verb::Tag, Verb::Group],
     next: &[&DROP],
     miss: Miss::Drop(Reason::UnknownDestination),
 };

@@ -71,11 +71,13 @@ pub enum Reason {
     SpoofedInside = 43,
     /// From outside, and would leave to the outside again.
     Reflected = 44,
+    /// Came from outside for an address that another host serves.
+    Standby = 56,
 }
 
 impl Reason {
     /// All reasons, by number.
-    pub const ALL: [Reason; 33] = [
+    pub const ALL: [Reason; 34] = [
         Reason::UnknownPort,
         Reason::UnknownNetwork,
         Reason::PortDown,
@@ -109,6 +111,7 @@ impl Reason {
         Reason::Untranslated,
         Reason::SpoofedInside,
         Reason::Reflected,
+        Reason::Standby,
     ];
 
     /// The number in the reason register.
@@ -157,6 +160,7 @@ impl Reason {
             Reason::Untranslated => "untranslated",
             Reason::SpoofedInside => "spoofed_inside",
             Reason::Reflected => "reflected",
+            Reason::Standby => "standby",
         }
     }
 
@@ -208,6 +212,7 @@ impl Reason {
                 "was to leave with an address that should have been translated and could not be"
             }
             Reason::SpoofedInside => "came from outside with an address of the router's own networks",
+            Reason::Standby => "came from outside for an address that another host serves",
             Reason::Reflected => "came from outside and would leave to the outside again",
         }
     }

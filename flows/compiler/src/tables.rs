@@ -4,6 +4,7 @@ pub(crate) mod address_security;
 pub(crate) mod arp_nd;
 pub(crate) mod classify;
 pub(crate) mod drops;
+pub(crate) mod failover;
 pub(crate) mod floating;
 pub(crate) mod flood;
 pub(crate) mod gateways;

@@ -173,8 +173,12 @@ impl Subject {
             Subject::Gateway(key) => Some(Owner::Gateway(host, key)),
             Subject::Floating(key) => Some(Owner::Floating(host, key)),
             Subject::Router(key) => snapshot.router_by_key(key).map(|_| Owner::Router(key)),
-            // Nothing wants them yet.
-            Subject::Outward(_) | Subject::Standing(_) => None,
+            Subject::Outward(transit) => {
+                snapshot.router_of_transit(transit).map(|router| Owner::Router(router.key))
+            }
+            Subject::Standing(transit) => {
+                snapshot.router_of_transit(transit).map(|router| Owner::Gateway(host, router.key))
+            }
         }
     }
 }

@@ -22,12 +22,13 @@ impl Collector<'_> {
 
     fn floating(&mut self, floating: Option<Floating<'_>>, snapshot: &Snapshot) {
         let Some(floating) = floating else { return };
-        self.impact.owners.insert(Owner::Floating(floating.host, floating.port.key));
+        let key = floating.port.key;
+        self.impact.owners.extend(floating.hosts.iter().map(|host| Owner::Floating(*host, key)));
         let outside = floating.outside;
         if !outside.gateway.snat {
             // It knows who is translated nevertheless.
-            let active = outside.active(snapshot);
-            self.impact.owners.extend(active.map(|host| Owner::Gateway(host, outside.router.key)));
+            let servers = outside.servers(snapshot);
+            self.impact.owners.extend(servers.map(|host| Owner::Gateway(host, outside.router.key)));
         }
     }
 
@@ -57,8 +58,9 @@ impl Collector<'_> {
         for snapshot in [self.before, self.after] {
             let Some(router) = snapshot.router(&id) else { continue };
             self.impact.owners.insert(Owner::Router(router.key));
-            let active = Outside::of(router, snapshot).and_then(|outside| outside.active(snapshot));
-            self.impact.owners.extend(active.map(|host| Owner::Gateway(host, router.key)));
+            let outside = Outside::of(router, snapshot);
+            let servers = outside.iter().flat_map(|outside| outside.servers(snapshot));
+            self.impact.owners.extend(servers.map(|host| Owner::Gateway(host, router.key)));
             for ip in snapshot.floating_ips_of_router(id) {
                 self.floating(Floating::of(ip, snapshot), snapshot);
             }

@@ -6,6 +6,7 @@ use weft_openflow::{
 
 use super::{Holds, Table, Verb, table};
 use crate::flow::{Compiled, Flow};
+use crate::group_id::GroupUse;
 use crate::owner::{Owner, Scope};
 use crate::registers;
 use crate::tunnels;
@@ -102,10 +103,17 @@ pub fn check_compiled(owner: Owner, compiled: &Compiled) -> Result<(), Violation
         check(owner, flow)?;
     }
     // A group's buckets act in place of the flow that uses it.
-    let table = if matches!(owner.scope(), Scope::Network(_)) { &super::FLOOD } else { &super::FLOOD_LOCAL };
-    for actions in compiled.groups.iter().flat_map(|group| group.buckets.values()) {
-        let decoded = Action::decode_list(&mut Reader::new(actions), actions.len());
-        check_actions(owner, table, &decoded.map_err(|_| Violation::Bytes(table.name))?)?;
+    for group in &compiled.groups {
+        let table: &'static Table = match GroupUse::describe(group.id) {
+            Some(GroupUse::Flood { .. }) => &super::FLOOD,
+            Some(GroupUse::Outward { .. }) => &super::L2_REMOTE,
+            Some(GroupUse::Handover { .. } | GroupUse::Active { .. }) => &super::L2_LOCAL,
+            Some(GroupUse::LocalFlood { .. }) | None => &super::FLOOD_LOCAL,
+        };
+        for actions in group.buckets.values() {
+            let decoded = Action::decode_list(&mut Reader::new(actions), actions.len());
+            check_actions(owner, table, &decoded.map_err(|_| Violation::Bytes(table.name))?)?;
+        }
     }
     Ok(())
 }
@@ -194,7 +202,7 @@ fn check_next(table: &'static Table, next: TableId) -> Result<(), Violation> {
 fn check_output(owner: Owner, table: &'static Table, port: PortNo) -> Result<(), Violation> {
     let wanted = match (port, owner.scope()) {
         (PortNo::IN_PORT, _) => Verb::OutputBack,
-        (_, Scope::Network(_) | Scope::Router(_)) if tunnels::is_tunnel_ofport(port.0) => Verb::OutputTunnel,
+        _ if tunnels::is_tunnel_ofport(port.0) => Verb::OutputTunnel,
         (_, Scope::Network(_)) if uplinks::uplink_at(port.0).is_some() => Verb::OutputUplink,
         (_, Scope::Host(_)) => Verb::OutputLocal,
         _ => return Err(verb(table, &port)),

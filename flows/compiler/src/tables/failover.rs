@@ -11,7 +11,7 @@ use crate::failover::Standing;
 use crate::fields::Fields;
 use crate::gateways::Outside;
 use crate::group_id::GroupUse;
-use crate::pipeline::{ACTIVE, GATEWAY, L2_LOCAL, STANDBY, Table};
+use crate::pipeline::{ACTIVE, FLOOD, GATEWAY, L2_LOCAL, STANDBY};
 use crate::reasons::Reason;
 use crate::registers::{FLAGS, FROM_UPLINK};
 use crate::sheet::{Sheet, Then};
@@ -35,31 +35,20 @@ pub(crate) fn outward(sheet: &mut Sheet, outside: &Outside<'_>, hosts: &[HostInd
     }
 }
 
-/// On a host that serves the gateway: how what is for it goes on after `then`, to a host that comes before or into the
-/// gateway here.
-pub(crate) fn handover(sheet: &mut Sheet, standing: &Standing, then: Then) -> Then {
+/// The groups of a host that serves a gateway and is not the first of its list: what travels to the gateway goes on to one
+/// that comes before, or into the gateway here; what comes for it goes to table standby or active.
+pub(crate) fn groups(sheet: &mut Sheet, standing: &Standing) {
     let Standing { transit, ref before, uplink } = *standing;
     if standing.leads() {
-        return then.resubmit(&GATEWAY);
+        return;
     }
-    let group = GroupUse::Handover { transit };
     let onward = before.iter().map(|tunnel| {
         let transit = oxm::tun_id(u64::from(transit.get()));
         (*tunnel, Then::new().set(transit).output(PortNo((*tunnel).into())))
     });
     // The uplink keeps the last bucket alive: without it there is nothing to serve.
     let buckets: Vec<(u16, Then)> = onward.chain([(uplink, Then::new().resubmit(&GATEWAY))]).collect();
-    sheet.failover(group, buckets);
-    then.group(group)
-}
-
-/// The table for what only the first host that is alive does, in place of l2_local. The group that leads there is written
-/// here; [`guarded`] leads to it.
-pub(crate) fn only_active(sheet: &mut Sheet, standing: &Standing) {
-    let Standing { transit, ref before, uplink } = *standing;
-    if standing.leads() {
-        return;
-    }
+    sheet.failover(standing.handover(), buckets);
     let others = before.iter().map(|tunnel| (*tunnel, Then::new().resubmit(&STANDBY)));
     let buckets: Vec<(u16, Then)> = others.chain([(uplink, Then::new().resubmit(&ACTIVE))]).collect();
     sheet.failover(GroupUse::Active { transit }, buckets);
@@ -70,8 +59,7 @@ pub(crate) fn only_active(sheet: &mut Sheet, standing: &Standing) {
 pub(crate) fn guarded(
     sheet: &mut Sheet,
     standing: Option<&Standing>,
-    priority: u16,
-    matching: Fields,
+    (priority, matching): (u16, Fields),
     then: Then,
 ) {
     match standing.filter(|standing| !standing.leads()) {
@@ -89,5 +77,5 @@ pub(crate) fn host(sheet: &mut Sheet) {
     let from_outside = Fields::new().with(FLAGS.has(FROM_UPLINK));
     sheet.flow(&STANDBY, 100, from_outside, Then::drop(Reason::Standby));
     let to_many = Fields::new().with(oxm::eth_dst_masked([1, 0, 0, 0, 0, 0], [1, 0, 0, 0, 0, 0]));
-    sheet.flow(&STANDBY, 50, to_many, Then::new().goto(&crate::pipeline::FLOOD));
+    sheet.flow(&STANDBY, 50, to_many, Then::new().goto(&FLOOD));
 }

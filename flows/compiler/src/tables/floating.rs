@@ -2,10 +2,11 @@
 
 use std::net::Ipv4Addr;
 
-use weft_model::{PortForwarding, PortRange, Snapshot};
+use weft_model::{HostIndex, PortForwarding, PortRange, Snapshot};
 use weft_openflow::action::{Nat, NatFlags};
 use weft_openflow::oxm;
 
+use crate::failover::Standing;
 use crate::gateways::{Floating, Seat};
 use crate::pipeline::{EXTERNAL, EXTERNAL_KNOWN, GATEWAY, GATEWAY_KNOWN, INWARD, L2_LOCAL, OUTSIDE};
 use crate::registers::{NETWORK, ROUTER, SOURCE, ZONE};
@@ -15,13 +16,18 @@ use crate::tables::ipv4;
 use crate::tables::policy::{masks, port_field};
 
 /// Everything of a floating IP on the host that serves it.
-pub(crate) fn floating(sheet: &mut Sheet, floating: &Floating<'_>, snapshot: &Snapshot) {
+pub(crate) fn floating(sheet: &mut Sheet, host: HostIndex, floating: &Floating<'_>, snapshot: &Snapshot) {
     let Floating { ip, port, ref outside, .. } = *floating;
     let (router, zone) = (outside.router.key.get(), floating.zone());
     if !outside.network.admin_up || !port.admin_up {
         return;
     }
-    present(sheet, &Present { network: outside.network, port, router, zone });
+    let standing = match floating.seat {
+        Seat::Own { .. } => None,
+        Seat::Gateway => Standing::of(host, outside, snapshot),
+    };
+    let standing = standing.as_ref();
+    present(sheet, &Present { network: outside.network, port, router, zone, standing });
     let of_router = || ipv4().with(ROUTER.is(router));
     sheet.flow(&EXTERNAL, ONE, of_router().with(oxm::ipv4_dst(ip.address)), look_up(&EXTERNAL_KNOWN));
     sheet.flow(&OUTSIDE, ONE, of_router().with(oxm::ipv4_src(ip.address)), leave_as(outside, port));

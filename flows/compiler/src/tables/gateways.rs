@@ -7,11 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
-use weft_model::{Network, NextHop, Port, Snapshot, Subnet};
+use weft_model::{HostIndex, Network, NextHop, Port, Snapshot, Subnet};
 use weft_openflow::action::{Ct, CtFlags, CtZone, Nat, NatFlags, Subfield};
 use weft_openflow::{Action, PortNo, TableId, oxm};
 
 use crate::fields::Fields;
+use crate::failover::Standing;
 use crate::gateways::{Floating, Outside};
 use crate::pipeline::{
     CLASSIFY, EGRESS_GATE, EXTERNAL, EXTERNAL_KNOWN, GATEWAY, GATEWAY_KNOWN, HOME_PREFIX, INWARD, L2_LOCAL,
@@ -25,8 +26,7 @@ use crate::registers::{
 use crate::sheet::{Sheet, Then};
 use crate::tables::routers::{self, priority, within};
 use crate::tables::security::{INVALID, NEW, TRACKED, state};
-use crate::tables::{PROTO_ICMP, arp, arp_nd, copy, ipv4, ipv4_of, ipv6, ipv6_of, wrapped};
-use crate::tunnels::tunnel_ofport;
+use crate::tables::{PROTO_ICMP, failover, arp, arp_nd, copy, ipv4, ipv4_of, ipv6, ipv6_of, wrapped};
 
 /// Questions for an address that is served here.
 const ASKED: u16 = 300;
@@ -69,14 +69,8 @@ pub(crate) fn host(sheet: &mut Sheet) {
 pub(crate) fn router(sheet: &mut Sheet, outside: &Outside<'_>, snapshot: &Snapshot) {
     let Outside { router, gateway, port, .. } = *outside;
     let transit = Fields::new().with(NETWORK.is(gateway.transit.get()));
-    let tunnel = outside.active(snapshot).and_then(|host| tunnel_ofport(gateway.encap, host));
-    let to_gateway = match tunnel {
-        Some(tunnel) => {
-            let transit = oxm::tun_id(u64::from(gateway.transit.get()));
-            Then::new().set(transit).output(PortNo(u32::from(tunnel)))
-        }
-        None => Then::drop(Reason::NoGateway),
-    };
+    let servers: Vec<HostIndex> = outside.servers(snapshot).collect();
+    let to_gateway = failover::outward(sheet, outside, &servers);
     sheet.flow(&L2_REMOTE, ALL, transit, to_gateway);
     let of_router = |family: Fields| family.with(ROUTER.is(router.key.get()));
     if gateway.snat {
@@ -185,7 +179,12 @@ impl<'a> Routes<'a> {
 }
 
 /// What the host that serves a gateway has besides: `floating` are the floating IPs that it serves for the router.
-pub(crate) fn gateway(sheet: &mut Sheet, outside: &Outside<'_>, snapshot: &Snapshot) {
+pub(crate) fn gateway(
+    sheet: &mut Sheet,
+    outside: &Outside<'_>,
+    standing: &Standing,
+    snapshot: &Snapshot,
+) {
     let Outside { router, gateway, network, port } = *outside;
     let (key, zone) = (router.key.get(), gateway.zone.ct_zone());
     let transit = oxm::tun_id(u64::from(gateway.transit.get()));
@@ -195,11 +194,14 @@ pub(crate) fn gateway(sheet: &mut Sheet, outside: &Outside<'_>, snapshot: &Snaps
         sheet.flow(&CLASSIFY, 100, Fields::new().with(transit), Then::drop(reason));
         return;
     }
-    sheet.flow(&CLASSIFY, 100, Fields::new().with(transit), arrived.goto(&GATEWAY));
+    failover::groups(sheet, standing);
+    let arrived = if standing.leads() { arrived.goto(&GATEWAY) } else { arrived.group(standing.handover()) };
+    sheet.flow(&CLASSIFY, 100, Fields::new().with(transit), arrived);
     let from_here = Fields::new().with(NETWORK.is(gateway.transit.get()));
-    let own = Then::new().set(ROUTER.is(key)).set(ZONE.is(zone.into())).resubmit(&GATEWAY);
+    let own = Then::new().set(ROUTER.is(key)).set(ZONE.is(zone.into()));
+    let own = if standing.leads() { own.resubmit(&GATEWAY) } else { own.group(standing.handover()) };
     sheet.flow(&L2_LOCAL, HERE, from_here, own);
-    present(sheet, &Present { network, port, router: key, zone });
+    present(sheet, &Present { network, port, router: key, zone, standing: Some(standing) });
     if !gateway.snat {
         untranslated(sheet, outside, snapshot);
     }
@@ -258,22 +260,25 @@ pub(super) struct Present<'a> {
     /// The router that what comes for it gets into.
     pub router: u32,
     pub zone: u16,
+    /// How this host stands among those that serve it; `None` when it is the only one.
+    pub standing: Option<&'a Standing>,
 }
 
 /// Its frames, who asks for it, and how routers on the same host find it.
 pub(super) fn present(sheet: &mut Sheet, present: &Present<'_>) {
-    let Present { network, port, router, zone } = *present;
+    let Present { network, port, router, zone, standing } = *present;
     let on_network = |fields: Fields| fields.with(NETWORK.is(network.vni.get()));
     // Does the sender pretend to be inside? Its address is looked up there.
     let inward = Then::new().set(ROUTER.is(router)).set(ZONE.is(zone.into())).set(HOME.is(0));
     let inward = inward.resubmit(&HOME_PREFIX).resubmit(&EXTERNAL);
-    sheet.flow(&L2_LOCAL, HERE, on_network(Fields::new()).with(oxm::eth_dst(port.mac.0)), inward);
+    let to_it = on_network(Fields::new()).with(oxm::eth_dst(port.mac.0));
+    failover::guarded(sheet, standing, (HERE, to_it), inward);
     for address in ipv4_of(port) {
         let asked = on_network(arp()).with(oxm::arp_op(ARP_REQUEST)).with(oxm::arp_tpa(address));
         answers(network, |(bits, mask), back| {
             let from = (mask != 0).then(|| oxm::reg_masked(FLAGS.number, bits, mask));
             let asked = from.into_iter().fold(asked, Fields::with);
-            sheet.flow(&L2_LOCAL, ASKED, asked, back(arp_nd::arp_answer(port, address)));
+            failover::guarded(sheet, standing, (ASKED, asked), back(arp_nd::arp_answer(port, address)));
         });
     }
     let addresses = ipv4_of(port).into_iter().map(IpAddr::from);
