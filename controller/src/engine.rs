@@ -5,6 +5,7 @@
 //! on, from queues that are bounded.
 
 mod ailments;
+mod herald;
 mod hush;
 mod links;
 mod scribe;
@@ -17,12 +18,15 @@ use bytes::Bytes;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
+use weft_compiler::TunnelId;
 use weft_distributor::{
     Answer, Depth, Distributor, Drift, Installed, ReadFrom, ReadId, SessionId, Transmit, Tuning, Worked,
 };
 use weft_model::{HostId, HostIndex, Key, PhysnetKey, Revision, Snapshot};
 
 use self::ailments::{Ailments, Moment, Signs};
+use self::herald::Herald;
+pub use self::herald::{PULSES, Pulse};
 use self::hush::{Hush, Kind};
 use self::links::Links;
 use self::scribe::Scribe;
@@ -95,6 +99,17 @@ pub enum Event {
         host: HostIndex,
         /// On which connection.
         session: SessionId,
+    },
+    /// A switch tells how the other end of one of its tunnels is.
+    Pulse {
+        /// Whose.
+        host: HostIndex,
+        /// On which connection.
+        session: SessionId,
+        /// Which tunnel.
+        tunnel: TunnelId,
+        /// How it is.
+        pulse: Pulse,
     },
     /// A switch's answer to something it was sent.
     Answered {
@@ -196,6 +211,7 @@ struct Engine {
     links: Links,
     scribe: Scribe,
     ailments: Ailments,
+    herald: Herald,
     hush: Hush,
     metrics: Metrics,
 }
@@ -205,8 +221,8 @@ impl Engine {
         let scribe = Scribe::new(board, &loaded);
         let links = Links::new(&loaded);
         let distributor = Distributor::new(loaded, tuning);
-        let (switches, ailments, hush) = Default::default();
-        Engine { distributor, switches, links, scribe, ailments, hush, metrics }
+        let (switches, ailments, herald, hush) = Default::default();
+        Engine { distributor, switches, links, scribe, ailments, herald, hush, metrics }
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
@@ -218,6 +234,9 @@ impl Engine {
         let concerned = self.distributor.handle_commit(commit.snapshot, &commit.touched);
         self.links.handle_links(&concerned.links, self.distributor.snapshot());
         self.links.handle_uplinks(&concerned.uplinks, self.distributor.snapshot());
+        for (host, said) in self.herald.handle_owners(&concerned.owners, self.distributor.snapshot()) {
+            self.announce(host, said);
+        }
         self.follow_hosts(&commit.touched);
     }
 
@@ -245,6 +264,12 @@ impl Engine {
             Event::Watching { host, session } => {
                 if self.switches.get(&host).is_some_and(|(current, _)| *current == session) {
                     self.update_audit(host, |audit| audit.monitored = true);
+                }
+            }
+            Event::Pulse { host, session, tunnel, pulse } => {
+                if self.switches.get(&host).is_some_and(|(current, _)| *current == session) {
+                    let said = self.herald.handle_pulse(host, (tunnel, pulse), self.distributor.snapshot());
+                    self.announce(host, said.unwrap_or_default());
                 }
             }
             Event::Suspected { host, session } => self.distributor.handle_suspicion(host, session, now),
@@ -301,6 +326,7 @@ impl Engine {
                 info!(host = %host, session = session.0, left_out, "switch disconnected");
             }
             self.switches.remove(&host);
+            self.herald.forget(host);
         }
         self.distributor.handle_disconnected(host, session);
     }
@@ -361,6 +387,16 @@ impl Engine {
         }
     }
 
+    /// Has a switch send packets that nobody asked for. A switch that is not there or does not read does without.
+    fn announce(&self, host: HostIndex, packets: Bytes) {
+        if let Some((_, link)) = self.switches.get(&host).filter(|_| !packets.is_empty()) {
+            debug!(%host, bytes = packets.len(), "external addresses are announced");
+            if link.announce(packets).is_err() {
+                debug!(%host, "the switch has no room for announcements");
+            }
+        }
+    }
+
     /// Shows who has owed something for too long by now.
     fn look_at_the_late(&mut self, now: Instant) {
         if self.ailments.poll_timeout().is_some_and(|due| due <= now) {
@@ -383,6 +419,10 @@ impl Engine {
         let (of_switch, of_links) = (report.as_ref().and_then(|r| r.owed), self.links.owed(&record.id));
         let owed = of_switch.into_iter().chain(of_links).min();
         let openflow = report.as_ref().is_some_and(|report| report.connected);
+        if openflow && of_switch.is_none() {
+            let said = self.herald.greet(index, self.distributor.snapshot());
+            self.announce(index, said.unwrap_or_default());
+        }
         let signs = Signs { openflow, ovsdb: self.links.is_up(&record.id), owed };
         let now = Moment { instant: Instant::now(), wall: clock::now() };
         if let Some(report) = report {

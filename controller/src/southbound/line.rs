@@ -71,6 +71,16 @@ impl Link {
     }
 }
 
+impl Link {
+    /// Has the switch send packets, if there is room: nobody waits for them.
+    ///
+    /// # Errors
+    /// [`Stuck`] when too much waits already.
+    pub fn announce(&self, packets: Bytes) -> Result<(), Stuck> {
+        self.0.answer(packets)
+    }
+}
+
 impl Drop for Link {
     fn drop(&mut self) {
         self.0.lock().closed = true;

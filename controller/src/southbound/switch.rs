@@ -20,10 +20,13 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, trace, warn};
+use weft_compiler::tunnel_at;
 use weft_distributor::{Answer, ReadFrom, SessionId};
 use weft_model::HostIndex;
 use weft_openflow::message::multipart::{FlowUpdate, MultipartKind, MultipartReply, Reply};
-use weft_openflow::message::{BundleCommand, ErrorMessage, Message, MessageKind};
+use weft_openflow::message::{
+    BundleCommand, ErrorMessage, Message, MessageKind, PortDesc, PortReason, PortState,
+};
 use weft_openflow::{DecodeError, Xid};
 
 use super::frames::{Filled, Frames};
@@ -33,7 +36,7 @@ use super::meters::{Inspection, METERS};
 use super::questions::{self, Desk, PACKETS};
 use super::readback::Reading;
 
-use crate::engine::Event;
+use crate::engine::{Event, PULSES, Pulse};
 use crate::metrics::Metrics;
 use crate::notices::Notice;
 
@@ -444,14 +447,40 @@ impl Session<'_> {
                 Ok(())
             }
             Message::MultipartReply(part) if header.xid == METERS => self.meters(part),
+            Message::MultipartReply(part) if header.xid == PULSES => {
+                self.ports_described(&part, engine);
+                Ok(())
+            }
             Message::MultipartReply(part) => self.part((header.xid, frame.len()), &part, engine),
             Message::RequestForward(forwarded) => {
                 debug!(host = %self.host, kind = ?forwarded.request.kind(), "somebody else changed groups or meters");
                 self.suspect(engine);
                 self.inspect_meters()
             }
+            Message::PortStatus(status) => {
+                if status.reason == PortReason::Modify {
+                    self.pulse(&status.port, engine);
+                }
+                self.notice(Message::PortStatus(status))
+            }
             message => self.notice(message),
         }
+    }
+
+    /// The answer to a question about a tunnel.
+    fn ports_described(&self, part: &MultipartReply, engine: Permit<'_, Event>) {
+        if let Ok(Reply::PortDesc(ports)) = part.decode()
+            && let [port] = ports.as_slice()
+        {
+            self.pulse(port, engine);
+        }
+    }
+
+    /// Tells the engine how the other end of a tunnel is.
+    fn pulse(&self, port: &PortDesc, engine: Permit<'_, Event>) {
+        let Some(tunnel) = tunnel_at(port.port.0) else { return };
+        let pulse = if port.state.contains(PortState::LIVE) { Pulse::Alive } else { Pulse::Dead };
+        engine.send(Event::Pulse { host: self.host, session: self.id, tunnel, pulse });
     }
 
     /// Somebody else may have changed its meters.
@@ -506,7 +535,7 @@ impl Session<'_> {
             info!(host = %self.host, code = %error.code, "the switch does not tell of others' changes: audits find them");
             return Ok(());
         }
-        if xid == METERS || xid == PACKETS {
+        if xid == METERS || xid == PACKETS || xid == PULSES {
             self.inspection = None;
             debug!(host = %self.host, code = %error.code, "the switch refuses a meter or an answer to a packet");
             return Ok(());
