@@ -11,8 +11,8 @@ use crate::owner::{Owner, Scope};
 use crate::sheet::Sheet;
 use crate::subscribe::{has_routes, way_to};
 use crate::tables::{
-    Local, address_security, arp_nd, classify, drops, failover, floating, flood, gateways, l2, policy, port_security,
-    routers, security, services,
+    Local, address_security, arp_nd, classify, drops, failover, floating, flood, gateways, l2, policy,
+    port_security, routers, security, services,
 };
 use crate::tallies::Tally;
 use crate::uplinks::way_out;

@@ -154,12 +154,7 @@ fn of_floating(
 }
 
 /// True if a host serves a gateway, and all that come before it are silent.
-fn is_active(
-    host: HostIndex,
-    outside: &Outside<'_>,
-    dead: &BTreeSet<TunnelId>,
-    snapshot: &Snapshot,
-) -> bool {
+fn is_active(host: HostIndex, outside: &Outside<'_>, dead: &BTreeSet<TunnelId>, snapshot: &Snapshot) -> bool {
     let is_silent = |peer: HostIndex| dead.contains(&TunnelId { encap: outside.gateway.encap, peer });
     outside.servers(snapshot).find(|server| *server == host || !is_silent(*server)) == Some(host)
 }
@@ -181,7 +176,8 @@ fn said<'a>(network: &'a Network, port: &'a Port) -> impl Iterator<Item = Announ
 
 /// The routers whose gateway a host and the host at the other end of a tunnel may both serve.
 pub fn rivals(host: HostIndex, tunnel: TunnelId, snapshot: &Snapshot) -> Vec<RouterKey> {
-    let is_contested = |gateway: &Gateway| gateway.encap == tunnel.encap && gateway.hosts.contains(&tunnel.peer);
+    let is_contested =
+        |gateway: &Gateway| gateway.encap == tunnel.encap && gateway.hosts.contains(&tunnel.peer);
     let routers = snapshot.gateways_at(host);
     let contested = routers.filter(|router| router.gateway.as_ref().is_some_and(is_contested));
     contested.map(|router| router.key).collect()

@@ -19,8 +19,8 @@ use crate::registers::{
 };
 
 pub(crate) use check::check_bytes;
-pub use failover::{ACTIVE, STANDBY};
 pub use check::{Violation, check, check_compiled};
+pub use failover::{ACTIVE, STANDBY};
 pub use gateways::{EXTERNAL, EXTERNAL_KNOWN, GATEWAY, GATEWAY_KNOWN, INWARD, OUTSIDE, OUTSIDE_ROUTE};
 pub use markdown::markdown;
 pub use routing::{ECMP, NEIGHBOUR, ROUTE, ROUTER_LOCAL, TO_ROUTER};

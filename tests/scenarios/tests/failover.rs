@@ -123,7 +123,8 @@ impl<'a> Estate<'a> {
         let out = GatewayAsked { network_id: Some(external.id.clone()), ..GatewayAsked::default() };
         let new = RouterCreate { external_gateway_info: Some(out), ..RouterCreate::default() };
         let router = site.wait(red.client.routers().create(&new)).unwrap().value;
-        let asked = InterfaceAsked { subnet_id: Some(inside.subnets[0].clone()), ..InterfaceAsked::default() };
+        let asked =
+            InterfaceAsked { subnet_id: Some(inside.subnets[0].clone()), ..InterfaceAsked::default() };
         site.apply(red.client.add_router_interface(&router.id, &asked)).unwrap();
         let group = red.open_group().unwrap();
         let open = |name: &str| {
@@ -167,7 +168,8 @@ impl<'a> Estate<'a> {
     /// Waits until the operator's switch has the gateway behind this host.
     fn wait_learnt(&self, host: &Host) {
         let mac = self.mac();
-        let wanted = self.fabric.switch.vsctl(&["get", "Interface", &format!("blue-{}", host.name()), "ofport"]);
+        let wanted =
+            self.fabric.switch.vsctl(&["get", "Interface", &format!("blue-{}", host.name()), "ofport"]);
         let wanted = wanted.unwrap().trim().to_owned();
         wait_until(&format!("the switch to find the gateway behind {}", host.name()), LIMIT, || {
             let table = self.fabric.switch.appctl(&["fdb/show", "blue"])?;
@@ -219,8 +221,8 @@ fn a_gateway_that_dies_is_followed_by_the_next() {
     estate.floating.wait_reaches(world, LIMIT).unwrap();
     estate.wait_learnt(first);
 
-    let _servers = [&estate.world, estate.floating.netns()]
-        .map(|netns| netns.spawn(&["python3", "-c", ECHO]).unwrap());
+    let _servers =
+        [&estate.world, estate.floating.netns()].map(|netns| netns.spawn(&["python3", "-c", ECHO]).unwrap());
     let address = estate.address.to_string();
     let out = Traffic::start(&estate.plain, world).unwrap();
     let inward = Traffic::from(&estate.world, estate.address).unwrap();
@@ -241,7 +243,8 @@ fn a_gateway_that_dies_is_followed_by_the_next() {
             stream.wait_more(200).unwrap_or_else(|e| panic!("{name}: {e}; {}", drops_text(&site.hosts[1..])));
         }
         estate.wait_learnt(second);
-        let gone: Vec<Duration> = streams.iter().zip(before).map(|((_, s), b)| time_lost(&lost(s), b)).collect();
+        let gone: Vec<Duration> =
+            streams.iter().zip(before).map(|((_, s), b)| time_lost(&lost(s), b)).collect();
         for ((name, _), lost) in streams.iter().zip(&gone) {
             println!("{told}: the gateway dies: {name}: {} ms lost", lost.as_millis());
             assert!(*lost <= DETECTION + SLACK, "{name}: {lost:?}");

@@ -28,7 +28,8 @@ pub(crate) fn outward(sheet: &mut Sheet, outside: &Outside<'_>, hosts: &[HostInd
         [only] => to_gateway.output(PortNo(only.into())),
         _ => {
             let group = GroupUse::Outward { transit };
-            let buckets = tunnels.iter().map(|tunnel| (*tunnel, Then::new().output(PortNo((*tunnel).into()))));
+            let buckets =
+                tunnels.iter().map(|tunnel| (*tunnel, Then::new().output(PortNo((*tunnel).into()))));
             sheet.failover(group, buckets);
             to_gateway.group(group)
         }

@@ -11,8 +11,8 @@ use weft_model::{HostIndex, Network, NextHop, Port, Snapshot, Subnet};
 use weft_openflow::action::{Ct, CtFlags, CtZone, Nat, NatFlags, Subfield};
 use weft_openflow::{Action, PortNo, TableId, oxm};
 
-use crate::fields::Fields;
 use crate::failover::Standing;
+use crate::fields::Fields;
 use crate::gateways::{Floating, Outside};
 use crate::pipeline::{
     CLASSIFY, EGRESS_GATE, EXTERNAL, EXTERNAL_KNOWN, GATEWAY, GATEWAY_KNOWN, HOME_PREFIX, INWARD, L2_LOCAL,
@@ -26,7 +26,7 @@ use crate::registers::{
 use crate::sheet::{Sheet, Then};
 use crate::tables::routers::{self, priority, within};
 use crate::tables::security::{INVALID, NEW, TRACKED, state};
-use crate::tables::{PROTO_ICMP, failover, arp, arp_nd, copy, ipv4, ipv4_of, ipv6, ipv6_of, wrapped};
+use crate::tables::{PROTO_ICMP, arp, arp_nd, copy, failover, ipv4, ipv4_of, ipv6, ipv6_of, wrapped};
 
 /// Questions for an address that is served here.
 const ASKED: u16 = 300;
@@ -179,12 +179,7 @@ impl<'a> Routes<'a> {
 }
 
 /// What the host that serves a gateway has besides: `floating` are the floating IPs that it serves for the router.
-pub(crate) fn gateway(
-    sheet: &mut Sheet,
-    outside: &Outside<'_>,
-    standing: &Standing,
-    snapshot: &Snapshot,
-) {
+pub(crate) fn gateway(sheet: &mut Sheet, outside: &Outside<'_>, standing: &Standing, snapshot: &Snapshot) {
     let Outside { router, gateway, network, port } = *outside;
     let (key, zone) = (router.key.get(), gateway.zone.ct_zone());
     let transit = oxm::tun_id(u64::from(gateway.transit.get()));
