@@ -42,6 +42,7 @@ use crate::first_token::{self, FirstTokenError};
 use crate::metrics::Metrics;
 use crate::notices;
 use crate::rest;
+use crate::southbound::advertising::Advertising;
 use crate::southbound::{host, listen::Kind, listen::listen, switch};
 use crate::status::{Board, Fleet};
 use crate::vault::{Vault, VaultError};
@@ -123,7 +124,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     let mut tasks = JoinSet::new();
     let most = descriptors::raise();
     serve_hosts(&config, (&desk, &events, &metrics), (&sessions, most), &mut tasks).await?;
-    serve_switches(&config, (&events, &metrics), (&sessions, most), &mut tasks).await?;
+    serve_switches(&config, (&desk, &events, &metrics), (&sessions, most), &mut tasks).await?;
     serve_api(&config, (desk, board, metrics), &sessions, &mut tasks).await?;
     drop(events);
 
@@ -248,7 +249,7 @@ async fn serve_hosts(
 
 async fn serve_switches(
     config: &Config,
-    (events, metrics): (&mpsc::Sender<Event>, &Metrics),
+    (desk, events, metrics): (&Desk, &mpsc::Sender<Event>, &Metrics),
     (stop, most): (&CancellationToken, usize),
     tasks: &mut JoinSet<()>,
 ) -> Result<(), StartError> {
@@ -257,7 +258,8 @@ async fn serve_switches(
     tasks.spawn(notices::run(inbox, metrics.clone()));
     let (engine, metrics) = (events.clone(), metrics.clone());
     let (pace, crowd, stop_all) = (switch::Pace::default(), switch::Crowd::default(), stop.clone());
-    let context = switch::Context { engine, notices, metrics, pace, crowd, stop: stop_all };
+    let advertising = Advertising { snapshots: Some(desk.watch()), interval: config.advertise_interval };
+    let context = switch::Context { engine, notices, metrics, pace, crowd, advertising, stop: stop_all };
     let (ids, stop) = (session_ids(), stop.clone());
     tasks.spawn(async move {
         let kind = Kind { name: "openflow", most };

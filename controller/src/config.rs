@@ -55,6 +55,9 @@ pub struct Options {
     /// Per cent of one core that audits may take, 1 to 100 [default: 2].
     #[arg(long, env = "WEFT_AUDIT_SHARE")]
     pub audit_share: Option<u8>,
+    /// Seconds between two router advertisements that nobody asked for, at most; at least half as many [default: 1800].
+    #[arg(long, env = "WEFT_ADVERTISE_INTERVAL", hide = true)]
+    pub advertise_interval: Option<u64>,
     /// What to log, in the syntax of tracing's EnvFilter [default: info].
     #[arg(long, env = "WEFT_LOG")]
     pub log: Option<String>,
@@ -132,6 +135,8 @@ pub struct Config {
     pub audit_interval: Duration,
     /// Per cent of one core that audits may take.
     pub audit_share: u8,
+    /// The longest time between two router advertisements that nobody asked for.
+    pub advertise_interval: Duration,
     /// What to log.
     pub log: String,
     /// How to log.
@@ -204,6 +209,7 @@ impl Options {
             encap: self.encap.or(other.encap),
             audit_interval: self.audit_interval.or(other.audit_interval),
             audit_share: self.audit_share.or(other.audit_share),
+            advertise_interval: self.advertise_interval.or(other.advertise_interval),
             log: self.log.or(other.log),
             log_format: self.log_format.or(other.log_format),
             no_auth: self.no_auth.or(other.no_auth),
@@ -235,6 +241,11 @@ fn complete(options: Options) -> Result<Config, ConfigError> {
     if !(1..=100).contains(&audit_share) {
         return Err(wrong("audit_share", "must be 1 to 100 per cent"));
     }
+    // Not longer: RFC 4861 section 6.2.1.
+    let advertise_interval = options.advertise_interval.unwrap_or(1800);
+    if !(1..=1800).contains(&advertise_interval) {
+        return Err(wrong("advertise_interval", "must be 1 to 1800 seconds"));
+    }
     if vxlan_port == 0 {
         return Err(wrong("vxlan_port", "must not be 0"));
     }
@@ -256,6 +267,7 @@ fn complete(options: Options) -> Result<Config, ConfigError> {
         encap: Encap::from_name(encap).ok_or_else(|| wrong("encap", "must be vxlan, geneve or gre"))?,
         audit_interval: Duration::from_secs(audit),
         audit_share,
+        advertise_interval: Duration::from_secs(advertise_interval),
         log: options.log.unwrap_or_else(|| "info".into()),
         log_format: match options.log_format.as_deref() {
             None | Some("text") => LogFormat::Text,

@@ -1,5 +1,6 @@
 //! The controller's southern side: hosts dial in with OVSDB and with OpenFlow; one task serves each connection.
 
+pub mod advertising;
 pub mod claims;
 pub mod datapath;
 pub mod frames;

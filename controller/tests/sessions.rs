@@ -15,6 +15,7 @@ use weft_compiler::meters;
 use weft_controller::engine::{Event, ToSwitch};
 use weft_controller::metrics::Metrics;
 use weft_controller::notices::Notice;
+use weft_controller::southbound::advertising::Advertising;
 use weft_controller::southbound::line::Link;
 use weft_controller::southbound::meters::METERS;
 use weft_controller::southbound::switch::{Context, Crowd, Pace, serve};
@@ -53,8 +54,8 @@ impl Controller {
         let (engine, events) = mpsc::channel(64);
         let (notice, notices) = mpsc::channel(16);
         let stop = CancellationToken::new();
-        let (metrics, crowd) = (Metrics::default(), Crowd::default());
-        let context = Context { engine, notices: notice, metrics, pace, crowd, stop };
+        let (metrics, crowd, advertising) = (Metrics::default(), Crowd::default(), Advertising::never());
+        let context = Context { engine, notices: notice, metrics, pace, crowd, advertising, stop };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         Controller { listener, context, events, notices, next: 1 }
     }

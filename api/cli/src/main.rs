@@ -1,5 +1,6 @@
 //! The `weft` command: what a person asks of a Weft controller. One file for each noun; this one only picks.
 
+mod address_group;
 mod failure;
 mod floating_ip;
 mod host;
@@ -71,6 +72,9 @@ enum Noun {
     /// What tenants let in and out of their ports.
     #[command(subcommand)]
     SecurityGroup(security::Command),
+    /// Named sets of addresses for the rules of security groups.
+    #[command(subcommand)]
+    AddressGroup(address_group::Command),
     /// The machines that joined.
     #[command(subcommand)]
     Host(host::Command),
@@ -119,6 +123,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Noun::FloatingIp(command) => floating_ip::run(&session, command).await,
         Noun::PortForwarding(command) => port_forwarding::run(&session, command).await,
         Noun::SecurityGroup(command) => security::run(&session, command).await,
+        Noun::AddressGroup(command) => address_group::run(&session, command).await,
         Noun::Host(command) => host::run(&session, command).await,
         Noun::Token(command) => token::run(&session, command).await,
         Noun::Show(wish) => show::run(&session, &wish).await,

@@ -1,9 +1,9 @@
 //! The whole picture at a glance, drawn as text of at most 80 columns: hosts with their tunnels, then every tenant's
-//! networks with their subnets and ports.
+//! networks with their subnets and ports, and its routers with their interfaces.
 
 use std::fmt::Write;
 
-use weft_api::{Host, Network, Port, Subnet, Tenant, Tunnel, Whoami};
+use weft_api::{Host, Network, Port, Router, Subnet, Tenant, Tunnel, Whoami};
 
 use crate::network::segment;
 use crate::output::clean;
@@ -23,11 +23,16 @@ pub struct Picture {
     pub tenants: Vec<Tenant>,
     /// All networks.
     pub networks: Vec<Network>,
+    /// All routers.
+    pub routers: Vec<Router>,
     /// All subnets.
     pub subnets: Vec<Subnet>,
     /// All ports.
     pub ports: Vec<Port>,
 }
+
+/// What a port is for that is a router's interface.
+const INTERFACE: &str = "network:router_interface";
 
 /// How much of long lists is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,6 +119,34 @@ fn draw_tenant(text: &mut String, picture: &Picture, tenant: &Tenant, detail: De
     }
     for network in limited(text, &networks, detail, "networks (weft network list)") {
         draw_network(text, picture, network, detail);
+    }
+    let routers: Vec<&Router> = picture.routers.iter().filter(|r| r.project_id == tenant.id).collect();
+    for router in limited(text, &routers, detail, "routers (weft router list)") {
+        draw_router(text, picture, router, detail);
+    }
+}
+
+fn draw_router(text: &mut String, picture: &Picture, router: &Router, detail: Detail) {
+    let mut facts = match router.routes.len() {
+        0 => "no static routes".to_owned(),
+        1 => "1 static route".to_owned(),
+        count => format!("{count} static routes"),
+    };
+    if !router.admin_state_up {
+        facts.push_str(", disabled");
+    }
+    line(text, &format!("  Router {}: {facts}", entitled(&router.name, &router.id)));
+    let is_its = |port: &&Port| port.device_id == router.id && port.device_owner == INTERFACE;
+    let interfaces: Vec<&Port> = picture.ports.iter().filter(is_its).collect();
+    for interface in limited(text, &interfaces, detail, "interfaces (weft port list)") {
+        let network = picture.networks.iter().find(|network| network.id == interface.network_id);
+        let network = network.map_or(interface.network_id.as_str(), |network| match network.name.as_str() {
+            "" => network.id.as_str(),
+            name => name,
+        });
+        for ip in &interface.fixed_ips {
+            line(text, &format!("    {} in {}", fit(&ip.ip_address, 24), fit(network, 24)));
+        }
     }
 }
 

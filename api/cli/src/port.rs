@@ -1,7 +1,9 @@
 //! `weft port`: a tenant's attachment points.
 
 use clap::{Args, Subcommand};
-use weft_api::{AddressPair, FixedIpAsked, Network, Port, PortCreate, PortUpdate, SecurityGroup, Subnet};
+use weft_api::{
+    AddressPair, ExtraDhcpOpt, FixedIpAsked, Network, Port, PortCreate, PortUpdate, SecurityGroup, Subnet,
+};
 use weft_client::{Client, Collection};
 
 use crate::failure::Failure;
@@ -92,6 +94,9 @@ pub struct Create {
     /// An address or prefix that it may send from besides its own: PREFIX or PREFIX=MAC; may be repeated.
     #[arg(long, value_name = "PREFIX", value_parser = spelling::pair)]
     allowed_address: Vec<AddressPair>,
+    /// An option that DHCP tells it: NAME=VALUE, or 6:NAME=VALUE for DHCPv6, by name or number; may be repeated.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = spelling::dhcp_option)]
+    extra_dhcp_opt: Vec<ExtraDhcpOpt>,
     /// Let it neither send nor receive until it is enabled.
     #[arg(long)]
     disable: bool,
@@ -174,6 +179,10 @@ pub struct Set {
     /// No address but its own any more.
     #[arg(long)]
     no_allowed_address: bool,
+    /// An option that DHCP tells it: NAME=VALUE, or 6:NAME=VALUE for DHCPv6, by name or number; without
+    /// VALUE the option is taken away. May be repeated; options that are not named stay.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = spelling::dhcp_option)]
+    extra_dhcp_opt: Vec<ExtraDhcpOpt>,
 }
 
 /// Runs one of the commands.
@@ -248,7 +257,7 @@ impl List {
 impl Create {
     fn body(self, network_id: String, fixed_ips: Option<Vec<FixedIpAsked>>) -> PortCreate {
         PortCreate {
-            extra_dhcp_opts: None,
+            extra_dhcp_opts: replaced(&self.extra_dhcp_opt, false),
             network_id,
             name: self.name,
             description: self.description,
@@ -272,7 +281,7 @@ impl Create {
 impl Set {
     fn body(&self) -> PortUpdate {
         PortUpdate {
-            extra_dhcp_opts: None,
+            extra_dhcp_opts: replaced(&self.extra_dhcp_opt, false),
             name: self.name.clone(),
             description: self.description.clone(),
             admin_state_up: either(self.enable, self.disable),

@@ -2,7 +2,8 @@
 
 use clap::{Args, Subcommand};
 use weft_api::{
-    SecurityGroup, SecurityGroupCreate, SecurityGroupRule, SecurityGroupRuleCreate, SecurityGroupUpdate,
+    AddressGroup, SecurityGroup, SecurityGroupCreate, SecurityGroupRule, SecurityGroupRuleCreate,
+    SecurityGroupUpdate,
 };
 use weft_client::{Client, Collection};
 
@@ -99,7 +100,7 @@ pub struct Allow {
     #[arg(long, value_name = "ID|NAME", conflicts_with = "remote_addresses")]
     remote_group: Option<String>,
     /// The other side as the addresses of this address group.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID|NAME")]
     remote_addresses: Option<String>,
     /// Free text.
     #[arg(long, value_name = "TEXT")]
@@ -180,6 +181,10 @@ impl Allow {
             Some(group) => Some(session.id::<SecurityGroup>(group).await?),
             None => None,
         };
+        let remote_address_group_id = match &self.remote_addresses {
+            Some(group) => Some(session.id::<AddressGroup>(group).await?),
+            None => None,
+        };
         Ok(SecurityGroupRuleCreate {
             security_group_id: session.id::<SecurityGroup>(&self.group).await?,
             direction: self.direction,
@@ -189,7 +194,7 @@ impl Allow {
             port_range_max: max,
             remote_ip_prefix: self.remote,
             remote_group_id,
-            remote_address_group_id: self.remote_addresses,
+            remote_address_group_id,
             description: self.description,
         })
     }

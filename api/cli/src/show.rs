@@ -31,6 +31,7 @@ pub async fn run(session: &Session, wish: &Show) -> Result<(), Failure> {
     let tenants: Vec<Tenant> = seen(client.tenants().list(&[]).await)?;
     let networks = client.networks().list(&owned).await?;
     let subnets = client.subnets().list(&owned).await?.value;
+    let routers = client.routers().list(&owned).await?.value;
     let ports = client.ports().list(&owned).await?.value;
     let tenants = tenants.into_iter().filter(|t| tenant.as_ref().is_none_or(|only| t.id == *only)).collect();
     let picture = Picture {
@@ -40,6 +41,7 @@ pub async fn run(session: &Session, wish: &Show) -> Result<(), Failure> {
         hosts,
         tenants,
         networks: networks.value,
+        routers,
         subnets,
         ports,
     };
@@ -54,6 +56,7 @@ pub async fn run(session: &Session, wish: &Show) -> Result<(), Failure> {
             "hosts": picture.hosts,
             "tenants": picture.tenants,
             "networks": picture.networks,
+            "routers": picture.routers,
             "subnets": picture.subnets,
             "ports": picture.ports,
         })),

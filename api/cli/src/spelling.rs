@@ -3,7 +3,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use weft_api::{AddressPair, AllocationPool, HostRoute};
+use weft_api::{AddressPair, AllocationPool, ExtraDhcpOpt, HostRoute};
 
 /// The longest time that anything is waited for.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
@@ -49,6 +49,26 @@ pub fn route(text: &str) -> Result<HostRoute, String> {
             Ok(HostRoute { destination: to.to_owned(), nexthop: via.to_owned() })
         }
         _ => Err(format!("{text:?} is not a route like 198.51.100.0/24=192.0.2.1")),
+    }
+}
+
+/// Reads a DHCP option: `NAME=VALUE`, or `6:NAME=VALUE` for DHCPv6. Without a value the option is to be taken away.
+///
+/// # Errors
+/// When it is none.
+pub fn dhcp_option(text: &str) -> Result<ExtraDhcpOpt, String> {
+    let (version, rest) = match text.split_once(':') {
+        Some(("4", rest)) => (Some(4), rest),
+        Some(("6", rest)) => (Some(6), rest),
+        _ => (None, text),
+    };
+    match rest.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok(ExtraDhcpOpt {
+            opt_name: name.to_owned(),
+            opt_value: (!value.is_empty()).then(|| value.to_owned()),
+            ip_version: version,
+        }),
+        _ => Err(format!("{text:?} is not an option like mtu=1400 or 6:dns-server=fd00::53")),
     }
 }
 
@@ -191,6 +211,11 @@ mod tests {
             Ok(("0.0.0.0/0".into(), "10.0.0.1".into()))
         );
         assert!(route("10.0.0.1").is_err());
+        let option = |text: &str| dhcp_option(text).map(|o| (o.opt_name, o.opt_value, o.ip_version));
+        assert_eq!(option("mtu=1400"), Ok(("mtu".into(), Some("1400".into()), None)));
+        assert_eq!(option("6:23=fd00::1"), Ok(("23".into(), Some("fd00::1".into()), Some(6))));
+        assert_eq!(option("mtu="), Ok(("mtu".into(), None, None)));
+        assert!(dhcp_option("mtu").is_err() && dhcp_option("6:=x").is_err());
         assert_eq!(filter("name="), Ok(("name".into(), String::new())));
         assert!(filter("=x").is_err());
         assert_eq!("none".parse(), Ok(Gateway::Absent));

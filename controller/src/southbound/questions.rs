@@ -8,9 +8,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 use weft_answers::Silence;
+use weft_compiler::{registers, uplinks};
 use weft_openflow::message::nicira::Experimenter;
 use weft_openflow::message::{Message, PacketIn2, PacketInFormat, PacketOut};
-use weft_openflow::{Action, PortNo, Xid, oxm};
+use weft_openflow::{Action, OxmField, PortNo, Xid, oxm};
 
 use super::line::Line;
 use crate::metrics::{Metrics, Outcome};
@@ -19,6 +20,8 @@ use crate::metrics::{Metrics, Outcome};
 pub const PACKETS: Xid = Xid(6);
 /// How many packets of one switch are looked at in one second; more are dropped unread and counted.
 const MOST: u32 = 1000;
+/// Ethernet type of a VLAN tag (IEEE 802.1Q).
+const ETH_VLAN: u16 = 0x8100;
 
 /// Asks for packets in the form that carries userdata.
 pub fn request() -> Message {
@@ -71,13 +74,18 @@ impl Desk {
     }
 }
 
-/// Back out by the port that it came in by, past the pipeline.
+/// Back out by the port that it came in by, past the pipeline: to a physical network, under its tag.
 fn answer(packet: &PacketIn2) -> Result<Message, Silence> {
     let userdata = packet.userdata.as_ref().ok_or(Silence::Userdata)?;
-    let in_port = packet.metadata.get(oxm::in_port(PortNo(0)).id()).and_then(|field| field.value());
-    let in_port = in_port.and_then(|port| u32::try_from(port).ok()).ok_or(Silence::Packet)?;
+    let value = |field: OxmField| packet.metadata.get(field.id()).and_then(|field| field.value());
+    let in_port = value(oxm::in_port(PortNo(0))).and_then(|port| u32::try_from(port).ok());
+    let in_port = in_port.ok_or(Silence::Packet)?;
+    let kept = value(oxm::metadata(0)).and_then(|kept| u64::try_from(kept).ok()).unwrap_or(0);
     let answer = weft_answers::answer(userdata, &packet.packet)?;
-    let back = vec![Action::output(PortNo::IN_PORT)];
+    let tag = u16::try_from(registers::SENDER_TAG.of(kept)).ok().filter(|tag| *tag != 0);
+    let tag = tag.filter(|_| uplinks::uplink_at(in_port).is_some());
+    let tagged = tag.map(|tag| [Action::PushVlan(ETH_VLAN), Action::SetField(oxm::vlan_vid(tag))]);
+    let back = tagged.into_iter().flatten().chain([Action::output(PortNo::IN_PORT)]).collect();
     Ok(Message::PacketOut(PacketOut::new(PortNo(in_port), back, answer.into())))
 }
 
@@ -113,6 +121,14 @@ mod tests {
         assert_eq!(out.metadata, Match::new().with(oxm::in_port(PortNo(42))));
         assert_eq!(out.actions, [Action::output(PortNo::IN_PORT)]);
         assert_eq!(out.packet[..6], [2, 0, 0, 0, 0, 7]);
+        // A machine on a physical network is told under its VLAN.
+        let outside = oxm::in_port(PortNo(u32::from(uplinks::UPLINK_BASE) + 1));
+        let kept = Match::new().with(outside).with(oxm::metadata(100 << 48 | 7));
+        let Ok(Message::PacketOut(out)) = answer(&PacketIn2 { metadata: kept, ..asked.clone() }) else {
+            panic!("no answer")
+        };
+        assert_eq!(out.actions.len(), 3);
+        assert_eq!(out.actions[1], Action::SetField(oxm::vlan_vid(100)));
         assert!(answer(&PacketIn2 { metadata: Match::new(), ..asked.clone() }).is_err());
         assert!(answer(&PacketIn2 { userdata: None, ..asked }).is_err());
     }

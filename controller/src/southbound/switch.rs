@@ -29,6 +29,7 @@ use weft_openflow::message::{
 };
 use weft_openflow::{DecodeError, Xid};
 
+use super::advertising::{Advertising, Rounds};
 use super::frames::{Filled, Frames};
 use super::handshake::{self, LISTEN, MONITOR};
 use super::line::{Line, READS, Stuck};
@@ -71,6 +72,8 @@ pub struct Context {
     pub pace: Pace,
     /// All that are connected.
     pub crowd: Crowd,
+    /// How ports are told of routers unasked.
+    pub advertising: Advertising,
     /// Ends the session.
     pub stop: CancellationToken,
 }
@@ -231,6 +234,7 @@ async fn converse(
         is_suspect: false,
         allowance: Allowance { since: now, left: NOTICES },
         desk: Desk::new(now),
+        rounds: Rounds::new(host, context.advertising.clone(), now),
         inspection: None,
         unreadable: 0,
         backlog: VecDeque::new(),
@@ -262,6 +266,8 @@ struct Session<'a> {
     allowance: Allowance,
     /// Answers what its ports ask.
     desk: Desk,
+    /// Tells them what they need not ask.
+    rounds: Rounds,
     /// A look at its meters under way.
     inspection: Option<Inspection>,
     unreadable: u32,
@@ -303,6 +309,7 @@ impl Session<'_> {
                     // What has come already counts, however late we are with it.
                     self.take_in(frames).await?;
                     self.watch_the_clock()?;
+                    self.rounds.turn(&self.line, Instant::now());
                     timer.as_mut().reset(self.due());
                 }
             }
@@ -378,10 +385,8 @@ impl Session<'_> {
     /// When the clock must be looked at next.
     fn due(&self) -> Instant {
         let probe = self.heard + self.quiet() * if self.is_probed { 2 } else { 1 };
-        match self.told {
-            Some(told) if self.is_suspect => probe.min(told + SUSPICIONS),
-            _ => probe,
-        }
+        let suspicion = self.told.filter(|_| self.is_suspect).map(|told| told + SUSPICIONS);
+        [suspicion, self.rounds.due()].into_iter().flatten().fold(probe, Instant::min)
     }
 
     /// The timer is only set back when it fires; a suspicion may be due sooner.

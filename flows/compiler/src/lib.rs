@@ -46,6 +46,7 @@ pub use owner::{Owner, Scope};
 pub use read_back::{Place, SeenFlow, SeenGroup, read_back};
 pub use reasons::Reason;
 pub use subscribe::{owners, subscribes, subscriptions};
+pub use tables::services::advertisements;
 pub use tallies::{ByScope, Tallies, Tally, scope_of};
 pub use tunnels::{
     BFD_INTERVAL_MS, BFD_MULTIPLIER, Link, Liveness, TunnelId, TunnelPort, TunnelSettings, tunnel, tunnel_at,

@@ -78,6 +78,8 @@ pub enum Verb {
     OutputBack,
     /// Hand copies to a group.
     Group,
+    /// See whether the packet is larger than a network takes.
+    CheckSize,
     /// Decrement the TTL or hop limit.
     DecrementTtl,
     /// Set the TTL or hop limit.

@@ -46,6 +46,10 @@ pub enum Reason {
     RouterAddress = 34,
     /// Routed to an address that no bound port of its network has.
     NoNeighbour = 35,
+    /// Is larger than the network that a router sends it to takes.
+    TooBig = 53,
+    /// Tells routers something, and reached a filtered port.
+    ForRouters = 54,
     /// The port is filtered, but the flows of its policy are not here (yet).
     NoPolicy = 20,
     /// No rule of the sender lets it out.
@@ -77,7 +81,7 @@ pub enum Reason {
 
 impl Reason {
     /// All reasons, by number.
-    pub const ALL: [Reason; 34] = [
+    pub const ALL: [Reason; 36] = [
         Reason::UnknownPort,
         Reason::UnknownNetwork,
         Reason::PortDown,
@@ -99,6 +103,8 @@ impl Reason {
         Reason::TtlExpired,
         Reason::RouterAddress,
         Reason::NoNeighbour,
+        Reason::TooBig,
+        Reason::ForRouters,
         Reason::NoPolicy,
         Reason::EgressDenied,
         Reason::IngressDenied,
@@ -148,6 +154,8 @@ impl Reason {
             Reason::TtlExpired => "ttl_expired",
             Reason::RouterAddress => "router_address",
             Reason::NoNeighbour => "no_neighbour",
+            Reason::TooBig => "too_big",
+            Reason::ForRouters => "for_routers",
             Reason::NoPolicy => "no_policy",
             Reason::EgressDenied => "egress_denied",
             Reason::IngressDenied => "ingress_denied",
@@ -194,6 +202,10 @@ impl Reason {
             Reason::TtlExpired => "its TTL or hop limit is used up",
             Reason::RouterAddress => "is for a router itself, which answers nothing but echo requests",
             Reason::NoNeighbour => "was routed to an address that no bound port of its network has",
+            Reason::TooBig => "is larger than the network that a router sends it to takes",
+            Reason::ForRouters => {
+                "a listener's report or a router solicitation, which reached a port with security groups: it is for routers"
+            }
             Reason::NoPolicy => "the port is filtered, and the flows of its policy are not here (yet)",
             Reason::EgressDenied => "no rule of the sender's security groups lets it out",
             Reason::IngressDenied => "no rule of the receiver's security groups lets it in",

@@ -1,5 +1,6 @@
 //! The registers of the pipeline: what every one of them means from table to table.
 
+use weft_openflow::action::Subfield;
 use weft_openflow::oxm;
 use weft_openflow::{FieldId, OxmField};
 
@@ -43,7 +44,8 @@ pub const FLAGS: Register = Register {
     number: 5,
     name: "flags",
     meaning: "bit 0: it came out of a tunnel; bit 1: a router forwarded it; bit 2: it came in by an uplink, and \
-              bit 0 is set as well; bit 4: it came from outside through a router's gateway",
+              bit 0 is set as well; bit 3: it is too large for the network that a router sends it to; bit 4: it came \
+              from outside through a router's gateway",
 };
 /// Why the packet is dropped.
 pub const REASON: Register =
@@ -59,7 +61,8 @@ pub const ZONE: Register = Register {
 pub const HOME: Register = Register {
     number: 13,
     name: "home",
-    meaning: "VNI of the network that the sender's address belongs to; only asked of what no local port sent",
+    meaning: "VNI of the network that the sender's address belongs to; only asked of what no local port sent. Before \
+              that, of a routed packet: the network by which it came into the router",
 };
 /// The rule that lets the packet pass.
 pub const RULE: Register =
@@ -104,9 +107,47 @@ pub const ROUTED: u32 = 2;
 /// outside goes to local ports only.
 pub const FROM_UPLINK: u32 = 4;
 
+/// The bit of [`FLAGS`] that says that the packet is larger than the network takes that a router sends it to.
+pub const TOO_BIG: u32 = 8;
+/// Which bit [`TOO_BIG`] is.
+pub const TOO_BIG_BIT: u16 = 3;
+
 /// The bit of [`FLAGS`] that says that the packet came from an external network through a router's gateway, so that the
 /// router must not send it there again.
 pub const FROM_OUTSIDE: u32 = 16;
+
+/// The low bits of OpenFlow's `metadata`: the Ethernet address of who sent what a router got, however many routers have
+/// forwarded it since. The rest is [`SENDER_TAG`].
+pub const SENDER: Part = Part { offset: 0, bits: 48 };
+/// The high bits of `metadata`: the VLAN under which a physical network of the sender's is tagged, 0 for none.
+pub const SENDER_TAG: Part = Part { offset: 48, bits: 16 };
+
+/// Some bits of `metadata`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    /// The lowest.
+    pub offset: u16,
+    /// How many.
+    pub bits: u16,
+}
+
+impl Part {
+    /// As actions name it.
+    pub fn subfield(self) -> Subfield {
+        Subfield { field: oxm::metadata(0).header(), offset: self.offset, n_bits: self.bits }
+    }
+
+    /// Its value in a whole `metadata`.
+    pub fn of(self, metadata: u64) -> u64 {
+        metadata >> self.offset & (u64::MAX >> (64 - self.bits))
+    }
+
+    /// The part with this value, to be set while the others stay.
+    pub fn is(self, value: u64) -> OxmField {
+        let ones = u64::MAX >> (64 - self.bits);
+        oxm::metadata_masked((value & ones) << self.offset, ones << self.offset)
+    }
+}
 
 impl Register {
     /// The register with this value: to be matched, or to be set.

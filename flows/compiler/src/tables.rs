@@ -11,6 +11,7 @@ pub(crate) mod gateways;
 pub(crate) mod l2;
 pub(crate) mod policy;
 pub(crate) mod port_security;
+pub(crate) mod router_answers;
 pub(crate) mod routers;
 pub(crate) mod security;
 pub(crate) mod services;

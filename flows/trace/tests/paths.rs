@@ -7,13 +7,7 @@ mod state;
 #[path = "../../compiler/tests/written.rs"]
 mod written;
 
-use std::sync::Arc;
-
-use uuid::Uuid;
-use weft_model::{
-    Change, Direction, Family, GroupRole, Policy, PolicyKey, Port, Record, Remote, Revision, RuleKey,
-    SecurityGroup, SecurityGroupId, SecurityRule, SecurityRuleId, Service, Snapshot, Stamp, Tracking,
-};
+use weft_model::{Snapshot, Tracking};
 use weft_trace::{Branch, Deed, Hop, Probe, Question, Step, Target, World, ask};
 
 /// Two networks with a router between them, each with a port on either host; the same again with groups.
@@ -41,40 +35,14 @@ const STATE: &str = "
 
 /// The state; with groups that let everything through where `tracking` says how.
 fn state(tracking: Option<Tracking>) -> Snapshot {
-    let mut snapshot = state::parse(STATE).expect("well formed");
-    let Some(tracking) = tracking else { return snapshot };
-    let group = SecurityGroup {
-        id: SecurityGroupId(Uuid::from_u128(1)),
-        tenant: "tenant".parse().expect("an id"),
-        stamp: Stamp::default(),
-        tracking,
-        role: GroupRole::Named,
-    };
-    let rule = |number: u32, direction| {
-        Record::SecurityRule(Arc::new(SecurityRule {
-            id: SecurityRuleId(Uuid::from_u128(number.into())),
-            group: group.id,
-            tenant: "tenant".parse().expect("an id"),
-            key: RuleKey::new(number).expect("not 0"),
-            stamp: Stamp::default(),
-            direction,
-            family: Family::V4,
-            service: Service::Any,
-            remote: Remote::Any,
-        }))
-    };
-    let key = PolicyKey::new(1);
-    let mut records = vec![rule(2, Direction::Ingress), rule(3, Direction::Egress)];
-    records.push(Record::Policy(Arc::new(Policy { key: key.expect("not 0"), groups: [group.id].into() })));
-    let guarded = ["a", "b", "c", "y", "z"].map(|name| {
-        let port = Port::clone(snapshot.port(&state::port_id(name)).expect("it is there"));
-        Record::Port(Arc::new(Port { policy: key, ..port }))
-    });
-    records.extend(guarded);
-    records.insert(0, Record::SecurityGroup(Arc::new(group)));
-    let changes: Vec<Change> = records.into_iter().map(Change::Put).collect();
-    snapshot.apply(Revision(1000), &changes);
-    snapshot
+    let Some(tracking) = tracking else { return state::parse(STATE).expect("well formed") };
+    let stateless = if tracking == Tracking::Stateless { "stateless" } else { "" };
+    let wears = |line: &str| line.trim_start().starts_with("port ") && !line.contains("router=");
+    let worn = STATE
+        .lines()
+        .map(|line| if wears(line) { format!("{line} policy=1\n") } else { format!("{line}\n") });
+    let group = format!("group all {stateless}\nrule 2 group=all\nrule 3 group=all out\npolicy 1 groups=all");
+    state::parse(&format!("{}{group}", worn.collect::<String>())).expect("well formed")
 }
 
 /// Lookups and recirculations on every host of a way.

@@ -5,14 +5,8 @@
 #[allow(dead_code, unreachable_pub, reason = "the language of the compiler's tests")]
 mod state;
 
-use std::sync::Arc;
-
-use uuid::Uuid;
 use weft_compiler::Reason;
-use weft_model::{
-    Change, Direction, Family, GroupRole, Policy, PolicyKey, Port, Record, Remote, Revision, RuleKey,
-    SecurityGroup, SecurityGroupId, SecurityRule, SecurityRuleId, Service, Snapshot, Stamp, Tracking,
-};
+use weft_model::Snapshot;
 use weft_trace::{Probe, Question, Report, Target, Unsent, Verdict, World, ask, report};
 
 const STATE: &str = "
@@ -75,36 +69,9 @@ fn drops_have_a_reason_and_an_object() {
 
 /// The state, with port b in a group that lets only the web in.
 fn guarded() -> Snapshot {
-    let mut snapshot = state::parse(STATE).expect("well formed");
-    let group = SecurityGroup {
-        id: SecurityGroupId(Uuid::from_u128(1)),
-        tenant: "tenant".parse().expect("an id"),
-        stamp: Stamp { name: "web".to_owned(), ..Stamp::default() },
-        tracking: Tracking::Stateful,
-        role: GroupRole::Named,
-    };
-    let rule = SecurityRule {
-        id: SecurityRuleId(Uuid::from_u128(2)),
-        group: group.id,
-        tenant: "tenant".parse().expect("an id"),
-        key: RuleKey::new(1).expect("not 0"),
-        stamp: Stamp::default(),
-        direction: Direction::Ingress,
-        family: Family::V4,
-        service: Service::Ports { protocol: 6, first: 80, last: 80 },
-        remote: Remote::Any,
-    };
-    let key = PolicyKey::new(1);
-    let policy = Policy { key: key.expect("not 0"), groups: [group.id].into() };
-    let port = Port::clone(snapshot.port(&state::port_id("b")).expect("it is there"));
-    let records = [
-        Record::SecurityGroup(Arc::new(group)),
-        Record::SecurityRule(Arc::new(rule)),
-        Record::Policy(Arc::new(policy)),
-        Record::Port(Arc::new(Port { policy: key, ..port })),
-    ];
-    snapshot.apply(Revision(1000), &records.map(Change::Put));
-    snapshot
+    let worn = STATE.replace("ip=10.0.0.2,fd00::2", "ip=10.0.0.2,fd00::2 policy=1");
+    let group = "group web\nrule 1 group=web service=tcp:80:80\npolicy 1 groups=web";
+    state::parse(&format!("{worn}\n{group}")).expect("well formed")
 }
 
 #[test]

@@ -10,8 +10,8 @@ use weft_rig::{Host, wait_until};
 use crate::site::LIMIT;
 
 /// What kernels cause by themselves, whenever they think of it: their group reports and router solicitations reach other
-/// ports that are filtered, and the connection tracker can make nothing of them.
-const BACKGROUND: Reason = Reason::InvalidConnection;
+/// ports that are filtered.
+const BACKGROUND: Reason = Reason::ForRouters;
 
 /// Packets dropped so far, by reason; every reason is there.
 pub type Drops = BTreeMap<Reason, u64>;

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use weft_api::{ExtraDhcpOpt, HostRoute, Network, Port, PortUpdate, Subnet, SubnetCreate, SubnetUpdate};
-use weft_rig::{Host, Workload, WorkloadSpec, http_get, wait_until};
-use weft_scenarios::{LIMIT, NetworkSpec, Site, Tenancy, asked, check_installed, stored};
+use weft_rig::{Capture, Host, Workload, WorkloadSpec, http_get, wait_until};
+use weft_scenarios::{LIMIT, NetworkSpec, Site, SiteSpec, Tenancy, asked, check_installed, stored};
 
 /// Writes down what a client is told, and does what it is told for. Its resolver is never touched: that file is the
 /// machine's.
@@ -277,7 +277,8 @@ fn without_a_controller_there_are_no_answers_but_traffic() {
 /// The kernel makes its address from the advertisement, and it is the port's; the rest it asks for.
 #[test]
 fn kernels_make_the_addresses_that_their_ports_have() {
-    let mut site = Site::start("slaac", 2).unwrap();
+    let spec = SiteSpec::hosts(2).options(&["--advertise-interval", "2"]);
+    let mut site = Site::build("slaac", spec).unwrap();
     let (stage, _) = Stage::set(&site, &[v6("slaac")]);
     let ports = ["a", "b"].map(|name| stage.port(name));
     let [a, b] = [0, 1].map(|n| stage.plug(&site.hosts[n], &ports[n], ["a", "b"][n]));
@@ -295,17 +296,32 @@ fn kernels_make_the_addresses_that_their_ports_have() {
     }
     a.wait_reaches(address(&ports[1]).parse::<std::net::IpAddr>().unwrap(), LIMIT).unwrap();
 
-    // Somebody takes the gateway's address: from then on it is announced under its MAC.
+    // Somebody takes the gateway's address: from then on it is announced under its MAC, also to who does not ask.
+    let mut asked_again = Capture::start(b.netns(), "eth0", "icmp6 and ip6[40] == 133").unwrap();
     let gateway = stage.red.port_at(&stage.network, "gw", &["fd00::1"]).unwrap();
     let revision = site.wait(site.admin.ports().show(&gateway.id)).unwrap().revision;
     site.wait_applied(revision).unwrap();
     a.exec(&["ip", "link", "set", "eth0", "down"]).unwrap();
     a.exec(&["ip", "link", "set", "eth0", "up"]).unwrap();
-    wait_until("a default router", LIMIT, || {
-        Ok(a.exec(&["ip", "-6", "route", "show", "default"])?.contains("via fe80::"))
+    for workload in [&a, &b] {
+        wait_until("a default router", LIMIT, || Ok(lifetime(workload).is_some())).unwrap();
+    }
+    // And again, before what it was told ends.
+    let mut last = u32::MAX;
+    wait_until("the route's lifetime to grow", LIMIT, || {
+        let now = lifetime(&b).unwrap_or(0);
+        Ok(now > std::mem::replace(&mut last, now))
     })
     .unwrap();
+    assert_eq!(asked_again.count().unwrap(), 0);
     everything_is_installed(&mut site);
+}
+
+/// For how many more seconds a workload's kernel has a default router.
+fn lifetime(workload: &Workload) -> Option<u32> {
+    let shown = workload.exec(&["ip", "-6", "route", "show", "default"]).unwrap();
+    let (_, expires) = shown.split_once("via fe80::")?.1.split_once("expires ")?;
+    expires.split_once("sec")?.0.parse().ok()
 }
 
 /// A stock DHCPv6 client gets the port's address and the resolvers.

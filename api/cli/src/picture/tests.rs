@@ -22,6 +22,14 @@ fn port(name: &str, addresses: &[&str], host: Option<&str>) -> Port {
     }
 }
 
+fn interface() -> Port {
+    Port {
+        device_id: "77a3f2a0-6a57-4a83-8e0a-0f6d1c2b3a49".into(),
+        device_owner: "network:router_interface".into(),
+        ..port("gw", &["10.0.0.1"], None)
+    }
+}
+
 fn host(id: &str) -> Host {
     Host {
         id: id.into(),
@@ -85,8 +93,19 @@ fn picture() -> Picture {
         ],
         tenants: vec![tenant("0123456789abcdef0123456789abcdef", "blue"), tenant("t2", "")],
         subnets: vec![subnet("10.0.0.0/24", Some("10.0.0.1")), subnet("fd00:1234:5678:9abc::/64", None)],
+        routers: vec![Router {
+            id: "77a3f2a0-6a57-4a83-8e0a-0f6d1c2b3a49".into(),
+            name: "edge".into(),
+            project_id: network.project_id.clone(),
+            admin_state_up: true,
+            ..Router::default()
+        }],
         networks: vec![network],
-        ports: vec![port("a", &["10.0.0.5", "fd00:1234:5678:9abc::5"], Some("h1")), port("", &[], None)],
+        ports: vec![
+            port("a", &["10.0.0.5", "fd00:1234:5678:9abc::5"], Some("h1")),
+            port("", &[], None),
+            interface(),
+        ],
     }
 }
 
@@ -109,6 +128,9 @@ Tenant blue (0123456789abcdef0123456789abcdef)
     a              fa:16:3e:00:00:01 10.0.0.5        ACTIVE on h1
                                      fd00:1234:5678:9abc::5
     8f0e3c62       fa:16:3e:00:00:01 no address      DOWN
+    gw             fa:16:3e:00:00:01 10.0.0.1        DOWN
+  Router edge (77a3f2a0-6a57-4a83-8e0a-0f6d1c2b3a49): no static routes
+    10.0.0.1                 in web
 
 Tenant t2
   no networks

@@ -23,7 +23,7 @@ impl Collector<'_> {
         }
     }
 
-    /// What a network tells concerns all of its ports, on their own hosts.
+    /// What a network tells concerns all of its ports, on their own hosts, and its routers.
     pub(super) fn told_by_network(&mut self, id: NetworkId) {
         let told = |snapshot: &Snapshot| {
             snapshot.network(&id).map(|network| (network.mtu, network.dns_domain.clone()))
@@ -32,6 +32,8 @@ impl Collector<'_> {
             return;
         }
         for snapshot in [self.before, self.after] {
+            // How large its packets may be is known to its routers too.
+            self.routers_in(id, snapshot);
             let bound = snapshot.bound_ports(id);
             self.impact.owners.extend(bound.map(|(host, port)| Owner::LocalPort(host, port.key)));
         }

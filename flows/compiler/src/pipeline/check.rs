@@ -161,6 +161,9 @@ fn check_actions(owner: Owner, table: &'static Table, actions: &[Action]) -> Res
             Action::CopyField(copy) => check_set(table, copy.dst.id)?,
             Action::Output { port, .. } => check_output(owner, table, *port)?,
             Action::DecNwTtl if table.verbs.contains(&Verb::DecrementTtl) => {}
+            Action::CheckPktLarger { dst, .. } if table.verbs.contains(&Verb::CheckSize) => {
+                check_set(table, dst.id)?;
+            }
             Action::SetNwTtl(_) if table.verbs.contains(&Verb::SetTtl) => {}
             Action::Multipath(choice) if table.verbs.contains(&Verb::Choose) => {
                 check_set(table, choice.dst.field.id)?;

@@ -18,6 +18,12 @@ This page is printed from the declarations in `src/pipeline.rs`; `UPDATE_GOLDEN=
 Host-local flows know one host's interfaces; network-wide flows are the same bytes on every host.
 ";
 
+const METADATA: &str =
+    "| metadata 0..47 | sender | the Ethernet address of who sent what a router got, for answers \
+of the routers on its way |
+| metadata 48..63 | sender_tag | the VLAN tag of the sender's physical network, if it has one |
+";
+
 const COOKIES: &str = "
 ## Cookies
 
@@ -49,6 +55,7 @@ pub fn markdown() -> String {
     for register in registers::ALL {
         row(&mut page, &[&format!("reg{}", register.number), &register.name, &register.meaning]);
     }
+    page.push_str(METADATA);
     page.push_str("\n## Reasons\n\n| number | name | the packet |\n|---|---|---|\n");
     for reason in Reason::ALL {
         row(&mut page, &[&reason.number(), &reason.name(), &reason.meaning()]);
@@ -104,6 +111,7 @@ fn describe(verb: Verb) -> &'static str {
         Verb::Tag => "put a VLAN tag on or take it off",
         Verb::OutputBack => "output to where the packet came from",
         Verb::Group => "hand copies to a group",
+        Verb::CheckSize => "see whether it is too large",
         Verb::DecrementTtl => "decrement the TTL or hop limit",
         Verb::SetTtl => "set the TTL or hop limit",
         Verb::Choose => "choose a next hop by a hash of the connection",

@@ -5,10 +5,12 @@ use weft_openflow::FieldId;
 use super::{DROP, ICMPV6_TYPE, Miss, Table, Verb, reg};
 use super::{EGRESS_GATE, ETH_DST, ETH_SRC, ETH_TYPE, Holds, IPV4_DST, IPV4_SRC, IPV6_DST, IPV6_SRC};
 use crate::reasons::Reason;
-use crate::registers::{CHOICE, FLAGS, NETWORK, NEXT_HOP, ROUTER};
+use crate::registers::{CHOICE, FLAGS, HOME, NETWORK, NEXT_HOP, ROUTER};
 
 const ICMPV4_TYPE: FieldId = FieldId::basic(19);
 const IP_TTL: FieldId = FieldId::nxm1(29);
+/// Where the sender's Ethernet address is kept.
+const METADATA: FieldId = FieldId::basic(2);
 /// The four registers of [`NEXT_HOP`] as one.
 const NEXT_HOP_V6: FieldId = FieldId::xxreg(2);
 
@@ -17,10 +19,10 @@ pub static TO_ROUTER: Table = Table {
     number: 44,
     name: "to_router",
     purpose: "Is the Ethernet destination that of a router's interface in the packet's network? Then the packet is in \
-              that router now.",
+              that router now, and who sent it is kept for answers.",
     holds: Holds::NetworkWide,
     matches: &[reg(NETWORK), ETH_DST],
-    sets: &[reg(ROUTER)],
+    sets: &[reg(ROUTER), METADATA],
     verbs: &[],
     next: &[&ROUTER_LOCAL, &EGRESS_GATE, &DROP],
     miss: Miss::Goto(&EGRESS_GATE),
@@ -45,7 +47,7 @@ pub static ROUTER_LOCAL: Table = Table {
         ICMPV4_TYPE,
         ICMPV6_TYPE,
     ],
-    sets: &[ETH_DST, ETH_SRC, IPV4_SRC, IPV4_DST, IPV6_SRC, IPV6_DST, ICMPV4_TYPE, ICMPV6_TYPE, NEXT_HOP_V6],
+    sets: &[ETH_DST, ETH_SRC, IPV4_SRC, IPV4_DST, IPV6_SRC, IPV6_DST, ICMPV4_TYPE, ICMPV6_TYPE],
     verbs: &[Verb::OutputBack, Verb::SetTtl, Verb::ToController],
     next: &[&ROUTE, &DROP],
     miss: Miss::Goto(&ROUTE),
@@ -57,11 +59,12 @@ pub static ROUTE: Table = Table {
     name: "route",
     purpose: "The longest prefix that has the destination: into which network, from which interface, to which next hop. \
               The priority grows with the prefix; subnets of the router win over static routes of the same length. What \
-              leads to the outside goes to the router's gateway, by its transit.",
+              leads to the outside goes to the router's gateway, by its transit. Where the packet may be too large for \
+              its new network, that is found out here.",
     holds: Holds::NetworkWide,
     matches: &[reg(ROUTER), reg(NETWORK), reg(FLAGS), ETH_TYPE, IPV4_DST, IPV6_DST],
-    sets: &[reg(NETWORK), reg(FLAGS), reg(NEXT_HOP), NEXT_HOP_V6, reg(CHOICE), ETH_SRC, ETH_DST],
-    verbs: &[Verb::DecrementTtl, Verb::Choose, Verb::ToController],
+    sets: &[reg(NETWORK), reg(HOME), reg(FLAGS), reg(NEXT_HOP), NEXT_HOP_V6, reg(CHOICE), ETH_SRC, ETH_DST],
+    verbs: &[Verb::CheckSize, Verb::DecrementTtl, Verb::Choose, Verb::ToController],
     next: &[&ECMP, &NEIGHBOUR, &EGRESS_GATE, &DROP],
     miss: Miss::Drop(Reason::NoRoute),
 };
@@ -73,8 +76,8 @@ pub static ECMP: Table = Table {
     purpose: "The next hop that was chosen for the connection, of several that lead to the same destination.",
     holds: Holds::NetworkWide,
     matches: &[reg(ROUTER), reg(CHOICE), ETH_TYPE, IPV4_DST, IPV6_DST],
-    sets: &[reg(NETWORK), reg(FLAGS), reg(NEXT_HOP), NEXT_HOP_V6, ETH_SRC, ETH_DST],
-    verbs: &[Verb::DecrementTtl],
+    sets: &[reg(NETWORK), reg(HOME), reg(FLAGS), reg(NEXT_HOP), NEXT_HOP_V6, ETH_SRC, ETH_DST],
+    verbs: &[Verb::CheckSize, Verb::DecrementTtl],
     next: &[&NEIGHBOUR, &EGRESS_GATE, &DROP],
     miss: Miss::Drop(Reason::NoPath),
 };
@@ -84,11 +87,21 @@ pub static NEIGHBOUR: Table = Table {
     number: 48,
     name: "next_hop",
     purpose: "Whose is the next hop's address? No router ever asks on the wire. The address of another router's \
-              interface leads into that router.",
+              interface leads into that router. Who sent what nobody has, or what is too large, is told.",
     holds: Holds::Both,
-    matches: &[reg(NETWORK), reg(NEXT_HOP), FieldId::reg(9), FieldId::reg(10), FieldId::reg(11), ETH_TYPE],
-    sets: &[ETH_DST, reg(ROUTER)],
-    verbs: &[Verb::Resubmit],
+    matches: &[
+        reg(NETWORK),
+        reg(FLAGS),
+        reg(NEXT_HOP),
+        FieldId::reg(9),
+        FieldId::reg(10),
+        FieldId::reg(11),
+        reg(ROUTER),
+        reg(HOME),
+        ETH_TYPE,
+    ],
+    sets: &[ETH_DST, ETH_SRC, reg(ROUTER)],
+    verbs: &[Verb::Resubmit, Verb::ToController],
     next: &[&ROUTER_LOCAL, &EGRESS_GATE, &DROP],
     miss: Miss::Drop(Reason::NoNeighbour),
 };

@@ -3,6 +3,8 @@
 //! Both directions are alike: a gate that sends filtered packets through the connection tracker, the rules, the replies of
 //! known connections, and the memory of new ones. The zone of the tracker is the local port whose policy is asked.
 
+use weft_openflow::FieldId;
+
 use super::{
     CONJ_ID, CT_LABEL, CT_MARK, CT_STATE, DELIVER, DROP, ETH_SRC, ETH_TYPE, Holds, ICMPV4_CODE, ICMPV4_TYPE,
     ICMPV6_CODE, ICMPV6_TYPE, IPV4_DST, IPV4_SRC, IPV6_DST, IPV6_SRC, L2_LOCAL, Miss, SCTP_DST, TCP_DST,
@@ -41,24 +43,6 @@ pub static EGRESS_PEER: Table = Table {
     miss: Miss::Back,
 };
 
-const RULE_MATCHES_FROM: &[weft_openflow::FieldId] = &[
-    reg(SOURCE_POLICY),
-    reg(DESTINATION_POLICY),
-    ETH_TYPE,
-    IPV4_DST,
-    IPV6_DST,
-    TCP_DST,
-    UDP_DST,
-    SCTP_DST,
-    ICMPV4_TYPE,
-    ICMPV4_CODE,
-    ICMPV6_TYPE,
-    ICMPV6_CODE,
-    CT_STATE,
-    CT_LABEL,
-    CONJ_ID,
-];
-
 /// May it leave?
 pub static EGRESS_RULES: Table = Table {
     number: 54,
@@ -66,7 +50,7 @@ pub static EGRESS_RULES: Table = Table {
     purpose: "May it leave the port? One flow per rule and mask; sets of peers by conjunction. Replies pass while the policy \
               has the rule that their connection is labelled with.",
     holds: Holds::Both,
-    matches: RULE_MATCHES_FROM,
+    matches: &rule_matches([IPV4_DST, IPV6_DST]),
     sets: &[reg(RULE), reg(REASON)],
     verbs: &[Verb::Conjunction],
     next: &[&EGRESS_REPLY, &EGRESS_COMMIT, &L2_LOCAL, &DROP],
@@ -166,31 +150,13 @@ pub static INGRESS_GATE: Table = Table {
     miss: Miss::Drop(Reason::NoPolicy),
 };
 
-const RULE_MATCHES_TO: &[weft_openflow::FieldId] = &[
-    reg(SOURCE_POLICY),
-    reg(DESTINATION_POLICY),
-    ETH_TYPE,
-    IPV4_SRC,
-    IPV6_SRC,
-    TCP_DST,
-    UDP_DST,
-    SCTP_DST,
-    ICMPV4_TYPE,
-    ICMPV4_CODE,
-    ICMPV6_TYPE,
-    ICMPV6_CODE,
-    CT_STATE,
-    CT_LABEL,
-    CONJ_ID,
-];
-
 /// May it reach the port?
 pub static INGRESS_RULES: Table = Table {
     number: 72,
     name: "ingress_rules",
     purpose: "May it reach the port? As egress_rules, seen from the receiver.",
     holds: Holds::Both,
-    matches: RULE_MATCHES_TO,
+    matches: &rule_matches([IPV4_SRC, IPV6_SRC]),
     sets: &[reg(RULE), reg(REASON)],
     verbs: &[Verb::Conjunction],
     next: &[&INGRESS_REPLY, &INGRESS_COMMIT, &DELIVER, &DROP],
@@ -222,3 +188,24 @@ pub static INGRESS_COMMIT: Table = Table {
     next: &[&DELIVER, &DROP],
     miss: Miss::Drop(Reason::NoPath),
 };
+
+/// What rules look at, besides the addresses of the other side.
+const fn rule_matches([ipv4, ipv6]: [FieldId; 2]) -> [FieldId; 15] {
+    [
+        reg(SOURCE_POLICY),
+        reg(DESTINATION_POLICY),
+        ETH_TYPE,
+        ipv4,
+        ipv6,
+        TCP_DST,
+        UDP_DST,
+        SCTP_DST,
+        ICMPV4_TYPE,
+        ICMPV4_CODE,
+        ICMPV6_TYPE,
+        ICMPV6_CODE,
+        CT_STATE,
+        CT_LABEL,
+        CONJ_ID,
+    ]
+}

@@ -26,7 +26,9 @@ use crate::registers::{
 use crate::sheet::{Sheet, Then};
 use crate::tables::routers::{self, priority, within};
 use crate::tables::security::{INVALID, NEW, TRACKED, state};
-use crate::tables::{PROTO_ICMP, arp, arp_nd, copy, failover, ipv4, ipv4_of, ipv6, ipv6_of, wrapped};
+use crate::tables::{
+    PROTO_ICMP, arp, arp_nd, copy, failover, ipv4, ipv4_of, ipv6, ipv6_of, router_answers, wrapped,
+};
 
 /// Questions for an address that is served here.
 const ASKED: u16 = 300;
@@ -218,10 +220,10 @@ pub(crate) fn gateway(sheet: &mut Sheet, outside: &Outside<'_>, standing: &Stand
         // One that a router has forwarded came by another way than the answer's.
         answers(network, |(bits, mask), back| {
             let echo = echo.with(oxm::reg_masked(FLAGS.number, bits, mask | ROUTED));
-            sheet.flow(&EXTERNAL_KNOWN, KNOWN + 1, echo, back(routers::echo_answer(address)));
+            sheet.flow(&EXTERNAL_KNOWN, KNOWN + 1, echo, back(router_answers::echo_answer(address)));
         });
         let of_routed = echo.with(FLAGS.has(ROUTED));
-        let then = routers::echo_answer(address).resubmit(&OUTSIDE);
+        let then = router_answers::echo_answer(address).resubmit(&OUTSIDE);
         sheet.flow(&EXTERNAL_KNOWN, KNOWN + 1, of_routed, then);
     }
     sheet.flow(&EXTERNAL_KNOWN, REST, of_zone(is_new()), Then::drop(Reason::Unsolicited));

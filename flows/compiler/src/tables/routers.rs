@@ -2,54 +2,37 @@
 //!
 //! A packet for a router's interface enters the router (to_router), is answered or refused if it is for the router itself
 //! (router_local), gets a network, a source address and a next hop (route, ecmp), and the next hop's address (next_hop).
-//! From there on it is a packet of its new network like any other. Echo requests are answered only to who sends them
-//! from a network of the router, not to who comes through another one: the answer goes back the way the packet came.
+//! From there on it is a packet of its new network like any other. Every router on the way answers echo requests and
+//! tells the sender what it cannot hand on: the sender's Ethernet address is kept from the first router on, and answers
+//! go back by the port that the packet came in by.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
-use weft_answers::{IcmpError, Service, Trouble};
 use weft_model::{FixedIp, Network, NextHop, Port, Router, Snapshot};
-use weft_openflow::action::{CopyField, Multipath, Subfield};
-use weft_openflow::{Action, OxmField, PortNo, oxm};
+use weft_openflow::action::{Multipath, Subfield};
+use weft_openflow::{Action, oxm};
 
 use crate::fields::Fields;
 use crate::gateways::Outside;
-use crate::meters;
 use crate::pipeline::{
-    DROP, ECMP, EGRESS_GATE, HOME_NETWORK, HOME_PREFIX, NEIGHBOUR, ROUTE, ROUTER_LOCAL, TO_ROUTER,
+    ECMP, EGRESS_GATE, HOME_NETWORK, HOME_PREFIX, NEIGHBOUR, ROUTE, ROUTER_LOCAL, TO_ROUTER,
 };
 use crate::reasons::Reason;
-use crate::registers::{CHOICE, FLAGS, HOME, NETWORK, NEXT_HOP, REASON, ROUTED, ROUTER};
+use crate::registers::{CHOICE, FLAGS, HOME, NETWORK, NEXT_HOP, ROUTED, ROUTER, SENDER_TAG};
 use crate::sheet::{Sheet, Then};
 use crate::tables::gateways::{self, Routes};
-use crate::tables::{
-    PROTO_ICMP, PROTO_ICMPV6, PROTO_UDP, Side, copy, ipv4, ipv4_of, ipv6, ipv6_of, prefix_field, services,
-    with_link_local,
-};
+use crate::tables::router_answers::{self, Sizes};
+use crate::tables::{Side, copy, ipv4, ipv6, prefix_field};
 
 /// A router that is down does nothing.
 const DOWN: u16 = 400;
-/// Echo requests to the router.
-const ECHO: u16 = 300;
-/// Everything else to the router.
-const OWN: u16 = 250;
 /// What has been forwarded too often.
-const EXPIRED: u16 = 200;
-/// What no prefix has, in table route.
-const NOWHERE: u16 = 50;
+pub(super) const EXPIRED: u16 = 200;
 /// What is never forwarded.
 const NEVER: u16 = 150;
 
-/// Protocol number of TCP.
-const PROTO_TCP: u8 = 6;
-
-/// Types of echo requests and replies (RFC 792, RFC 4443 section 4).
-const ECHO_V4: (u8, u8) = (8, 0);
-const ECHO_V6: (u8, u8) = (128, 129);
-/// The TTL of what a router sends itself (RFC 1700).
-const OWN_TTL: u8 = 64;
 /// Addresses and ports, so that a connection stays on its path in both directions (`nx_hash_fields`).
 const SYMMETRIC_L3L4_UDP: u16 = 3;
 /// Highest random weight: another number of next hops moves as few connections as can be (`nx_mp_algorithm`).
@@ -71,7 +54,12 @@ pub(crate) fn interface(sheet: &mut Sheet, interface: &Interface<'_>) {
         return;
     }
     let key = router.key.get();
-    sheet.flow(&TO_ROUTER, 100, to_it, Then::new().set(ROUTER.is(key)).goto(&ROUTER_LOCAL));
+    let enter = Then::new().set(ROUTER.is(key)).act(router_answers::keep_sender());
+    let enter = match network.segment.and_then(|segment| segment.vlan) {
+        Some(vlan) => enter.set(SENDER_TAG.is(u64::from(vlan.get()))),
+        None => enter,
+    };
+    sheet.flow(&TO_ROUTER, 100, to_it, enter.goto(&ROUTER_LOCAL));
     for ip in &port.fixed_ips {
         // From another router, whose next hop this is.
         let into = Then::new().set(oxm::eth_dst(port.mac.0)).set(ROUTER.is(key)).resubmit(&ROUTER_LOCAL);
@@ -136,26 +124,28 @@ pub(crate) fn router(sheet: &mut Sheet, router: &Router, snapshot: &Snapshot) {
         sheet.flow(&ROUTER_LOCAL, DOWN, Fields::new().with(ROUTER.is(key)), Then::drop(Reason::RouterDown));
         return;
     }
-    if let Some(outside) = Outside::of(router, snapshot) {
-        gateways::router(sheet, &outside, snapshot);
-        gateway_addresses(sheet, &outside);
+    let legs: Vec<Leg<'_>> = legs(router, snapshot).collect();
+    let sizes = Sizes::of(legs.iter().map(|leg| leg.network));
+    let outside = Outside::of(router, snapshot);
+    if let Some(outside) = &outside {
+        gateways::router(sheet, outside, snapshot);
+        router_answers::gateway_addresses(sheet, outside);
     }
     for port in snapshot.interfaces_of(router.id).filter(|port| port.admin_up) {
         if let Some(network) = snapshot.network(&port.network).filter(|network| network.admin_up) {
-            own_addresses(sheet, &Interface { network, port, router });
-            errors(sheet, &Interface { network, port, router });
+            let interface = Interface { network, port, router };
+            router_answers::own_addresses(sheet, &interface);
+            router_answers::errors(sheet, &interface, &sizes);
         }
     }
-    let legs: Vec<Leg<'_>> = legs(router, snapshot).collect();
-    let outside = Outside::of(router, snapshot);
     let outside = outside.as_ref().map(|outside| Routes::of(outside, snapshot));
     if let Some(outside) = &outside {
         let inside: Vec<IpNet> = legs.iter().map(|leg| leg.prefix).collect();
         outside.write(sheet, &inside, snapshot);
     }
-    let outside = outside.as_ref();
+    let ways = Ways { legs: &legs, outside: outside.as_ref(), sizes: &sizes };
     for leg in &legs {
-        sheet.flow(&ROUTE, priority(leg.prefix) + 1, within(router, leg.prefix), leave(leg, None));
+        sheet.flow(&ROUTE, priority(leg.prefix) + 1, within(router, leg.prefix), ways.leave(leg, None));
     }
     let mut static_routes: BTreeMap<IpNet, Vec<NextHop>> = BTreeMap::new();
     for route in &router.routes {
@@ -164,11 +154,8 @@ pub(crate) fn router(sheet: &mut Sheet, router: &Router, snapshot: &Snapshot) {
     homes(sheet, router, &legs);
     for (prefix, hops) in static_routes {
         match hops.as_slice() {
-            [only] => {
-                let then = towards(&legs, outside, *only);
-                sheet.flow(&ROUTE, priority(prefix), within(router, prefix), then);
-            }
-            _ => share(sheet, (router, prefix), &hops, &legs, outside),
+            [only] => sheet.flow(&ROUTE, priority(prefix), within(router, prefix), ways.towards(*only)),
+            _ => share(sheet, router, prefix, &hops, &ways),
         }
     }
 }
@@ -181,7 +168,8 @@ fn homes(sheet: &mut Sheet, router: &Router, legs: &[Leg<'_>]) {
         legs.iter().map(|leg| (leg.network.vni.get(), leg.port.mac.0)).collect();
     for (vni, mac) in exits {
         let forwarded = Fields::new().with(NETWORK.is(vni)).with(oxm::eth_src(mac));
-        sheet.flow(&HOME_NETWORK, 100, forwarded, Then::new().set(ROUTER.is(key)).resubmit(&HOME_PREFIX));
+        let asked = Then::new().set(ROUTER.is(key)).set(HOME.is(0)).resubmit(&HOME_PREFIX);
+        sheet.flow(&HOME_NETWORK, 100, forwarded, asked);
     }
     for leg in legs {
         let family = if leg.prefix.addr().is_ipv4() { ipv4() } else { ipv6() };
@@ -199,91 +187,8 @@ fn homes(sheet: &mut Sheet, router: &Router, legs: &[Leg<'_>]) {
     }
 }
 
-/// What is for the router itself, by whichever interface it came in.
-fn own_addresses(sheet: &mut Sheet, interface: &Interface<'_>) {
-    let Interface { network, port, router } = *interface;
-    let key = router.key.get();
-    for address in ipv4_of(port) {
-        let own = || ipv4().with(ROUTER.is(key)).with(oxm::ipv4_dst(address));
-        let echo = own().with(oxm::ip_proto(PROTO_ICMP)).with(oxm::icmpv4_type(ECHO_V4.0));
-        sheet.flow(&ROUTER_LOCAL, ECHO, echo.with(FLAGS.lacks(ROUTED)), echo_reply(address));
-        sheet.flow(&ROUTER_LOCAL, OWN, own(), Then::drop(Reason::RouterAddress));
-    }
-    for address in with_link_local(port) {
-        let mut matching = ipv6().with(ROUTER.is(key)).with(oxm::ipv6_dst(address));
-        if address.is_unicast_link_local() {
-            // Two interfaces may have the same one.
-            matching = matching.with(NETWORK.is(network.vni.get()));
-        }
-        let echo = matching.with(oxm::ip_proto(PROTO_ICMPV6)).with(oxm::icmpv6_type(ECHO_V6.0));
-        sheet.flow(&ROUTER_LOCAL, ECHO, echo.with(FLAGS.lacks(ROUTED)), echo_reply_v6(address));
-        sheet.flow(&ROUTER_LOCAL, OWN, matching, Then::drop(Reason::RouterAddress));
-    }
-}
-
-/// The gateway's own addresses, seen from inside. Of IPv4 only echo requests end here: everything else may be for somebody
-/// whose address has become the gateway's, which only the host knows that serves it.
-fn gateway_addresses(sheet: &mut Sheet, outside: &Outside<'_>) {
-    let Outside { router, network, port, .. } = *outside;
-    if !port.admin_up {
-        return;
-    }
-    for address in ipv4_of(port) {
-        let echo = ipv4().with(ROUTER.is(router.key.get())).with(oxm::ipv4_dst(address));
-        let echo = echo.with(oxm::ip_proto(PROTO_ICMP)).with(oxm::icmpv4_type(ECHO_V4.0));
-        sheet.flow(&ROUTER_LOCAL, ECHO, echo.with(FLAGS.lacks(ROUTED)), echo_reply(address));
-    }
-    let mut v6 = Port::clone(port);
-    v6.fixed_ips.retain(|ip| ip.address.is_ipv6());
-    own_addresses(sheet, &Interface { network, port: &v6, router });
-}
-
-/// What senders on the router's networks are told when it cannot hand their packets on. One that has passed a router
-/// before has lost its sender's Ethernet address, so it ends silently.
-fn errors(sheet: &mut Sheet, interface: &Interface<'_>) {
-    let Interface { network, port, router } = *interface;
-    let told = |router_address: IpAddr, trouble, reason: Reason| {
-        let error = IcmpError { router: router_address, trouble };
-        let up = services::to_controller(meters::of_router(router.key), &Service::IcmpError(error));
-        // Told or not, it is a drop that counts.
-        up.set(REASON.is(reason.number())).goto(&DROP)
-    };
-    let first =
-        [ipv4_of(port).first().copied().map(IpAddr::from), ipv6_of(port).first().copied().map(IpAddr::from)];
-    for address in first.into_iter().flatten() {
-        let family = if address.is_ipv4() { ipv4() } else { ipv6() };
-        let first_hop = family.with(ROUTER.is(router.key.get())).with(NETWORK.is(network.vni.get()));
-        let first_hop = first_hop.with(FLAGS.lacks(ROUTED));
-        let expired = first_hop.with(oxm::ip_ttl(1));
-        sheet.flow(
-            &ROUTER_LOCAL,
-            EXPIRED + 1,
-            expired,
-            told(address, Trouble::TimeExceeded, Reason::TtlExpired),
-        );
-        sheet.flow(&ROUTE, NOWHERE, first_hop, told(address, Trouble::NetUnreachable, Reason::NoRoute));
-        // Connections to the router itself: there is nobody to take them.
-        let own = port.fixed_ips.iter().map(|ip| ip.address).filter(|own| own.is_ipv4() == address.is_ipv4());
-        for (own, protocol) in own.flat_map(|own| [(own, PROTO_TCP), (own, PROTO_UDP)]) {
-            let to_it = match own {
-                IpAddr::V4(own) => oxm::ipv4_dst(own),
-                IpAddr::V6(own) => oxm::ipv6_dst(own),
-            };
-            let refused = first_hop.with(to_it).with(oxm::ip_proto(protocol));
-            let then = told(address, Trouble::PortUnreachable, Reason::RouterAddress);
-            sheet.flow(&ROUTER_LOCAL, OWN + 1, refused, then);
-        }
-    }
-}
-
 /// Several next hops share a destination.
-fn share(
-    sheet: &mut Sheet,
-    (router, prefix): (&Router, IpNet),
-    hops: &[NextHop],
-    legs: &[Leg<'_>],
-    outside: Option<&Routes<'_>>,
-) {
+fn share(sheet: &mut Sheet, router: &Router, prefix: IpNet, hops: &[NextHop], ways: &Ways<'_>) {
     let choose = Multipath {
         fields: SYMMETRIC_L3L4_UDP,
         basis: 0,
@@ -296,7 +201,7 @@ fn share(
     sheet.flow(&ROUTE, priority(prefix), within(router, prefix), then);
     for (number, hop) in (0..).zip(hops) {
         let chosen = within(router, prefix).with(CHOICE.is(number));
-        sheet.flow(&ECMP, priority(prefix), chosen, towards(legs, outside, *hop));
+        sheet.flow(&ECMP, priority(prefix), chosen, ways.towards(*hop));
     }
 }
 
@@ -321,40 +226,53 @@ pub(super) fn within(router: &Router, prefix: IpNet) -> Fields {
     matching.with(destination)
 }
 
-/// Through the interface that reaches a next hop. One that nothing reaches keeps packets from taking a shorter prefix.
-fn towards(legs: &[Leg<'_>], outside: Option<&Routes<'_>>, hop: NextHop) -> Then {
-    let NextHop::Via(via) = hop else { return Then::drop(Reason::Blackhole) };
-    match legs.iter().find(|leg| leg.prefix.contains(&via)) {
-        Some(leg) => leave(leg, Some(via)),
-        None => match outside.filter(|outside| outside.reaches(via)) {
-            Some(outside) => outside.leave(),
-            None => Then::drop(Reason::NoRoute),
-        },
-    }
+/// The ways out of a router.
+struct Ways<'a> {
+    legs: &'a [Leg<'a>],
+    outside: Option<&'a Routes<'a>>,
+    sizes: &'a Sizes,
 }
 
-/// Out of an interface: into its network, from its address, to a next hop or else to the destination itself.
-fn leave(leg: &Leg<'_>, via: Option<IpAddr>) -> Then {
-    if !leg.network.admin_up {
-        return Then::drop(Reason::NetworkDown);
-    }
-    if !leg.port.admin_up {
-        return Then::drop(Reason::PortDown);
-    }
-    let then = Then::new()
-        .set(NETWORK.is(leg.network.vni.get()))
-        .set(FLAGS.has(ROUTED))
-        .set(oxm::eth_src(leg.port.mac.0))
-        .act(Action::DecNwTtl);
-    let then = match via {
-        Some(IpAddr::V4(via)) => then.set(NEXT_HOP.is(via.into())),
-        Some(IpAddr::V6(via)) => then.set(oxm::xxreg(2, via.into())),
-        None if leg.prefix.addr().is_ipv4() => {
-            then.act(copy(oxm::ipv4_dst(Ipv4Addr::UNSPECIFIED), NEXT_HOP.is(0)))
+impl Ways<'_> {
+    /// Through the interface that reaches a next hop. One that nothing reaches keeps packets from taking a shorter prefix.
+    fn towards(&self, hop: NextHop) -> Then {
+        let NextHop::Via(via) = hop else { return Then::drop(Reason::Blackhole) };
+        match self.legs.iter().find(|leg| leg.prefix.contains(&via)) {
+            Some(leg) => self.leave(leg, Some(via)),
+            None => match self.outside.filter(|outside| outside.reaches(via)) {
+                Some(outside) => outside.leave(),
+                None => Then::drop(Reason::NoRoute),
+            },
         }
-        None => then.act(copy(oxm::ipv6_dst(Ipv6Addr::UNSPECIFIED), oxm::xxreg(2, 0))),
-    };
-    then.goto(&NEIGHBOUR)
+    }
+
+    /// Out of an interface: into its network, from its address, to a next hop or else to the destination itself.
+    fn leave(&self, leg: &Leg<'_>, via: Option<IpAddr>) -> Then {
+        if !leg.network.admin_up {
+            return Then::drop(Reason::NetworkDown);
+        }
+        if !leg.port.admin_up {
+            return Then::drop(Reason::PortDown);
+        }
+        let then = Then::new();
+        let mtu = leg.network.mtu;
+        let then = if self.sizes.exceed(mtu) { then.act(router_answers::check_size(mtu)) } else { then };
+        let then = then
+            .act(copy(NETWORK.is(0), HOME.is(0)))
+            .set(NETWORK.is(leg.network.vni.get()))
+            .set(FLAGS.has(ROUTED))
+            .set(oxm::eth_src(leg.port.mac.0))
+            .act(Action::DecNwTtl);
+        let then = match via {
+            Some(IpAddr::V4(via)) => then.set(NEXT_HOP.is(via.into())),
+            Some(IpAddr::V6(via)) => then.set(oxm::xxreg(2, via.into())),
+            None if leg.prefix.addr().is_ipv4() => {
+                then.act(copy(oxm::ipv4_dst(Ipv4Addr::UNSPECIFIED), NEXT_HOP.is(0)))
+            }
+            None => then.act(copy(oxm::ipv6_dst(Ipv6Addr::UNSPECIFIED), oxm::xxreg(2, 0))),
+        };
+        then.goto(&NEIGHBOUR)
+    }
 }
 
 /// A routed packet whose next hop has this address of the network.
@@ -370,43 +288,6 @@ pub(super) fn next_hop_is(network: &Network, address: IpAddr) -> Fields {
             parts.fold(matching, |matching, (register, value)| matching.with(oxm::reg(register, value)))
         }
     }
-}
-
-/// Turns an echo request into its reply, and sends it back to who sent it.
-fn echo_reply(address: Ipv4Addr) -> Then {
-    echo_answer(address).output(PortNo::IN_PORT)
-}
-
-/// Turns an echo request into its reply.
-pub(super) fn echo_answer(address: Ipv4Addr) -> Then {
-    let any = Ipv4Addr::UNSPECIFIED;
-    swapped_addresses()
-        .act(copy(oxm::ipv4_src(any), oxm::ipv4_dst(any)))
-        .set(oxm::ipv4_src(address))
-        .set(oxm::icmpv4_type(ECHO_V4.1))
-        .act(Action::SetNwTtl(OWN_TTL))
-}
-
-fn echo_reply_v6(address: Ipv6Addr) -> Then {
-    let any = Ipv6Addr::UNSPECIFIED;
-    swapped_addresses()
-        .act(copy(oxm::ipv6_src(any), oxm::ipv6_dst(any)))
-        .set(oxm::ipv6_src(address))
-        .set(oxm::icmpv6_type(ECHO_V6.1))
-        .act(Action::SetNwTtl(OWN_TTL))
-        .output(PortNo::IN_PORT)
-}
-
-/// The Ethernet addresses change places, by way of a register that nothing else needs here: the interface that was asked
-/// need not be the one that the address is of.
-fn swapped_addresses() -> Then {
-    let aside = || Subfield { field: oxm::xxreg(2, 0).header(), offset: 0, n_bits: 48 };
-    let (source, destination) = (oxm::eth_src([0; 6]), oxm::eth_dst([0; 6]));
-    let whole = |field: &OxmField| Subfield::whole(field.header());
-    Then::new()
-        .act(Action::CopyField(CopyField::between(whole(&destination), aside())))
-        .act(Action::CopyField(CopyField::between(whole(&source), whole(&destination))))
-        .act(Action::CopyField(CopyField::between(aside(), whole(&source))))
 }
 
 fn v6_mask(length: u32) -> Ipv6Addr {

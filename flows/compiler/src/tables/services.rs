@@ -1,12 +1,13 @@
 //! Table services: what a port asks of the network itself goes up, with all that the answer is made of.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
 use weft_answers::options::{code4, code6};
 use weft_answers::{
     Advertisement, Dhcp4, Dhcp6, DomainName, Mac, Managed, Options4, Options6, Prefix, Service,
 };
-use weft_model::{DhcpFamily, DhcpOption, Ipv6Mode, Network, Snapshot, Subnet};
+use weft_model::{DhcpFamily, DhcpOption, HostIndex, Ipv6Mode, Network, Port, PortKey, Snapshot, Subnet};
 use weft_openflow::action::Controller2;
 use weft_openflow::{Action, MeterId, oxm};
 
@@ -55,6 +56,22 @@ pub(crate) fn local_port(sheet: &mut Sheet, local: &Local<'_>, snapshot: &Snapsh
     }
 }
 
+/// What the ports of a host are told of routers when they ask, as userdata: what they can be told unasked as well. Only
+/// what the host has is looked at.
+pub fn advertisements(host: HostIndex, snapshot: &Snapshot) -> impl Iterator<Item = (PortKey, Vec<u8>)> {
+    let local = move |network, port: &'_ Arc<Port>| {
+        let bound = snapshot.bound_host(port.id).filter(|bound| bound.index == host)?;
+        let ofport = snapshot.claim(port.id, &bound.id)?.ofport;
+        let local = Local { network, port, ofport };
+        let service =
+            Served::of(&local, snapshot).advertisement(&local, snapshot).filter(|_| local.is_up())?;
+        Some((port.key, Service::Advertisement(service).encode()))
+    };
+    let ports = move |network: &'_ Network| snapshot.local_ports_at(network.id, host);
+    let networks = snapshot.networks_at(host).map(AsRef::as_ref);
+    networks.flat_map(move |network| ports(network).filter_map(move |port| local(network, port)))
+}
+
 /// Up to the controller, as often as the port's meter allows.
 fn up(local: &Local<'_>, service: &Service) -> Then {
     to_controller(meters::of(local.ofport), service)
@@ -62,9 +79,14 @@ fn up(local: &Local<'_>, service: &Service) -> Then {
 
 /// Up to the controller, which answers to where the packet came from, as often as a meter allows.
 pub(crate) fn to_controller(meter: MeterId, service: &Service) -> Then {
-    let meter = Some(meter);
-    let send = Controller2 { userdata: service.encode().into(), meter, ..Controller2::default() };
-    Then::new().act(Action::Controller2(Box::new(send)))
+    Then::new().act(question(meter, service))
+}
+
+/// The action that sends a packet up.
+pub(crate) fn question(meter: MeterId, service: &Service) -> Action {
+    let send =
+        Controller2 { userdata: service.encode().into(), meter: Some(meter), ..Controller2::default() };
+    Action::Controller2(Box::new(send))
 }
 
 /// The port's addresses on subnets that are served, with their subnets.

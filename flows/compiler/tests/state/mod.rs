@@ -163,7 +163,7 @@ fn network(line: &Line<'_>) -> Result<Network> {
         stamp: Stamp::default(),
         vni: Vni::new(line.number("vni")?).context("VNI out of range")?,
         encap: Encap::from_name(encap).context("no such encapsulation")?,
-        mtu: Mtu(1450),
+        mtu: Mtu(line.values.get("mtu").map_or(Ok(1450), |mtu| mtu.parse())?),
         admin_up: !line.has("down"),
         port_security_default: true,
         dns_domain: line.values.get("domain").map(|name| (*name).to_owned()).unwrap_or_default(),

@@ -18,7 +18,7 @@ pub(super) fn record(line: &Line<'_>) -> Result<Option<Record>> {
         "group" => Record::SecurityGroup(Arc::new(SecurityGroup {
             id: group_id(line.name),
             tenant: "tenant".parse()?,
-            stamp: Stamp::default(),
+            stamp: Stamp { name: line.name.to_owned(), ..Stamp::default() },
             tracking: if line.has("stateless") { Tracking::Stateless } else { Tracking::Stateful },
             role: GroupRole::Named,
         })),
