@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use weft_compiler::meters;
 use weft_controller::engine::Event;
 use weft_controller::metrics::Metrics;
+use weft_controller::southbound::advertising::Advertising;
 use weft_controller::southbound::meters::METERS;
 use weft_controller::southbound::switch::{Context, Crowd, Pace, serve};
 use weft_distributor::SessionId;
@@ -55,7 +56,8 @@ async fn an_idle_session_is_small() {
     let (engine, mut events) = mpsc::channel(64);
     let (notices, _inbox) = mpsc::channel(16);
     let (metrics, stop) = (Metrics::default(), CancellationToken::new());
-    let context = Context { engine, notices, metrics, pace: Pace::default(), crowd: Crowd::default(), stop };
+    let (pace, crowd, advertising) = (Pace::default(), Crowd::default(), Advertising::never());
+    let context = Context { engine, notices, metrics, pace, crowd, advertising, stop };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (mut switches, mut links) = (Vec::new(), Vec::new());

@@ -54,6 +54,7 @@ fn networks_and_subnets(state: &Snapshot) {
     let web = network(state, "web");
     assert_eq!((web.mtu.0, web.vni.get(), web.tunnel()), (1400, 1, Some(Encap::Vxlan)));
     assert_eq!((web.stamp.description.as_str(), web.admin_up), ("before gateways", true));
+    assert!(state.networks().all(|network| !network.external));
     let outside = network(state, "outside");
     assert_eq!((outside.vni.get(), outside.tunnel()), (4711, Some(Encap::Geneve)));
     let segment = network(state, "wall").segment.unwrap();
@@ -79,6 +80,7 @@ fn routers_and_hosts(state: &Snapshot) {
     let router = state.routers().next().unwrap();
     let via = NextHop::Via("10.0.0.9".parse().unwrap());
     assert_eq!(router.routes.iter().map(|route| route.next_hop).collect::<Vec<_>>(), [via]);
+    assert_eq!((router.gateway.is_none(), state.floating_ips().count()), (true, 0));
     let interface = port(state, "10.0.0.1");
     assert_eq!((interface.device_owner.as_str(), interface.router()), (ROUTER_INTERFACE, Some(router.id)));
     let host = state.hosts().next().unwrap();
