@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::Instant;
-use weft_answers::Silence;
+use weft_answers::{Question, Silence, Way};
 use weft_compiler::{registers, uplinks};
 use weft_openflow::message::nicira::Experimenter;
 use weft_openflow::message::{Message, PacketIn2, PacketInFormat, PacketOut};
-use weft_openflow::{Action, OxmField, PortNo, Xid, oxm};
+use weft_openflow::{Action, FieldId, Match, PortNo, Reader, Xid, oxm};
 
 use super::line::Line;
 use crate::metrics::{Metrics, Outcome};
@@ -74,25 +74,36 @@ impl Desk {
     }
 }
 
-/// Back out by the port that it came in by, past the pipeline: to a physical network, under its tag.
+/// Back out by the port that it came in by, past the pipeline: to a physical network, under its tag. Or out where the answer
+/// says.
 fn answer(packet: &PacketIn2) -> Result<Message, Silence> {
     let userdata = packet.userdata.as_ref().ok_or(Silence::Userdata)?;
-    let value = |field: OxmField| packet.metadata.get(field.id()).and_then(|field| field.value());
-    let in_port = value(oxm::in_port(PortNo(0))).and_then(|port| u32::try_from(port).ok());
-    let in_port = in_port.ok_or(Silence::Packet)?;
-    let kept = value(oxm::metadata(0)).and_then(|kept| u64::try_from(kept).ok()).unwrap_or(0);
-    let answer = weft_answers::answer(userdata, &packet.packet)?;
-    let tag = u16::try_from(registers::SENDER_TAG.of(kept)).ok().filter(|tag| *tag != 0);
-    let tag = tag.filter(|_| uplinks::uplink_at(in_port).is_some());
-    let tagged = tag.map(|tag| [Action::PushVlan(ETH_VLAN), Action::SetField(oxm::vlan_vid(tag))]);
-    let back = tagged.into_iter().flatten().chain([Action::output(PortNo::IN_PORT)]).collect();
-    Ok(Message::PacketOut(PacketOut::new(PortNo(in_port), back, answer.into())))
+    // In the form in which every register stands by itself.
+    let metadata = packet.metadata.canonical_bytes();
+    let metadata = Match::decode_fields(&mut Reader::new(&metadata)).map_err(|_| Silence::Packet)?;
+    let value = |field: FieldId| metadata.get(field).and_then(|field| field.value());
+    let number = |field: FieldId| value(field).and_then(|value| u32::try_from(value).ok());
+    let in_port = number(oxm::in_port(PortNo(0)).id()).ok_or(Silence::Packet)?;
+    let next_hop = [8, 9, 10, 11].map(|register| number(FieldId::reg(register)).unwrap_or(0));
+    let reply = weft_answers::reply(userdata, &Question { packet: &packet.packet, next_hop })?;
+    let (from, actions) = match reply.way {
+        Way::Out(port) => (PortNo::CONTROLLER, vec![Action::output(PortNo(u32::from(port)))]),
+        Way::Back => {
+            let kept = value(oxm::metadata(0).id()).and_then(|kept| u64::try_from(kept).ok()).unwrap_or(0);
+            let tag = u16::try_from(registers::SENDER_TAG.of(kept)).ok().filter(|tag| *tag != 0);
+            let tag = tag.filter(|_| uplinks::uplink_at(in_port).is_some());
+            let tagged = tag.map(|tag| [Action::PushVlan(ETH_VLAN), Action::SetField(oxm::vlan_vid(tag))]);
+            let back = tagged.into_iter().flatten().chain([Action::output(PortNo::IN_PORT)]).collect();
+            (PortNo(in_port), back)
+        }
+    };
+    Ok(Message::PacketOut(PacketOut::new(from, actions, reply.frame.into())))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use weft_openflow::Match;
+    use weft_openflow::OxmField;
 
     #[test]
     fn a_packet_is_told_by_its_header() {
@@ -131,5 +142,24 @@ mod tests {
         assert_eq!(out.actions[1], Action::SetField(oxm::vlan_vid(100)));
         assert!(answer(&PacketIn2 { metadata: Match::new(), ..asked.clone() }).is_err());
         assert!(answer(&PacketIn2 { userdata: None, ..asked }).is_err());
+    }
+
+    #[test]
+    fn a_neighbour_is_asked_for_by_its_uplink_with_the_next_hop_from_the_registers() {
+        use weft_answers::{Mac, Neighbour, Service};
+        let asker = "10.0.0.1".parse().expect("an address");
+        let question = Neighbour { asker_mac: Mac([2; 6]), asker, uplink: 65_101, vlan: None };
+        // As Open vSwitch shows them: in pairs.
+        let pair = OxmField::masked(FieldId::xreg(4), 8, 0x0a00_0009_u128 << 32, 0xffff_ffff_u128 << 32);
+        let asked = PacketIn2 {
+            packet: vec![0; 60].into(),
+            metadata: Match::new().with(oxm::in_port(PortNo(42))).with(pair),
+            userdata: Some(Service::Neighbour(question).encode().into()),
+            ..PacketIn2::default()
+        };
+        let Ok(Message::PacketOut(out)) = answer(&asked) else { panic!("no question") };
+        assert_eq!(out.metadata, Match::new().with(oxm::in_port(PortNo::CONTROLLER)));
+        assert_eq!(out.actions, [Action::output(PortNo(65_101))]);
+        assert_eq!(out.packet[38..], [10, 0, 0, 9]);
     }
 }

@@ -20,7 +20,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, trace, warn};
-use weft_compiler::tunnel_at;
+use weft_compiler::{is_learned, tunnel_at};
 use weft_distributor::{Answer, ReadFrom, SessionId};
 use weft_model::HostIndex;
 use weft_openflow::message::multipart::{FlowUpdate, MultipartKind, MultipartReply, Reply};
@@ -578,7 +578,8 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// The answer to the request for a monitor, or what it tells. That the tables were changed by us is no news; neither
+    /// The answer to the request for a monitor, or what it tells. That the tables were changed by us is no news, nor what the
+    /// switch learns by itself; neither
     /// is a pause once it is over, but it hid what happened meanwhile.
     fn flows_changed(&mut self, xid: Xid, part: &MultipartReply, engine: Permit<'_, Event>) {
         if xid == MONITOR {
@@ -588,7 +589,12 @@ impl Session<'_> {
             // Whatever it is, it says that something happened.
             return self.suspect(engine);
         };
-        if updates.iter().any(|update| !matches!(update, FlowUpdate::Own(_) | FlowUpdate::Resumed)) {
+        let is_news = |update: &FlowUpdate| match update {
+            FlowUpdate::Own(_) | FlowUpdate::Resumed => false,
+            FlowUpdate::Flow(_, flow) => !is_learned(flow.table, flow.cookie, flow.hard_timeout),
+            _ => true,
+        };
+        if updates.iter().any(is_news) {
             self.suspect(engine);
         }
     }

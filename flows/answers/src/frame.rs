@@ -29,6 +29,15 @@ impl fmt::Display for Mac {
     }
 }
 
+/// A frame in a VLAN (IEEE 802.1Q), or as it is.
+pub(crate) fn under_tag(mut frame: Vec<u8>, vlan: Option<u16>) -> Vec<u8> {
+    if let Some(vlan) = vlan {
+        let [high, low] = vlan.to_be_bytes();
+        frame.splice(12..12, [0x81, 0, high, low]);
+    }
+    frame
+}
+
 /// A UDP datagram that came.
 pub(crate) struct Datagram<'a, A> {
     pub from_mac: Mac,

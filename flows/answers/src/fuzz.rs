@@ -5,7 +5,7 @@
 use etherparse::SlicedPacket;
 
 use crate::userdata::Service;
-use crate::{answer, unsolicited};
+use crate::{Question, answer, reply, unsolicited};
 
 /// Userdata: whatever can be read is written as the same bytes again.
 ///
@@ -28,5 +28,10 @@ pub fn packet(userdata: &[u8], packet: &[u8]) {
     if let Ok(frame) = answer(userdata, packet) {
         assert!(frame.len() <= 4096, "{} bytes", frame.len());
         assert!(SlicedPacket::from_ethernet(&frame).is_ok());
+    }
+    let next_hop = [0x0a00_0001, 2, 3, u32::try_from(packet.len()).unwrap_or(0)];
+    if let Ok(reply) = reply(userdata, &Question { packet, next_hop }) {
+        assert!(reply.frame.len() <= 4096, "{} bytes", reply.frame.len());
+        assert!(SlicedPacket::from_ethernet(&reply.frame).is_ok());
     }
 }

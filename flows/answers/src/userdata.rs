@@ -23,6 +23,8 @@ pub enum Service {
     Advertisement(Advertisement),
     /// A packet that cannot go on.
     IcmpError(IcmpError),
+    /// A machine on a physical network that a router wants to send to.
+    Neighbour(Neighbour),
 }
 
 /// The one address that a DHCP client may have, and what it is told with it.
@@ -99,6 +101,19 @@ pub struct IcmpError {
     pub trouble: Trouble,
 }
 
+/// A question on a physical network for the machine that has the next hop's address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Neighbour {
+    /// Who asks, and gets the answer.
+    pub asker_mac: Mac,
+    /// Its address, of the family of what is asked for; the unspecified IPv4 address for who has none to show.
+    pub asker: IpAddr,
+    /// The OpenFlow port by which the question leaves.
+    pub uplink: u16,
+    /// The VLAN in which it is asked, 1 to 4094.
+    pub vlan: Option<u16>,
+}
+
 /// Why a packet cannot go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trouble {
@@ -122,6 +137,9 @@ const DHCP4: u8 = 1;
 const DHCP6: u8 = 2;
 const ADVERTISEMENT: u8 = 3;
 const ICMP_ERROR: u8 = 4;
+const NEIGHBOUR: u8 = 15;
+/// The largest number of a VLAN.
+const VLAN_MAX: u16 = 4094;
 /// The flags of a router advertisement in their places.
 const M_FLAG: u8 = 0x80;
 const O_FLAG: u8 = 0x40;
@@ -152,6 +170,16 @@ impl Service {
                 out.push(what);
                 out.extend(mtu.to_be_bytes());
                 match service.router {
+                    IpAddr::V4(address) => out.extend(address.octets()),
+                    IpAddr::V6(address) => out.extend(address.octets()),
+                }
+            }
+            Service::Neighbour(question) => {
+                out.push(NEIGHBOUR);
+                out.extend(question.asker_mac.0);
+                out.extend(question.uplink.to_be_bytes());
+                out.extend(question.vlan.unwrap_or(0).to_be_bytes());
+                match question.asker {
                     IpAddr::V4(address) => out.extend(address.octets()),
                     IpAddr::V6(address) => out.extend(address.octets()),
                 }
@@ -188,6 +216,19 @@ impl Service {
                 };
                 let trouble = Trouble::from_numbers(what, mtu)?;
                 Some(Service::IcmpError(IcmpError { router, trouble }))
+            }
+            NEIGHBOUR => {
+                let (asker_mac, uplink) = (Mac(bytes.take()?), u16::from_be_bytes(bytes.take()?));
+                let vlan = u16::from_be_bytes(bytes.take()?);
+                let asker = match bytes.0.len() {
+                    4 => IpAddr::from(bytes.take::<4>()?),
+                    _ => IpAddr::from(bytes.whole::<16>()?),
+                };
+                let vlan = (vlan != 0).then_some(vlan);
+                if vlan.is_some_and(|vlan| vlan > VLAN_MAX) {
+                    return None;
+                }
+                Some(Service::Neighbour(Neighbour { asker_mac, asker, uplink, vlan }))
             }
             _ => None,
         }

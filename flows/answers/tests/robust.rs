@@ -7,8 +7,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use weft_answers::{
-    Advertisement, Dhcp4, Dhcp6, DomainName, IcmpError, Mac, Managed, Options4, Options6, Prefix, Service,
-    Trouble, fuzz,
+    Advertisement, Dhcp4, Dhcp6, DomainName, IcmpError, Mac, Managed, Neighbour, Options4, Options6, Prefix,
+    Service, Trouble, fuzz,
 };
 
 fn mac() -> impl Strategy<Value = Mac> {
@@ -67,7 +67,12 @@ fn service() -> impl Strategy<Value = Service> {
     ];
     let error = (any::<IpAddr>(), trouble)
         .prop_map(|(router, trouble)| Service::IcmpError(IcmpError { router, trouble }));
-    prop_oneof![dhcp4, dhcp6, advertisement, error]
+    let vlan = proptest::option::of(1..=4094_u16);
+    let neighbour =
+        (mac(), any::<IpAddr>(), any::<u16>(), vlan).prop_map(|(asker_mac, asker, uplink, vlan)| {
+            Service::Neighbour(Neighbour { asker_mac, asker, uplink, vlan })
+        });
+    prop_oneof![dhcp4, dhcp6, advertisement, error, neighbour]
 }
 
 /// Frames whose headers say what a service looks for, with anything behind.
@@ -145,7 +150,10 @@ proptest! {
     #[test]
     fn nonsense_is_borne(userdata in vec(any::<u8>(), 0..200), packet in vec(any::<u8>(), 0..400)) {
         fuzz::userdata(&userdata);
-        fuzz::userdata(&[&[1, 1 + userdata.len() as u8 % 4], &userdata[..]].concat());
-        fuzz::packet(&[&[1, 1 + userdata.len() as u8 % 4], &userdata[..]].concat(), &packet);
+        for kinds in [1, 14] {
+            let kind = kinds + userdata.len() as u8 % 4;
+            fuzz::packet(&[&[1, kind], &userdata[..]].concat(), &packet);
+            fuzz::userdata(&[&[1, kind], &userdata[..]].concat());
+        }
     }
 }

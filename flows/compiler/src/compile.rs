@@ -1,6 +1,8 @@
 //! The one door from snapshot to flows: which functions write which owner's sheet.
 
-use weft_model::{HostIndex, Network, PolicyKey, Port, PortKey, RouterKey, Snapshot, Vni};
+use std::net::IpAddr;
+
+use weft_model::{HostIndex, MacAddr, Network, PolicyKey, Port, PortKey, RouterKey, Snapshot, Vni};
 use weft_openflow::PortNo;
 
 use crate::failover::Standing;
@@ -9,13 +11,13 @@ use crate::gateways::{Floating, Outside, floating_served, gateways_served};
 use crate::group_id::{flood_shards, members_of};
 use crate::owner::{Owner, Scope};
 use crate::sheet::Sheet;
-use crate::subscribe::{has_routes, way_to};
+use crate::subscribe::{has_routes, interfaces_at, way_to};
 use crate::tables::{
-    Local, address_security, arp_nd, classify, drops, failover, floating, flood, gateways, l2, policy,
-    port_security, routers, security, services,
+    Local, address_security, arp_nd, classify, drops, failover, floating, flood, gateways, l2, neighbours,
+    policy, port_security, routers, security, services,
 };
 use crate::tallies::Tally;
-use crate::uplinks::way_out;
+use crate::uplinks::{stand_in, way_out};
 
 /// Everything that an owner has in a snapshot; empty when the owner has no reason to exist.
 ///
@@ -35,7 +37,15 @@ pub fn compile(owner: Owner, snapshot: &Snapshot) -> Compiled {
         Owner::LocalFlood(host, vni) => local_flood(&mut sheet, snapshot, host, vni),
         Owner::Gateway(host, key) => gateway(&mut sheet, snapshot, host, key),
         Owner::Floating(host, key) => floating_ip(&mut sheet, snapshot, host, key),
+        Owner::Interface(host, key) => interface_at(&mut sheet, snapshot, host, key),
     };
+    sheet.finish()
+}
+
+/// What the switch of a host has that has learned of a machine on a physical network, for those who play a switch.
+pub fn known_neighbour(host: HostIndex, network: &Network, address: IpAddr, mac: MacAddr) -> Compiled {
+    let mut sheet = Sheet::new(Owner::HostBase(host));
+    neighbours::known(&mut sheet, network, address, mac);
     sheet.finish()
 }
 
@@ -81,7 +91,7 @@ fn walk_network(vni: Vni, snapshot: &Snapshot, each: &mut impl FnMut(&mut Sheet)
         write_port(&mut sheet, network, port, way);
         write_identity(&mut sheet, network, port, snapshot);
         if is_routed {
-            routers::neighbour(&mut sheet, network, port);
+            write_neighbour(&mut sheet, network, port);
         }
         each(&mut sheet);
     }
@@ -134,6 +144,12 @@ fn walk_host(host: HostIndex, snapshot: &Snapshot, each: &mut impl FnMut(&mut Sh
         floating::floating(&mut sheet, host, &served, snapshot);
         each(&mut sheet);
     }
+    for port in interfaces_at(host, snapshot) {
+        sheet.reuse(Owner::Interface(host, port.key));
+        if interface_at(&mut sheet, snapshot, host, port.key).is_some() {
+            each(&mut sheet);
+        }
+    }
 }
 
 fn network(sheet: &mut Sheet, snapshot: &Snapshot, vni: Vni) -> Option<()> {
@@ -146,6 +162,7 @@ fn write_network(sheet: &mut Sheet, network: &Network, snapshot: &Snapshot) {
     if network.admin_up {
         flood::network(sheet, network, flood_shards(network, snapshot));
         l2::network(sheet, network);
+        neighbours::network(sheet, network, snapshot);
     }
 }
 
@@ -168,9 +185,17 @@ fn port(sheet: &mut Sheet, snapshot: &Snapshot, vni: Vni, key: PortKey) -> Optio
     write_port(sheet, network, port, way);
     write_identity(sheet, network, port, snapshot);
     if is_routed(network, snapshot) {
-        routers::neighbour(sheet, network, port);
+        write_neighbour(sheet, network, port);
     }
     Some(())
+}
+
+/// A port of a network that a router is in.
+fn write_neighbour(sheet: &mut Sheet, network: &Network, port: &Port) {
+    routers::neighbour(sheet, network, port);
+    if network.segment.is_some() {
+        neighbours::port(sheet, network, port);
+    }
 }
 
 /// True if routers look for the ports of a network.
@@ -185,6 +210,9 @@ fn write_interface(sheet: &mut Sheet, network: &Network, port: &Port, snapshot: 
         arp_nd::interface(sheet, network, port);
     }
     routers::interface(sheet, &routers::Interface { network, port, router });
+    if network.segment.is_some() {
+        neighbours::port(sheet, network, port);
+    }
     Some(())
 }
 
@@ -232,6 +260,7 @@ fn write_host_base(sheet: &mut Sheet) {
     routers::host(sheet);
     gateways::host(sheet);
     failover::host(sheet);
+    neighbours::host(sheet);
     l2::host(sheet);
     security::host(sheet);
     drops::host(sheet);
@@ -258,6 +287,24 @@ fn write_local_port(sheet: &mut Sheet, local: &Local<'_>, snapshot: &Snapshot) {
             security::local_port(sheet, local, policy);
         }
     }
+}
+
+/// A router's interface on a physical network that the host has a way to.
+fn interface_at(sheet: &mut Sheet, snapshot: &Snapshot, host: HostIndex, key: PortKey) -> Option<()> {
+    let port = snapshot.port_by_key(key).filter(|port| port.admin_up)?;
+    let router = snapshot.router(&port.router()?)?;
+    let network = snapshot.network(&port.network).filter(|network| network.admin_up)?;
+    let record = snapshot.host_by_index(host)?;
+    if !snapshot.carries(record, network) || !snapshot.is_in_realm_at(network.id, host) {
+        return None;
+    }
+    let interface = routers::Interface { network, port, router };
+    let stands_in = stand_in(network, snapshot) == Some(host);
+    neighbours::interface(
+        sheet,
+        &neighbours::Presence { host, segment: network.segment?, interface, stands_in },
+    );
+    Some(())
 }
 
 fn local_flood(sheet: &mut Sheet, snapshot: &Snapshot, host: HostIndex, vni: Vni) -> Option<()> {

@@ -7,9 +7,11 @@
 use std::fmt;
 
 use weft_model::{HostIndex, PolicyKey, PortKey, RouterKey, Vni};
+use weft_openflow::TableId;
 
 use crate::group_id::GroupUse;
 use crate::owner::Owner;
+use crate::pipeline::LEARNED;
 
 const KIND_NETWORK: u64 = 1;
 const KIND_PORT: u64 = 2;
@@ -20,6 +22,12 @@ const KIND_ROUTER: u64 = 7;
 const KIND_POLICY: u64 = 6;
 const KIND_GATEWAY: u64 = 8;
 const KIND_FLOATING: u64 = 9;
+const KIND_INTERFACE: u64 = 11;
+/// Not of an owner: what Open vSwitch has learned by itself.
+const KIND_LEARNED: u64 = 15;
+
+/// For how many seconds a neighbour is remembered that is not heard of.
+pub(crate) const REMEMBERED: u16 = 1200;
 
 /// A cookie of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,6 +54,8 @@ pub enum Subject {
     Gateway(RouterKey),
     /// A floating IP on the switch itself, see [`Owner::Floating`].
     Floating(PortKey),
+    /// A router's interface on a physical network, on the switch itself, see [`Owner::Interface`].
+    Interface(PortKey),
     /// A network's flooding to the member hosts of one shard. It has no flows, so no cookie: its group's number names it.
     Flood(Vni, u8),
     /// How senders find the gateway of the router that has this transit network: a group as well.
@@ -68,10 +78,17 @@ impl Cookie {
             Owner::Policy(key) => (KIND_POLICY, key.get()),
             Owner::Gateway(_, key) => (KIND_GATEWAY, key.get()),
             Owner::Floating(_, key) => (KIND_FLOATING, key.get()),
+            Owner::Interface(_, key) => (KIND_INTERFACE, key.get()),
         };
         let folded = content >> 96 ^ content >> 64 ^ content >> 32 ^ content;
         let low = u32::try_from(folded & 0xffff_ffff).expect("32 bits");
         Cookie(kind << 60 | u64::from(id) << 32 | u64::from(low))
+    }
+
+    /// The cookie of what is learned of neighbours in a network: one for every kind of entry, so that each has its own
+    /// bound and none crowds out another.
+    pub(crate) fn of_learned(network: Vni, kind: u8) -> Cookie {
+        Cookie(KIND_LEARNED << 60 | u64::from(network.get()) << 32 | u64::from(kind))
     }
 
     /// Whose flow this is; `None` for a cookie that is not ours.
@@ -87,9 +104,17 @@ impl Cookie {
             KIND_POLICY => PolicyKey::new(id).map(Subject::Policy),
             KIND_GATEWAY => RouterKey::new(id).map(Subject::Gateway),
             KIND_FLOATING => PortKey::new(id).map(Subject::Floating),
+            KIND_INTERFACE => PortKey::new(id).map(Subject::Interface),
             _ => None,
         }
     }
+}
+
+/// True for a flow that Open vSwitch has learned by itself, as flows in table learned tell it to: it is nobody's, goes with
+/// time or with the flow that it was learned by, and is neither compared nor removed.
+pub fn is_learned(table: TableId, cookie: weft_openflow::Cookie, hard_timeout: u16) -> bool {
+    let passes = (1..=REMEMBERED).contains(&hard_timeout);
+    table.0 == LEARNED.number && cookie.0 >> 60 == KIND_LEARNED && passes
 }
 
 impl Subject {
@@ -106,6 +131,7 @@ impl Subject {
             Subject::Flood(..) | Subject::Outward(_) | Subject::Standing(_) => return None,
             Subject::Gateway(key) => (KIND_GATEWAY, key.get()),
             Subject::Floating(key) => (KIND_FLOATING, key.get()),
+            Subject::Interface(key) => (KIND_INTERFACE, key.get()),
         };
         Some((Cookie(kind << 60 | u64::from(id) << 32), 0xffff_ffff << 32))
     }
@@ -136,6 +162,7 @@ impl fmt::Display for Subject {
             Subject::Standing(vni) => write!(f, "the gateway by network {vni} on this host"),
             Subject::Gateway(key) => write!(f, "gateway of router {key} on this host"),
             Subject::Floating(key) => write!(f, "floating IP of port {key} on this host"),
+            Subject::Interface(key) => write!(f, "router interface {key} on this host"),
             Subject::Flood(vni, shard) => write!(f, "flooding of network {vni} to hosts of shard {shard}"),
         }
     }
@@ -160,6 +187,7 @@ mod tests {
             (Owner::Policy(policy), Subject::Policy(policy)),
             (Owner::Gateway(host, RouterKey::MAX), Subject::Gateway(RouterKey::MAX)),
             (Owner::Floating(host, key), Subject::Floating(key)),
+            (Owner::Interface(host, key), Subject::Interface(key)),
         ] {
             let cookie = Cookie::of(owner, 1);
             assert_eq!(cookie.describe(), Some(subject));

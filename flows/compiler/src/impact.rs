@@ -5,6 +5,7 @@
 //! follows the change and the realms that it is in, not the system.
 
 mod gateways;
+mod outside;
 mod security;
 mod told;
 
@@ -166,6 +167,7 @@ impl Collector<'_> {
                 self.uplinks_of(network);
                 self.gateways_on(network);
             }
+            self.interfaces_of_physnet(key);
         }
     }
 
@@ -191,8 +193,12 @@ impl Collector<'_> {
             return;
         }
         for (network, ..) in sides.into_iter().flatten() {
-            self.routers_in(network, self.before);
-            self.routers_in(network, self.after);
+            for snapshot in [self.before, self.after] {
+                self.routers_in(network, snapshot);
+                // Machines on a physical network are learned by the subnets' prefixes.
+                let outside = snapshot.network(&network).filter(|network| network.segment.is_some());
+                self.impact.owners.extend(outside.map(|network| Owner::Network(network.vni)));
+            }
             self.routes_to(network);
         }
     }
@@ -219,6 +225,7 @@ impl Collector<'_> {
                 let vni = snapshot.network(&port.network).map(|network| network.vni);
                 self.impact.owners.extend(vni.map(|vni| Owner::Port(vni, port.key)));
                 self.regrouped.insert(port.network);
+                self.interface_everywhere(port.id);
             }
         }
     }
@@ -238,6 +245,7 @@ impl Collector<'_> {
                 self.regrouped.insert(network);
             }
         }
+        self.interface_everywhere(id);
         if before == after {
             return;
         }
@@ -249,6 +257,7 @@ impl Collector<'_> {
                 let Some(vni) = snapshot.network(&network).map(|network| network.vni) else { continue };
                 let bound = snapshot.bound_ports(network).map(|(_, port)| Owner::Port(vni, port.key));
                 self.impact.owners.extend(bound);
+                self.impact.owners.insert(Owner::Network(vni));
             }
         }
     }
@@ -330,7 +339,8 @@ impl Collector<'_> {
     fn networks_regrouped(&self) -> BTreeSet<NetworkId> {
         let both = [self.before, self.after];
         let realms = self.regrouped.iter().flat_map(|id| both.map(|snapshot| (*id, snapshot)));
-        realms.flat_map(|(id, snapshot)| snapshot.realm(id).map(|network| network.id)).collect()
+        let existing = realms.flat_map(|(id, snapshot)| snapshot.realm(id).map(|network| network.id));
+        existing.chain(self.regrouped.iter().copied()).collect()
     }
 
     /// What a host needs because of networks that it has or had a port of, before and after.
@@ -395,9 +405,9 @@ impl Collector<'_> {
         }
         for network in self.networks_regrouped() {
             for snapshot in [self.before, self.after] {
-                let routers =
-                    snapshot.interfaces_in(network).filter_map(|port| snapshot.router(&port.router()?));
-                let gateways = routers.filter_map(|router| router.gateway.as_ref());
+                // Also behind networks that are not there (yet).
+                let routers = snapshot.realm_routers(network);
+                let gateways = routers.iter().filter_map(|router| snapshot.router(router)?.gateway.as_ref());
                 let serving = gateways.flat_map(|gateway| gateway.hosts.iter().copied());
                 for host in snapshot.members(network).chain(serving) {
                     moved.entry(host).or_default().insert(network);
@@ -415,6 +425,7 @@ impl Collector<'_> {
         }
         for (host, networks) in moved {
             self.compare(host, &networks);
+            self.outside(host, &networks);
         }
         self.watches();
         self.worn();

@@ -32,8 +32,8 @@ pub mod tallies;
 pub mod tunnels;
 pub mod uplinks;
 
-pub use compile::{compile, compile_scope, tally_scope};
-pub use cookie::{Cookie, Subject};
+pub use compile::{compile, compile_scope, known_neighbour, tally_scope};
+pub use cookie::{Cookie, Subject, is_learned};
 pub use diff::{Delta, GroupDelta, diff};
 pub use difference::differences;
 pub use digest::Digest;

@@ -47,6 +47,9 @@ pub enum Owner {
     /// A floating IP on a host that serves it, by the port that holds its address; its port forwardings as well
     /// (host-local).
     Floating(HostIndex, PortKey),
+    /// A router's interface in a network on a physical one, on a host with a way there (host-local): under which MAC its
+    /// packets leave, how machines there are asked for, and, on one of the hosts, its answers to them.
+    Interface(HostIndex, PortKey),
 }
 
 impl Owner {
@@ -60,7 +63,8 @@ impl Owner {
             | Owner::LocalPort(host, _)
             | Owner::LocalFlood(host, _)
             | Owner::Gateway(host, _)
-            | Owner::Floating(host, _) => Scope::Host(host),
+            | Owner::Floating(host, _)
+            | Owner::Interface(host, _) => Scope::Host(host),
         }
     }
 }
@@ -89,6 +93,7 @@ impl fmt::Display for Owner {
             Owner::LocalFlood(host, vni) => write!(f, "flooding of network {vni} on host {host}"),
             Owner::Gateway(host, key) => write!(f, "gateway of router {key} on host {host}"),
             Owner::Floating(host, key) => write!(f, "floating IP of port {key} on host {host}"),
+            Owner::Interface(host, key) => write!(f, "router interface {key} on host {host}"),
         }
     }
 }

@@ -2,12 +2,13 @@
 //!
 //! Flows are checked against these declarations ([`check`]) and PIPELINE.md is printed from them ([`markdown`]).
 //! Numbers leave gaps for what comes later. The tables of routers are in `routing`, those of gateways in
-//! `gateways`, those of security groups in `security`.
+//! `gateways`, those of security groups in `security`, those of machines on physical networks in `neighbours`.
 
 mod check;
 mod failover;
 mod gateways;
 mod markdown;
+mod neighbours;
 mod routing;
 mod security;
 
@@ -23,6 +24,7 @@ pub use check::{Violation, check, check_compiled};
 pub use failover::{ACTIVE, STANDBY};
 pub use gateways::{EXTERNAL, EXTERNAL_KNOWN, GATEWAY, GATEWAY_KNOWN, INWARD, OUTSIDE, OUTSIDE_ROUTE};
 pub use markdown::markdown;
+pub use neighbours::{LEARNED, NEIGHBOUR_STATE, UPLINK_IN, UPLINK_OWN};
 pub use routing::{ECMP, NEIGHBOUR, ROUTE, ROUTER_LOCAL, TO_ROUTER};
 pub use security::{
     EGRESS_COMMIT, EGRESS_GATE, EGRESS_PEER, EGRESS_REPLY, EGRESS_RULES, HOME_NETWORK, HOME_PREFIX,
@@ -95,6 +97,8 @@ pub enum Verb {
     Conjunction,
     /// Send the packet to the controller, with userdata that says what for.
     ToController,
+    /// Remember something about the packet as a flow in table learned.
+    Learn,
     /// Look the packet up in a next table and come back (needed where a rewritten packet must be matched anew).
     Resubmit,
 }
@@ -118,6 +122,8 @@ const fn reg(register: Register) -> FieldId {
 
 // Standard fields by their numbers in OpenFlow 1.5 section 7.2.3.8; Nicira's and Ericsson's where there is no other.
 const IN_PORT: FieldId = FieldId::basic(0);
+/// The same field by the name under which it can be set.
+const IN_PORT_TO_SET: FieldId = FieldId::nxm0(0);
 const ETH_DST: FieldId = FieldId::basic(3);
 const ETH_SRC: FieldId = FieldId::basic(4);
 const ETH_TYPE: FieldId = FieldId::basic(5);
@@ -151,10 +157,13 @@ const ND_RESERVED: FieldId = FieldId { class: FieldId::CLASS_ERICSSON, number: 1
 const ND_OPTIONS_TYPE: FieldId = FieldId { class: FieldId::CLASS_ERICSSON, number: 2, experimenter: 0 };
 
 /// All tables, in the order in which packets pass them.
-pub static TABLES: [&Table; 39] = [
+pub static TABLES: [&Table; 43] = [
     &CLASSIFY,
     &PORT_SECURITY,
     &ADDRESS_SECURITY,
+    &UPLINK_IN,
+    &UPLINK_OWN,
+    &LEARNED,
     &ARP_ND,
     &ND_REPLY,
     &SERVICES,
@@ -170,6 +179,7 @@ pub static TABLES: [&Table; 39] = [
     &ROUTE,
     &ECMP,
     &NEIGHBOUR,
+    &NEIGHBOUR_STATE,
     &EGRESS_GATE,
     &EGRESS_PEER,
     &EGRESS_RULES,
@@ -202,7 +212,7 @@ pub static CLASSIFY: Table = Table {
     matches: &[IN_PORT, VLAN_VID, TUN_ID],
     sets: &[reg(NETWORK), reg(SOURCE), reg(SOURCE_POLICY), reg(ZONE), reg(FLAGS), reg(ROUTER), reg(REASON)],
     verbs: &[Verb::Tag, Verb::Group],
-    next: &[&PORT_SECURITY, &GATEWAY, &L2_LOCAL, &DROP],
+    next: &[&PORT_SECURITY, &UPLINK_IN, &GATEWAY, &L2_LOCAL, &DROP],
     miss: Miss::Drop(Reason::UnknownNetwork),
 };
 
@@ -281,9 +291,9 @@ pub static ND_REPLY: Table = Table {
     purpose: "Completes a neighbour advertisement: the option can only be set once the packet is one.",
     holds: Holds::HostLocal,
     matches: &[reg(NETWORK), reg(FLAGS), ICMPV6_TYPE],
-    sets: &[ND_TLL, VLAN_VID],
+    sets: &[IN_PORT_TO_SET, ND_TLL, VLAN_VID],
     verbs: &[Verb::OutputBack, Verb::Tag],
-    next: &[&DROP],
+    next: &[&L2_REMOTE, &DROP],
     miss: Miss::Drop(Reason::NoPath),
 };
 
@@ -307,13 +317,15 @@ pub static L2_LOCAL: Table = Table {
     name: "l2_local",
     purpose: "Is the receiver on this host? Broadcast and multicast branch off to flooding; what came out of a tunnel \
               never goes further than here. What a gateway or floating IP that is served here gets or sends goes to the \
-              tables of gateways; who asks for its address is answered.",
+              tables of gateways; who asks for its address is answered. What a router forwarded to a physical network \
+              leaves under the host's own MAC, but for the host that stands for the router there.",
     holds: Holds::HostLocal,
     matches: &[
         reg(NETWORK),
         reg(FLAGS),
         reg(SOURCE),
         ETH_DST,
+        ETH_SRC,
         ETH_TYPE,
         IPV4_SRC,
         ARP_OP,
@@ -328,6 +340,7 @@ pub static L2_LOCAL: Table = Table {
         reg(HOME),
         reg(REASON),
         TUN_ID,
+        IN_PORT_TO_SET,
         ETH_DST,
         ETH_SRC,
         ARP_OP,

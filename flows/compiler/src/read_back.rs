@@ -13,6 +13,7 @@ use weft_openflow::{
     Action, Cookie, DecodeError, GroupId, Instruction, Match, PortNo, TableId, Writer, canonical_instructions,
 };
 
+use crate::cookie::is_learned;
 use crate::diff::{Delta, GroupDelta, diff_group, order};
 use crate::digest::{Digest, FlowContent};
 use crate::flow::{Compiled, Flow, FlowKey, Group, GroupKind, WatchedBucket};
@@ -23,6 +24,8 @@ pub struct SeenFlow {
     key: FlowKey,
     /// Canonical instructions; `None` when something about the flow is never ours, such as a timeout.
     instructions: Option<Bytes>,
+    /// The switch has learned it by itself.
+    learned: bool,
 }
 
 /// A group as a switch describes it.
@@ -50,12 +53,12 @@ impl SeenFlow {
     pub fn new(place: Place, matching: &Match, instructions: &[Instruction]) -> SeenFlow {
         let mut writer = Writer::new();
         Instruction::encode_list(&canonical_instructions(instructions), &mut writer);
-        SeenFlow { key: key(place, matching), instructions: Some(writer.into_bytes()) }
+        SeenFlow { key: key(place, matching), instructions: Some(writer.into_bytes()), learned: false }
     }
 
     /// A flow that is not ours whatever it does: one with a timeout, flags or an importance.
     pub fn foreign(place: Place, matching: &Match) -> SeenFlow {
-        SeenFlow { key: key(place, matching), instructions: None }
+        SeenFlow { key: key(place, matching), instructions: None, learned: false }
     }
 
     /// A flow as it stands in a switch's answer to a flow description request.
@@ -67,9 +70,15 @@ impl SeenFlow {
         let matching = entry.matching()?;
         let expires = entry.idle_timeout != 0 || entry.hard_timeout != 0;
         if expires || !entry.flags.is_empty() || entry.importance != 0 {
-            return Ok(SeenFlow::foreign(place, &matching));
+            let learned = is_learned(entry.table, entry.cookie, entry.hard_timeout);
+            return Ok(SeenFlow { learned, ..SeenFlow::foreign(place, &matching) });
         }
         Ok(SeenFlow::new(place, &matching, &entry.instructions()?))
+    }
+
+    /// True if the switch has learned it by itself: then it is neither compared nor removed.
+    pub fn is_learned(&self) -> bool {
+        self.learned
     }
 
     /// Its cookie, which says whose it is.
@@ -163,6 +172,7 @@ pub fn read_back<'a>(
     mut flows: Vec<SeenFlow>,
     groups: Vec<SeenGroup>,
 ) -> Delta {
+    flows.retain(|flow| !flow.learned);
     let mut wanted_flows: Vec<&Flow> = Vec::new();
     let mut wanted_groups: BTreeMap<u32, &Group> = BTreeMap::new();
     let mut wants = Digest::NOTHING;

@@ -50,6 +50,10 @@ pub enum Reason {
     TooBig = 53,
     /// Tells routers something, and reached a filtered port.
     ForRouters = 54,
+    /// Routed to a machine on a physical network that is being asked for.
+    NoNeighbourYet = 47,
+    /// Has been learned from, which is all it was for.
+    NeighbourNoted = 48,
     /// The port is filtered, but the flows of its policy are not here (yet).
     NoPolicy = 20,
     /// No rule of the sender lets it out.
@@ -81,7 +85,7 @@ pub enum Reason {
 
 impl Reason {
     /// All reasons, by number.
-    pub const ALL: [Reason; 36] = [
+    pub const ALL: [Reason; 38] = [
         Reason::UnknownPort,
         Reason::UnknownNetwork,
         Reason::PortDown,
@@ -105,6 +109,8 @@ impl Reason {
         Reason::NoNeighbour,
         Reason::TooBig,
         Reason::ForRouters,
+        Reason::NoNeighbourYet,
+        Reason::NeighbourNoted,
         Reason::NoPolicy,
         Reason::EgressDenied,
         Reason::IngressDenied,
@@ -156,6 +162,8 @@ impl Reason {
             Reason::NoNeighbour => "no_neighbour",
             Reason::TooBig => "too_big",
             Reason::ForRouters => "for_routers",
+            Reason::NoNeighbourYet => "no_neighbour_yet",
+            Reason::NeighbourNoted => "neighbour_noted",
             Reason::NoPolicy => "no_policy",
             Reason::EgressDenied => "egress_denied",
             Reason::IngressDenied => "ingress_denied",
@@ -205,6 +213,12 @@ impl Reason {
             Reason::TooBig => "is larger than the network that a router sends it to takes",
             Reason::ForRouters => {
                 "a listener's report or a router solicitation, which reached a port with security groups: it is for routers"
+            }
+            Reason::NoNeighbourYet => {
+                "was routed to a machine on a physical network that is being asked for, or does not answer"
+            }
+            Reason::NeighbourNoted => {
+                "is an answer to a router's question on a physical network, which has been noted"
             }
             Reason::NoPolicy => "the port is filtered, and the flows of its policy are not here (yet)",
             Reason::EgressDenied => "no rule of the sender's security groups lets it out",

@@ -77,9 +77,21 @@ pub const NEXT_HOP: Register = Register {
 /// The router that the packet is in.
 pub const ROUTER: Register =
     Register { number: 12, name: "router", meaning: "key of the router that the packet is in" };
-/// Which of several.
-pub const CHOICE: Register =
-    Register { number: 15, name: "choice", meaning: "which of several next hops a connection takes" };
+/// Which of several; then what is known of the one that was chosen.
+pub const CHOICE: Register = Register {
+    number: 15,
+    name: "choice",
+    meaning: "which of several next hops a connection takes; after that, what is known of a next hop on a physical \
+              network: 1 its MAC, 2 its MAC and that it is there, 3 that it was asked for within the last second",
+};
+/// [`CHOICE`]: nothing is known of the neighbour.
+pub const UNKNOWN: u32 = 0;
+/// [`CHOICE`]: the neighbour's MAC is known, but it has not been heard of lately.
+pub const KNOWN: u32 = 1;
+/// [`CHOICE`]: the neighbour has been heard of lately.
+pub const FRESH: u32 = 2;
+/// [`CHOICE`]: the neighbour is not known, and has just been asked for.
+pub const ASKED: u32 = 3;
 
 /// All registers with a fixed meaning.
 pub const ALL: [Register; 13] = [
@@ -160,9 +172,14 @@ impl Register {
         oxm::reg_masked(self.number, bits, bits)
     }
 
-    /// The register with these bits clear, whatever the others are; to be matched.
+    /// The register with these bits clear, whatever the others are: to be matched, or to be cleared.
     pub fn lacks(self, bits: u32) -> OxmField {
         oxm::reg_masked(self.number, 0, bits)
+    }
+
+    /// The register with just these of the masked bits set, whatever the others are; to be matched.
+    pub fn just(self, bits: u32, mask: u32) -> OxmField {
+        oxm::reg_masked(self.number, bits, mask)
     }
 
     /// The register as OpenFlow names it.

@@ -96,7 +96,22 @@ fn owners_of_host(host: HostIndex, snapshot: &Snapshot) -> BTreeSet<Owner> {
     found.extend(gateways.map(|outside| Owner::Gateway(host, outside.router.key)));
     let floating = gateways::floating_served(host, snapshot);
     found.extend(floating.iter().map(|floating| Owner::Floating(host, floating.port.key)));
+    let interfaces = interfaces_at(host, snapshot).into_iter();
+    let known = |port: &&Port| port.router().is_some_and(|router| snapshot.router(&router).is_some());
+    found.extend(interfaces.filter(known).map(|port| Owner::Interface(host, port.key)));
     found
+}
+
+/// The interfaces of routers, on physical networks to which the host has a way, that it needs: all of its realms.
+pub(crate) fn interfaces_at(host: HostIndex, snapshot: &Snapshot) -> Vec<&Port> {
+    let record = snapshot.host_by_index(host).filter(|_| snapshot.has_segments());
+    let Some(record) = record else { return Vec::new() };
+    let realms = realms::one_each(gateways::entries(host, snapshot), snapshot).into_iter();
+    let realms = realms.flat_map(|network| snapshot.realm(network));
+    let outside = realms
+        .filter(|network| network.admin_up && network.segment.is_some() && snapshot.carries(record, network));
+    let interfaces = outside.flat_map(|network| snapshot.interfaces_in(network.id));
+    interfaces.map(AsRef::as_ref).filter(|port| port.admin_up).collect()
 }
 
 /// The tunnel or uplink by which the other hosts of the network reach the port, if they may.

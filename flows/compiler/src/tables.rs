@@ -9,6 +9,7 @@ pub(crate) mod floating;
 pub(crate) mod flood;
 pub(crate) mod gateways;
 pub(crate) mod l2;
+pub(crate) mod neighbours;
 pub(crate) mod policy;
 pub(crate) mod port_security;
 pub(crate) mod router_answers;

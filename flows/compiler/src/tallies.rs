@@ -10,7 +10,7 @@ use weft_model::{HostIndex, Snapshot};
 use weft_openflow::DecodeError;
 use weft_openflow::message::multipart::{FlowEntry, GroupDesc};
 
-use crate::cookie::{Cookie, Subject};
+use crate::cookie::{Cookie, Subject, is_learned};
 use crate::digest::{Digest, FlowContent};
 use crate::flow::Compiled;
 use crate::group_id::GroupUse;
@@ -72,11 +72,14 @@ impl Tally {
 }
 
 impl Tallies {
-    /// Takes a flow as it stands in a switch's answer.
+    /// Takes a flow as it stands in a switch's answer. What the switch has learned by itself does not count.
     ///
     /// # Errors
     /// When its match or its instructions do not decode.
     pub fn take(&mut self, entry: &FlowEntry<'_>) -> Result<(), DecodeError> {
+        if is_learned(entry.table, entry.cookie, entry.hard_timeout) {
+            return Ok(());
+        }
         let expires = entry.idle_timeout != 0 || entry.hard_timeout != 0;
         let is_plain = !expires && entry.flags.is_empty() && entry.importance == 0;
         match FlowContent::hash_of_entry(entry).filter(|_| is_plain) {
@@ -94,6 +97,9 @@ impl Tallies {
 
     /// Takes a flow.
     pub fn take_flow(&mut self, seen: &SeenFlow) {
+        if seen.is_learned() {
+            return;
+        }
         self.slot(Cookie(seen.cookie()).describe()).flow(seen.digest());
     }
 
@@ -179,6 +185,7 @@ impl Subject {
             Subject::Standing(transit) => {
                 snapshot.router_of_transit(transit).map(|router| Owner::Gateway(host, router.key))
             }
+            Subject::Interface(key) => Some(Owner::Interface(host, key)),
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use weft_model::{Host, HostIndex, Network, PhysnetKey, RouterId, Snapshot};
+use weft_model::{Host, HostIndex, MacAddr, Network, PhysnetKey, RouterId, RouterKey, Snapshot};
 
 use crate::gateways::{entries, externals};
 use crate::realms::one_each;
@@ -94,9 +94,67 @@ pub(crate) fn way_out(network: &Network, host: HostIndex) -> Option<u16> {
     }
 }
 
+/// The host that stands for routers on a network of a physical one: it answers machines there, and takes in what they send.
+/// Of the hosts that need the network and have a way there, the one with the lowest index.
+pub fn stand_in(network: &Network, snapshot: &Snapshot) -> Option<HostIndex> {
+    network.segment?;
+    let carries = |host: &HostIndex| {
+        snapshot.host_by_index(*host).is_some_and(|record| snapshot.carries(record, network))
+    };
+    let bound = snapshot.realm(network.id).filter_map(|joined| snapshot.members(joined.id).find(carries));
+    let routers = snapshot.realm_routers(network.id);
+    let gateways = routers.iter().filter_map(|router| snapshot.router(router)?.gateway.as_ref());
+    let serving = gateways.flat_map(|gateway| gateway.hosts.iter().copied().filter(carries));
+    bound.chain(serving).min()
+}
+
+/// Under which Ethernet address a host sends what a router forwarded to a physical network, other than the host that stands
+/// for the router there: the router's one address must not appear at several places of the operator's switches.
+///
+/// `0e`, which says that it is locally administered; 26 bits of the router's key; 14 bits of the host's index.
+pub fn carrier_mac(router: RouterKey, host: HostIndex) -> MacAddr {
+    let key = u64::from(router.get()) & ((1 << 26) - 1);
+    mac_of(CARRIER << 40 | key << HOST_BITS | u64::from(host.get()))
+}
+
+/// The addresses of all hosts for a router ([`carrier_mac`]), as value and mask.
+pub(crate) fn carrier_macs(router: RouterKey) -> (MacAddr, MacAddr) {
+    let key = u64::from(router.get()) & ((1 << 26) - 1);
+    let mask = (1 << 48) - (1 << HOST_BITS);
+    (mac_of(CARRIER << 40 | key << HOST_BITS), mac_of(mask))
+}
+
+/// The first byte of a host's own address on physical networks.
+const CARRIER: u64 = 0x0e;
+/// Bits of a host index.
+const HOST_BITS: u32 = 14;
+
+fn mac_of(number: u64) -> MacAddr {
+    let [_, _, mac @ ..] = number.to_be_bytes();
+    MacAddr(mac)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_host_has_an_address_of_its_own_for_every_router() {
+        let (low, high) = (RouterKey::new(1).expect("in range"), RouterKey::new(7 << 20).expect("in range"));
+        let mut seen = std::collections::BTreeSet::new();
+        for router in [low, high] {
+            let (value, mask) = carrier_macs(router);
+            for host in [HostIndex::new(1).expect("in range"), HostIndex::MAX] {
+                let mac = carrier_mac(router, host);
+                assert!(mac.is_unicast() && seen.insert(mac));
+                for at in 0..6 {
+                    assert_eq!(mac.0[at] & mask.0[at], value.0[at]);
+                }
+            }
+        }
+        let first = carrier_mac(low, HostIndex::new(1).expect("in range"));
+        assert_eq!(first.0, [0x0e, 0, 0, 0, 0x40, 1]);
+    }
 
     #[test]
     fn numbers_and_names_lead_back() {

@@ -250,7 +250,9 @@ impl Distributor {
                     let id = snapshot.port_by_key(key)?.floating_ip()?;
                     return Some(snapshot.floating_ip(&id)?.tenant.clone());
                 }
-                (Owner::LocalPort(_, key), _) => snapshot.network(&snapshot.port_by_key(key)?.network)?,
+                (Owner::LocalPort(_, key) | Owner::Interface(_, key), _) => {
+                    snapshot.network(&snapshot.port_by_key(key)?.network)?
+                }
                 (Owner::LocalFlood(_, vni), _) | (_, Scope::Network(vni)) => snapshot.network_by_vni(vni)?,
                 _ => return None,
             };

@@ -169,6 +169,8 @@ fn canonical_actions(mut list: &[u8]) -> Option<()> {
                     || is_multipath(body)
                     || is_conjunction(body)
                     || is_ct(body)
+                    || is_ct_clear(body)
+                    || is_nat(body)
                     || is_question(body)
             }
             _ => false,
@@ -257,6 +259,27 @@ fn is_ct(body: &[u8]) -> bool {
     known_zone && body[15..18] == [0; 3] && canonical_actions(&body[20..]).is_some()
 }
 
+/// Nicira's forgetting of what the connection tracker said.
+fn is_ct_clear(body: &[u8]) -> bool {
+    body.len() == 12
+        && body[..4] == FieldId::NICIRA.to_be_bytes()
+        && body[4..6] == [0, 43]
+        && body[6..] == [0; 6]
+}
+
+/// Nicira's translation within a way through the connection tracker: each part that its bits announce, and no other.
+fn is_nat(body: &[u8]) -> bool {
+    const PARTS: [usize; 6] = [4, 4, 16, 16, 2, 2];
+    if body.len() < 12 || body[..4] != FieldId::NICIRA.to_be_bytes() || body[4..8] != [0, 36, 0, 0] {
+        return false;
+    }
+    let present = usize::from(body[11]);
+    let parts = PARTS.iter().enumerate().filter(|(bit, _)| present >> bit & 1 == 1).map(|(_, length)| length);
+    let used = 12 + parts.sum::<usize>();
+    let fits = (4 + used).next_multiple_of(8) == 4 + body.len();
+    body[10] == 0 && present >> PARTS.len() == 0 && fits && body[used..].iter().all(|byte| *byte == 0)
+}
+
 /// To the controller with userdata, perhaps through a meter, and nothing besides.
 fn is_question(body: &[u8]) -> bool {
     const CONTROLLER2: [u8; 2] = [0, 37];
@@ -281,7 +304,7 @@ fn is_question(body: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::action::{Controller2, Multipath, Subfield};
+    use crate::action::{Controller2, Multipath, Nat, Subfield};
     use crate::oxm;
     use crate::{Action, Instruction, Match, MeterId, Writer};
 
@@ -346,6 +369,16 @@ mod tests {
             (Action::Multipath(multipath(oxm::reg(15, 0))), true),
             (Action::Multipath(multipath(oxm::tun_id(0))), false),
             (Action::PopPbb, false),
+            (Action::CtClear, true),
+            (
+                Action::Nat(Nat {
+                    ipv4_min: Some([10, 0, 0, 1].into()),
+                    port_min: Some(7),
+                    ..Nat::default()
+                }),
+                true,
+            ),
+            (Action::Nat(Nat::default()), true),
             (Action::Controller2(Box::new(question(b"userdata", 5))), true),
             (Action::Controller2(Box::new(unmetered)), true),
             (Action::Controller2(Box::new(question(b"", 5))), false),

@@ -27,7 +27,9 @@ pub fn object_of(owner: Owner, snapshot: &Snapshot) -> Option<Object> {
         Owner::Network(vni) | Owner::Flood(vni, _) | Owner::LocalFlood(_, vni) => {
             network(snapshot.network_by_vni(vni)?.id, snapshot)
         }
-        Owner::Port(_, key) | Owner::LocalPort(_, key) => port(snapshot.port_by_key(key)?.id, snapshot),
+        Owner::Port(_, key) | Owner::LocalPort(_, key) | Owner::Interface(_, key) => {
+            port(snapshot.port_by_key(key)?.id, snapshot)
+        }
         Owner::Router(key) => {
             let router = snapshot.router_by_key(key)?;
             let (id, name) = (router.id.to_string(), router.stamp.name.clone());

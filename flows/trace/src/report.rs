@@ -269,6 +269,10 @@ fn state_words(state: u32) -> String {
 fn service(userdata: &[u8]) -> (Verdict, String) {
     let answers = |what: &str| (Verdict::Told, format!("handed to the controller, which answers by {what}"));
     match weft_answers::Service::decode(userdata) {
+        Some(weft_answers::Service::Neighbour(_)) => {
+            // The packet itself goes on, or is dropped, by other means.
+            (Verdict::Told, "the next hop is asked for on the physical network".to_owned())
+        }
         Some(weft_answers::Service::Dhcp4(_)) => answers("DHCP"),
         Some(weft_answers::Service::Dhcp6(_)) => answers("DHCPv6"),
         Some(weft_answers::Service::Advertisement(_)) => answers("a router advertisement"),

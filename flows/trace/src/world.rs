@@ -1,16 +1,17 @@
 //! All hosts of a snapshot: a packet is followed from the port that sends it, through tunnels, to where it ends.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use weft_compiler::pipeline::DROP;
 use weft_compiler::registers::REASON;
 use weft_compiler::uplinks::uplink_at;
 use weft_compiler::{
-    Link, Owner, Reason, Scope, TunnelId, TunnelSettings, compile_scope, subscriptions, tunnel,
-    tunnel_ofport, uplinks,
+    Link, Owner, Reason, Scope, TunnelId, TunnelSettings, compile_scope, known_neighbour, subscriptions,
+    tunnel, tunnel_ofport, uplinks,
 };
-use weft_model::{Encap, HostIndex, OfPort, PhysnetKey, Port, PortId, Snapshot};
+use weft_model::{Encap, HostIndex, MacAddr, NetworkId, OfPort, PhysnetKey, Port, PortId, Snapshot};
 use weft_openflow::PortNo;
 
 use crate::execute::{Choice, run};
@@ -38,6 +39,8 @@ pub struct World {
     trackers: BTreeMap<HostIndex, Tracker>,
     /// What is done with select groups.
     pub choice: Choice,
+    /// Machines on physical networks that every switch has heard of lately.
+    neighbours: BTreeMap<(NetworkId, IpAddr), MacAddr>,
     flows: usize,
 }
 
@@ -119,6 +122,7 @@ impl World {
             down: BTreeSet::new(),
             trackers: BTreeMap::new(),
             choice: Choice::First,
+            neighbours: BTreeMap::new(),
             flows: 0,
         }
     }
@@ -148,6 +152,13 @@ impl World {
         self.trackers.clear();
     }
 
+    /// From now on every switch knows this machine on a physical network, as if it had just spoken. Others are asked for
+    /// on the wire.
+    pub fn meet(&mut self, network: NetworkId, address: IpAddr, mac: MacAddr) {
+        self.neighbours.insert((network, address), mac);
+        self.switches.clear();
+    }
+
     /// The connections that a host knows, to be seeded or looked at.
     pub fn tracker(&mut self, host: HostIndex) -> &mut Tracker {
         self.trackers.entry(host).or_default()
@@ -171,6 +182,12 @@ impl World {
                 switch.add_group(group.clone());
                 let watched = group.buckets.iter().filter_map(|bucket| bucket.watch);
                 watched.filter(|port| !self.is_live(host, *port)).for_each(|port| switch.fail(port));
+            }
+        }
+        for ((network, address), mac) in &self.neighbours {
+            if let Some(network) = self.snapshot.network(network) {
+                let known = known_neighbour(host, network, *address, *mac);
+                switch.install(Owner::HostBase(host), &known)?;
             }
         }
         let switch = Arc::new(switch);

@@ -110,3 +110,46 @@ fn broadcasts_reach_everybody_and_are_not_answered() {
     assert_eq!((report.verdict, report.back), (Verdict::Delivered, None));
     assert_eq!(report.endings.iter().filter(|end| end.verdict == Verdict::Delivered).count(), 1);
 }
+
+/// A router on a stick: a port, and machines outside that the model does not know.
+const STICK: &str = "
+    physnet blue key=1
+    host h1 index=1 ip=192.0.2.1 maps=blue:br-ex
+    host h2 index=2 ip=192.0.2.2 maps=blue:br-ex
+    network left vni=10 physnet=1 vlan=100
+    network right vni=20 physnet=1 vlan=200
+    subnet left4 network=left cidr=10.1.0.0/24 gateway=10.1.0.1
+    subnet right4 network=right cidr=10.2.0.0/24 gateway=10.2.0.1
+    router r key=7
+    port left-gw network=left key=1 mac=02:00:00:00:01:01 ip=10.1.0.1 router=r
+    port right-gw network=right key=2 mac=02:00:00:00:02:01 ip=10.2.0.1 router=r
+    port a network=left key=11 mac=02:00:00:00:01:0b ip=10.1.0.11
+    port b network=right key=12 mac=02:00:00:00:02:0c ip=10.2.0.12
+    bind a h1 of=1
+    bind b h2 of=1
+";
+
+#[test]
+fn a_machine_outside_is_asked_for_and_then_sent_to() {
+    let mut world = World::new(state::parse(STICK).expect("well formed"));
+    let ask_from = |world: &mut World, from: &str| {
+        let to = Target::Address("10.2.0.200".parse().expect("an address"));
+        let from = state::port_id(from);
+        let question = Question { from, to, source: None, probe: Probe::Ping, ttl: 64, size: 98 };
+        let answer = ask(world, &question).expect("no fault");
+        report(&answer, world.snapshot())
+    };
+    let unknown = ask_from(&mut world, "a");
+    assert!(unknown.endings.iter().any(|end| end.text.contains("asked for")), "{unknown:#?}");
+    assert!(unknown.endings.iter().any(|end| end.reason == Some(Reason::NoNeighbourYet)), "{unknown:#?}");
+    let mac = "02:00:5e:00:00:c8".parse().expect("a MAC");
+    world.meet(state::network_id("right"), "10.2.0.200".parse().expect("an address"), mac);
+    let known = ask_from(&mut world, "a");
+    assert_eq!(known.verdict, Verdict::Left, "{known:#?}");
+    let packet = known.endings[0].packet.clone().expect("a packet");
+    // This host stands for the router there, so it is the router's own MAC that shows.
+    assert!(
+        packet.contains("dl_dst=02:00:5e:00:00:c8") && packet.contains("dl_src=02:00:00:00:02:01"),
+        "{packet}"
+    );
+}

@@ -3,6 +3,7 @@
 
 mod caches;
 mod drops;
+pub mod fabric;
 pub mod frames;
 mod installed;
 pub mod simulated;

@@ -5,69 +5,10 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use weft_api::{InterfaceAsked, Network, NetworkCreate, Port, PortCreate, RouterCreate, SubnetCreate};
-use weft_rig::{Capture, Host, HostSpec, Netns, OpenFlowLog, Workload, wait_until};
+use weft_rig::{Capture, Host, Netns, OpenFlowLog, Workload, wait_until};
+use weft_scenarios::fabric::{self, Fabric, add_bridge, cable};
 use weft_scenarios::frames::{End, mac, udp};
 use weft_scenarios::{LIMIT, Site, Tenancy, Traffic, Witness, asked, drops_text, wait_caches};
-
-/// The physical networks, with the bridge that hosts reach each by.
-const PHYSNETS: [(&str, &str); 2] = [("blue", "br-ex"), ("red", "br-data")];
-const MAPPINGS: &str = "external_ids:weft-bridge-mappings=blue:br-ex,red:br-data";
-
-/// The operator's layer 2: a switch per physical network, with a trunk to each host.
-struct Fabric<'a> {
-    site: &'a Site,
-    switch: Host,
-}
-
-impl<'a> Fabric<'a> {
-    /// Cables, and bridges on the hosts; nothing of it is Weft's.
-    fn build(site: &'a Site) -> Fabric<'a> {
-        let switch = site.rig.add_host(HostSpec::new("fabric")).unwrap();
-        for (physnet, bridge) in PHYSNETS {
-            add_bridge(&switch, physnet);
-            for host in &site.hosts {
-                let (near, far) = (format!("up-{physnet}"), format!("{physnet}-{}", host.name()));
-                cable(host.netns(), &near, switch.netns(), &far);
-                add_bridge(host, bridge);
-                host.vsctl(&["add-port", bridge, &near]).unwrap();
-                switch.vsctl(&["add-port", physnet, &far]).unwrap();
-            }
-        }
-        Fabric { site, switch }
-    }
-
-    /// A machine on a physical network that knows nothing of Weft: on an access port of this VLAN, or on an untagged one.
-    fn machine(&self, name: &str, physnet: &str, vlan: Option<u16>, address: &str) -> Netns {
-        let netns = self.site.rig.add_netns(name).unwrap();
-        let port = format!("m-{name}");
-        cable(&netns, "eth0", self.switch.netns(), &port);
-        netns.exec(&["ethtool", "-K", "eth0", "tx", "off", "tso", "off"]).unwrap();
-        netns.ip(&format!("addr add {address}/24 dev eth0\n")).unwrap();
-        let tag = vlan.map(|vlan| format!("tag={vlan}"));
-        let access: Vec<&str> = ["add-port", physnet, &port].into_iter().chain(tag.as_deref()).collect();
-        self.switch.vsctl(&access).unwrap();
-        netns
-    }
-
-    /// Sees what passes between the switch and a host.
-    fn tap(&self, physnet: &str, host: &Host) -> Capture {
-        Capture::start(self.switch.netns(), &format!("{physnet}-{}", host.name()), "").unwrap()
-    }
-}
-
-fn add_bridge(host: &Host, name: &str) {
-    let kind = ["--", "set", "Bridge", name, "datapath_type=netdev", "fail_mode=standalone"];
-    host.vsctl(&[&["add-br", name], &kind[..]].concat()).unwrap();
-}
-
-fn cable(here: &Netns, near: &str, there: &Netns, far: &str) {
-    here.ip(&format!(
-        "link add name {near} type veth peer name {far} netns {}\nlink set {near} up\n",
-        there.name()
-    ))
-    .unwrap();
-    there.ip(&format!("link set {far} up\n")).unwrap();
-}
 
 /// How many echo requests and replies have passed under a tag.
 fn echoes(capture: &mut Capture, vlan: u16) -> usize {
@@ -104,15 +45,12 @@ fn port(tenancy: &Tenancy<'_>, network: &Network, name: &str, address: &str, che
     tenancy.port_from(new).unwrap()
 }
 
-fn map(site: &Site) {
-    for host in &site.hosts {
-        host.vsctl(&["set", "Open_vSwitch", ".", MAPPINGS]).unwrap();
-    }
+fn map(fabric: &Fabric<'_>) {
+    fabric.site.hosts.iter().for_each(|host| fabric.map(host).unwrap());
 }
 
-/// Whether a ping gets through, of the few that are sent.
 fn reaches(from: &Netns, to: &str, count: u32) -> bool {
-    from.output(&["ping", "-n", "-c", &count.to_string(), "-i", "0.05", "-W", "1", to]).unwrap().succeeded()
+    fabric::reaches(from, to, count).unwrap()
 }
 
 fn tagged(vlan: u16, frame: &[u8]) -> Vec<u8> {
@@ -126,8 +64,8 @@ fn tagged(vlan: u16, frame: &[u8]) -> Vec<u8> {
 #[test]
 fn vlans_and_flat_networks_reach_the_fabric_and_nothing_mixes() {
     let site = Site::start("provider", 2).unwrap();
-    let fabric = Fabric::build(&site);
-    map(&site);
+    let fabric = Fabric::build(&site).unwrap();
+    map(&fabric);
     let red = Tenancy::create(&site, "red").unwrap();
     let green = Tenancy::create(&site, "green").unwrap();
     let cidr = "10.0.0.0/24";
@@ -148,15 +86,15 @@ fn vlans_and_flat_networks_reach_the_fabric_and_nothing_mixes() {
     let n = attach(0, "n", &port(&red, &next, "n", "10.0.0.11", off));
     let f = attach(1, "f", &port(&red, &flat, "f", "10.0.0.11", off));
     let machines = [
-        fabric.machine("m100", "blue", Some(100), "10.0.0.100"),
-        fabric.machine("m200", "blue", Some(200), "10.0.0.101"),
-        fabric.machine("mflat", "blue", None, "10.0.0.102"),
-        fabric.machine("r100", "red", Some(100), "10.0.0.103"),
+        fabric.machine("m100", "blue", Some(100), &["10.0.0.100/24"]).unwrap(),
+        fabric.machine("m200", "blue", Some(200), &["10.0.0.101/24"]).unwrap(),
+        fabric.machine("mflat", "blue", None, &["10.0.0.102/24"]).unwrap(),
+        fabric.machine("r100", "red", Some(100), &["10.0.0.103/24"]).unwrap(),
     ];
 
     // From host to host across the fabric, under the tag, and not through a tunnel.
-    let mut on_blue = fabric.tap("blue", &site.hosts[0]);
-    let mut on_red = fabric.tap("red", &site.hosts[0]);
+    let mut on_blue = fabric.tap("blue", &site.hosts[0]).unwrap();
+    let mut on_red = fabric.tap("red", &site.hosts[0]).unwrap();
     for (from, to) in [(&a, &b), (&x, &y)] {
         from.wait_reaches(to.ipv4().unwrap(), LIMIT).unwrap();
     }
@@ -189,7 +127,7 @@ fn only_vlans_in_use_get_in(fabric: &Fabric<'_>, workloads: [&Workload; 3]) {
     let frame =
         udp(stranger, End::new([0xff; 6], std::net::Ipv4Addr::BROADCAST), (7, 7), b"only where it belongs");
     let trunk = fabric.site.rig.add_netns("trunk").unwrap();
-    cable(&trunk, "eth0", fabric.switch.netns(), "m-trunk");
+    cable(&trunk, "eth0", fabric.switch.netns(), "m-trunk").unwrap();
     fabric.switch.vsctl(&["add-port", "blue", "m-trunk"]).unwrap();
     let sender = Workbench(&trunk);
     for vlan in [999, 4094, 100] {
@@ -222,14 +160,14 @@ impl Workbench<'_> {
 fn a_restart_sends_nothing_and_a_mapping_that_goes_takes_everything_along() {
     let mut site = Site::start("mapping", 2).unwrap();
     site.redial_soon().unwrap();
-    let fabric = Fabric::build(&site);
-    map(&site);
+    let fabric = Fabric::build(&site).unwrap();
+    map(&fabric);
     let red = Tenancy::create(&site, "red").unwrap();
     let one = network(&red, &site, "blue", Some(100), "10.0.0.0/24");
     let ports = [("a", "10.0.0.11"), ("b", "10.0.0.12")].map(|(n, ip)| port(&red, &one, n, ip, Some(false)));
     let a = site.attach(&site.hosts[0], "a", &ports[0]).unwrap();
     let b = site.attach(&site.hosts[1], "b", &ports[1]).unwrap();
-    let machine = fabric.machine("m100", "blue", Some(100), "10.0.0.100");
+    let machine = fabric.machine("m100", "blue", Some(100), &["10.0.0.100/24"]).unwrap();
     a.wait_reaches(b.ipv4().unwrap(), LIMIT).unwrap();
     assert!(reaches(&machine, "10.0.0.12", 2));
     let client = red.client;
@@ -295,7 +233,7 @@ fn another_bridge_is_waited_for(site: &Site, status: impl Fn() -> String) {
     .unwrap();
     assert_eq!(status(), "DOWN");
     host.vsctl(&["del-port", "br-ex", "up-blue"]).unwrap();
-    add_bridge(host, "br-new");
+    add_bridge(host, "br-new").unwrap();
     host.vsctl(&["add-port", "br-new", "up-blue"]).unwrap();
     wait_until("the port to be active", LIMIT, || Ok(status() == "ACTIVE")).unwrap();
     assert!(site.host_status(host).unwrap().problems.is_empty());
@@ -305,8 +243,8 @@ fn another_bridge_is_waited_for(site: &Site, status: impl Fn() -> String) {
 #[test]
 fn a_router_joins_vlans() {
     let site = Site::start("stick", 2).unwrap();
-    let fabric = Fabric::build(&site);
-    map(&site);
+    let fabric = Fabric::build(&site).unwrap();
+    map(&fabric);
     let red = Tenancy::create(&site, "red").unwrap();
     let left = network(&red, &site, "blue", Some(100), "10.1.0.0/24");
     let right = network(&red, &site, "blue", Some(200), "10.2.0.0/24");
@@ -333,7 +271,7 @@ fn a_router_joins_vlans() {
     let c = attach("c", &overlay, "10.3.0.13", "10.3.0.1", 1);
     site.rig.seed_tunnel_neighbours().unwrap();
     wait_caches(&site.hosts).unwrap();
-    let mut trunk = fabric.tap("blue", &site.hosts[0]);
+    let mut trunk = fabric.tap("blue", &site.hosts[0]).unwrap();
     for (from, to) in [(&a, &b), (&b, &a), (&a, &c), (&c, &a)] {
         let to_ip = to.ipv4().unwrap();
         from.wait_reaches(to_ip, LIMIT)

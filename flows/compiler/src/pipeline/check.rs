@@ -1,5 +1,8 @@
 //! Does a flow keep to what its table declares?
 
+use weft_openflow::action::{Learn, LearnTarget};
+use weft_openflow::oxm::FieldHeader;
+use weft_openflow::oxm::table::twin;
 use weft_openflow::{
     Action, FieldId, Instruction, Match, PortNo, Reader, TableId, Writer, canonical_instructions,
 };
@@ -176,12 +179,36 @@ fn check_actions(owner: Owner, table: &'static Table, actions: &[Action]) -> Res
             Action::CtClear if table.verbs.contains(&Verb::Track) => {}
             Action::Nat(_) if table.verbs.contains(&Verb::Translate) => {}
             Action::PushVlan(_) | Action::PopVlan if table.verbs.contains(&Verb::Tag) => {}
+            Action::Learn(learn) if table.verbs.contains(&Verb::Learn) => check_learn(table, learn)?,
             Action::Controller2(_) if table.verbs.contains(&Verb::ToController) => {}
             Action::Group(_) if table.verbs.contains(&Verb::Group) => {}
             Action::Resubmit(to) if table.verbs.contains(&Verb::Resubmit) => {
                 check_next(table, to.table.unwrap_or(TableId(table.number)))?;
             }
             other => return Err(verb(table, other)),
+        }
+    }
+    Ok(())
+}
+
+/// What is learned keeps to what the table declares that it is learned into.
+fn check_learn(table: &'static Table, learn: &Learn) -> Result<(), Violation> {
+    let into = &super::LEARNED;
+    let is_ours = learn.table.0 == into.number
+        && crate::cookie::is_learned(learn.table, learn.cookie, learn.hard_timeout);
+    if !is_ours || learn.limit.is_none_or(|limit| limit.max_flows == 0) {
+        return Err(verb(table, learn));
+    }
+    for spec in &learn.specs {
+        let allowed =
+            |field: FieldHeader, fields: &[FieldId]| fields.contains(&twin(field.id).unwrap_or(field.id));
+        let fits = match spec.target {
+            LearnTarget::Match(field, _) => allowed(field, into.matches),
+            LearnTarget::Load(field, _) => allowed(field, into.sets),
+            LearnTarget::Output => false,
+        };
+        if !fits {
+            return Err(verb(table, learn));
         }
     }
     Ok(())

@@ -7,9 +7,9 @@
 use weft_openflow::FieldId;
 
 use super::{
-    CT_LABEL, CT_MARK, CT_STATE, DROP, ETH_DST, ETH_SRC, ETH_TYPE, Holds, ICMPV4_TYPE, ICMPV6_TYPE, IN_PORT,
-    IPV4_DST, IPV4_SRC, IPV6_DST, IPV6_SRC, Miss, NEIGHBOUR, ROUTER_LOCAL, TCP_DST, Table, UDP_DST, VLAN_VID,
-    Verb, reg,
+    CT_LABEL, CT_MARK, CT_STATE, DROP, ETH_DST, ETH_SRC, ETH_TYPE, Holds, ICMPV4_TYPE, ICMPV6_TYPE,
+    IN_PORT_TO_SET, IPV4_DST, IPV4_SRC, IPV6_DST, IPV6_SRC, Miss, NEIGHBOUR, ROUTER_LOCAL, TCP_DST, Table,
+    UDP_DST, VLAN_VID, Verb, reg,
 };
 use crate::reasons::Reason;
 use crate::registers::{FLAGS, HOME, NETWORK, NEXT_HOP, ROUTER, SOURCE_POLICY, ZONE};
@@ -53,7 +53,7 @@ pub static OUTSIDE: Table = Table {
               What should have been translated and was not leaves from none.",
     holds: Holds::Both,
     matches: &[reg(ROUTER), ETH_TYPE, IPV4_SRC],
-    sets: &[reg(NETWORK), reg(SOURCE_POLICY), ETH_SRC, IN_PORT],
+    sets: &[reg(NETWORK), reg(SOURCE_POLICY), ETH_SRC, IN_PORT_TO_SET],
     verbs: &[],
     next: &[&OUTSIDE_ROUTE, &DROP],
     miss: Miss::Drop(Reason::Untranslated),

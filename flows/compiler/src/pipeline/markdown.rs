@@ -29,9 +29,10 @@ const COOKIES: &str = "
 
 | bits | meaning |
 |---|---|
-| 63..60 | kind of owner: 1 network, 2 port (network-wide), 3 host base, 4 local flood, 5 port on its own host, 6 policy, 7 router, 8 gateway on a host, 9 floating IP on a host |
-| 59..32 | its number: VNI, port key, host index, VNI, port key, policy key |
-| 31..0 | hash of table, priority, match and instructions |
+| 63..60 | kind of owner: 1 network, 2 port (network-wide), 3 host base, 4 local flood, 5 port on its own host, 6 policy, \
+7 router, 8 gateway on a host, 9 floating IP on a host, 11 router's interface on a host; 15 learned by the switch itself |
+| 59..32 | its number: VNI, port key, host index, VNI, port key, policy key, router key, router key, port key, port key; VNI |
+| 31..0 | hash of table, priority, match and instructions; of what is learned: which kind |
 
 ## Groups
 
@@ -119,6 +120,7 @@ fn describe(verb: Verb) -> &'static str {
         Verb::Translate => "translate addresses and ports",
         Verb::Conjunction => "be one part of a conjunction",
         Verb::ToController => "send to the controller",
+        Verb::Learn => "remember something about the packet in table learned",
         Verb::Resubmit => "look up again in a next table",
     }
 }

@@ -2,7 +2,7 @@
 
 use weft_openflow::FieldId;
 
-use super::{DROP, ICMPV6_TYPE, Miss, Table, Verb, reg};
+use super::{DROP, ICMPV6_TYPE, IN_PORT_TO_SET, L2_REMOTE, LEARNED, Miss, NEIGHBOUR_STATE, Table, Verb, reg};
 use super::{EGRESS_GATE, ETH_DST, ETH_SRC, ETH_TYPE, Holds, IPV4_DST, IPV4_SRC, IPV6_DST, IPV6_SRC};
 use crate::reasons::Reason;
 use crate::registers::{CHOICE, FLAGS, HOME, NETWORK, NEXT_HOP, ROUTER};
@@ -47,9 +47,19 @@ pub static ROUTER_LOCAL: Table = Table {
         ICMPV4_TYPE,
         ICMPV6_TYPE,
     ],
-    sets: &[ETH_DST, ETH_SRC, IPV4_SRC, IPV4_DST, IPV6_SRC, IPV6_DST, ICMPV4_TYPE, ICMPV6_TYPE],
+    sets: &[
+        IN_PORT_TO_SET,
+        ETH_DST,
+        ETH_SRC,
+        IPV4_SRC,
+        IPV4_DST,
+        IPV6_SRC,
+        IPV6_DST,
+        ICMPV4_TYPE,
+        ICMPV6_TYPE,
+    ],
     verbs: &[Verb::OutputBack, Verb::SetTtl, Verb::ToController],
-    next: &[&ROUTE, &DROP],
+    next: &[&ROUTE, &L2_REMOTE, &DROP],
     miss: Miss::Goto(&ROUTE),
 };
 
@@ -86,8 +96,9 @@ pub static ECMP: Table = Table {
 pub static NEIGHBOUR: Table = Table {
     number: 48,
     name: "next_hop",
-    purpose: "Whose is the next hop's address? No router ever asks on the wire. The address of another router's \
-              interface leads into that router. Who sent what nobody has, or what is too large, is told.",
+    purpose: "Whose is the next hop's address? The model knows; only for machines on physical networks does a router ask \
+              on the wire. The address of another router's interface leads into that router. Who sent what nobody has, or what \
+              is too large, is told.",
     holds: Holds::Both,
     matches: &[
         reg(NETWORK),
@@ -100,8 +111,8 @@ pub static NEIGHBOUR: Table = Table {
         reg(HOME),
         ETH_TYPE,
     ],
-    sets: &[ETH_DST, ETH_SRC, reg(ROUTER)],
+    sets: &[ETH_DST, ETH_SRC, reg(ROUTER), reg(CHOICE)],
     verbs: &[Verb::Resubmit, Verb::ToController],
-    next: &[&ROUTER_LOCAL, &EGRESS_GATE, &DROP],
+    next: &[&ROUTER_LOCAL, &EGRESS_GATE, &LEARNED, &NEIGHBOUR_STATE, &DROP],
     miss: Miss::Drop(Reason::NoNeighbour),
 };

@@ -2,14 +2,14 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use weft_model::{Network, Port};
+use weft_model::{MacAddr, Network, Port};
 use weft_openflow::{PortNo, oxm};
 
 use crate::pipeline::{ARP_ND, ND_REPLY, TO_ROUTER};
-use crate::registers::{NETWORK, SOURCE};
+use crate::registers::{FLAGS, FROM_UPLINK, NETWORK, SOURCE};
 use crate::sheet::{Sheet, Then};
 use crate::tables::{
-    ADVERTISEMENT, Local, SOLICITATION, arp, copy, icmpv6, ipv4_of, ipv6_of, link_local_is_known,
+    ADVERTISEMENT, Local, SOLICITATION, arp, copy, icmpv6, ipv4_of, ipv6_of, link_local_is_known, neighbours,
     with_link_local,
 };
 
@@ -18,12 +18,12 @@ const PASS_OWN: u16 = 200;
 const PASS: u16 = 150;
 const ANSWER: u16 = 100;
 
-const ARP_REQUEST: u16 = 1;
-const ARP_REPLY: u16 = 2;
+pub(crate) const ARP_REQUEST: u16 = 1;
+pub(crate) const ARP_REPLY: u16 = 2;
 /// Solicited and override (RFC 4861 section 4.4), at the top of the 32 bits behind the checksum.
-const SOLICITED_OVERRIDE: u32 = 0x6000_0000;
+pub(crate) const SOLICITED_OVERRIDE: u32 = 0x6000_0000;
 /// The same from a router: a host forgets its default route when who gave it says that it is none (section 7.2.5).
-const ROUTER_SOLICITED_OVERRIDE: u32 = 0xe000_0000;
+pub(crate) const ROUTER_SOLICITED_OVERRIDE: u32 = 0xe000_0000;
 /// Option type of the target's link-layer address (RFC 4861 section 4.6.1).
 const TARGET_OPTION: u8 = 2;
 /// Where solicitations go by multicast (RFC 4291 section 2.7.1 in RFC 2464 section 7), with its mask.
@@ -33,7 +33,8 @@ const SOLICITED_NODE: ([u8; 6], [u8; 6]) = ([0x33, 0x33, 0xff, 0, 0, 0], [0xff, 
 pub(crate) fn port(sheet: &mut Sheet, network: &Network, port: &Port) {
     for address in ipv4_of(port) {
         let asked = arp().with(oxm::arp_op(ARP_REQUEST)).with(oxm::arp_tpa(address));
-        sheet.flow(&ARP_ND, ANSWER, asked.with(NETWORK.is(network.vni.get())), arp_reply(port, address));
+        let answer = arp_reply(port.mac, address).output(PortNo::IN_PORT);
+        sheet.flow(&ARP_ND, ANSWER, asked.with(NETWORK.is(network.vni.get())), answer);
     }
     // A link-local address is answered for only where port security makes sure that it is the port's; one that was
     // given to a port by hand is left to the port itself.
@@ -47,7 +48,7 @@ pub(crate) fn port(sheet: &mut Sheet, network: &Network, port: &Port) {
             &ARP_ND,
             ANSWER,
             asked.with(NETWORK.is(network.vni.get())),
-            advertisement(port, address, SOLICITED_OVERRIDE),
+            advertisement(port.mac, address, SOLICITED_OVERRIDE),
         );
     }
 }
@@ -57,7 +58,8 @@ pub(crate) fn port(sheet: &mut Sheet, network: &Network, port: &Port) {
 pub(crate) fn interface(sheet: &mut Sheet, network: &Network, port: &Port) {
     for address in ipv4_of(port) {
         let asked = arp().with(oxm::arp_op(ARP_REQUEST)).with(oxm::arp_tpa(address));
-        sheet.flow(&ARP_ND, ANSWER, asked.with(NETWORK.is(network.vni.get())), arp_reply(port, address));
+        let answer = arp_reply(port.mac, address).output(PortNo::IN_PORT);
+        sheet.flow(&ARP_ND, ANSWER, asked.with(NETWORK.is(network.vni.get())), answer);
     }
     for address in with_link_local(port) {
         let asked = icmpv6(SOLICITATION).with(oxm::nd_target(address));
@@ -65,7 +67,7 @@ pub(crate) fn interface(sheet: &mut Sheet, network: &Network, port: &Port) {
             &ARP_ND,
             ANSWER,
             asked.with(NETWORK.is(network.vni.get())),
-            advertisement(port, address, ROUTER_SOLICITED_OVERRIDE),
+            advertisement(port.mac, address, ROUTER_SOLICITED_OVERRIDE),
         );
     }
 }
@@ -89,16 +91,14 @@ pub(crate) fn host(sheet: &mut Sheet) {
     // The Ethernet source has become the target's address by now.
     let complete = Then::new().act(copy(oxm::eth_src([0; 6]), oxm::nd_tll([0; 6])));
     sheet.flow(&ND_REPLY, 100, icmpv6(ADVERTISEMENT), complete.output(PortNo::IN_PORT));
+    let complete = Then::new().act(copy(oxm::eth_src([0; 6]), oxm::nd_tll([0; 6])));
+    let outside = icmpv6(ADVERTISEMENT).with(FLAGS.has(FROM_UPLINK));
+    sheet.flow(&ND_REPLY, 200, outside, neighbours::back_out(complete));
 }
 
-/// Turns a request into its reply (RFC 826), and sends that back.
-fn arp_reply(port: &Port, address: Ipv4Addr) -> Then {
-    arp_answer(port, address).output(PortNo::IN_PORT)
-}
-
-/// Turns a request into its reply.
-pub(super) fn arp_answer(port: &Port, address: Ipv4Addr) -> Then {
-    let (mac, any_mac, any_ip) = (port.mac.0, [0; 6], Ipv4Addr::UNSPECIFIED);
+/// Turns a request into its reply (RFC 826), which is still to be sent.
+pub(crate) fn arp_reply(mac: MacAddr, address: Ipv4Addr) -> Then {
+    let (mac, any_mac, any_ip) = (mac.0, [0; 6], Ipv4Addr::UNSPECIFIED);
     Then::new()
         .act(copy(oxm::eth_src(any_mac), oxm::eth_dst(any_mac)))
         .set(oxm::eth_src(mac))
@@ -109,12 +109,13 @@ pub(super) fn arp_answer(port: &Port, address: Ipv4Addr) -> Then {
         .set(oxm::arp_spa(address))
 }
 
-/// Turns a solicitation into its advertisement, but for the option: that can be set only in a packet that is one.
-fn advertisement(port: &Port, address: Ipv6Addr, flags: u32) -> Then {
+/// Turns a solicitation into its advertisement, but for the option: that can be set only in a packet that is one. Sends it
+/// back to where the question came from.
+pub(crate) fn advertisement(mac: MacAddr, address: Ipv6Addr, flags: u32) -> Then {
     let (any_mac, any_ip) = ([0; 6], Ipv6Addr::UNSPECIFIED);
     Then::new()
         .act(copy(oxm::eth_src(any_mac), oxm::eth_dst(any_mac)))
-        .set(oxm::eth_src(port.mac.0))
+        .set(oxm::eth_src(mac.0))
         .act(copy(oxm::ipv6_src(any_ip), oxm::ipv6_dst(any_ip)))
         .set(oxm::ipv6_src(address))
         .set(oxm::icmpv6_type(ADVERTISEMENT))

@@ -4,7 +4,7 @@ use weft_model::{Network, PortSecurity, Segment};
 use weft_openflow::{Action, PortNo, oxm};
 
 use crate::fields::Fields;
-use crate::pipeline::{CLASSIFY, L2_LOCAL, PORT_SECURITY};
+use crate::pipeline::{CLASSIFY, L2_LOCAL, PORT_SECURITY, UPLINK_IN};
 use crate::reasons::Reason;
 use crate::registers::{FLAGS, FROM_TUNNEL, FROM_UPLINK, NETWORK, SOURCE, SOURCE_POLICY, ZONE};
 use crate::sheet::{Sheet, Then};
@@ -34,7 +34,7 @@ fn uplink(sheet: &mut Sheet, network: &Network, segment: Segment) {
     let bare = if segment.vlan.is_some() { Then::new().act(Action::PopVlan) } else { Then::new() };
     let then = if network.admin_up {
         let flags = FLAGS.has(FROM_TUNNEL | FROM_UPLINK);
-        bare.set(NETWORK.is(network.vni.get())).set(flags).goto(&L2_LOCAL)
+        bare.set(NETWORK.is(network.vni.get())).set(flags).goto(&UPLINK_IN)
     } else {
         Then::drop(Reason::NetworkDown)
     };

@@ -27,7 +27,8 @@ use crate::sheet::{Sheet, Then};
 use crate::tables::routers::{self, priority, within};
 use crate::tables::security::{INVALID, NEW, TRACKED, state};
 use crate::tables::{
-    PROTO_ICMP, arp, arp_nd, copy, failover, ipv4, ipv4_of, ipv6, ipv6_of, router_answers, wrapped,
+    PROTO_ICMP, arp, arp_nd, copy, failover, ipv4, ipv4_of, ipv6, ipv6_of, neighbours, router_answers,
+    wrapped,
 };
 
 /// Questions for an address that is served here.
@@ -97,7 +98,7 @@ pub(super) fn leave_as(outside: &Outside<'_>, port: &Port) -> Then {
         .set(NETWORK.is(outside.network.vni.get()))
         .set(SOURCE_POLICY.is(0))
         .set(oxm::eth_src(port.mac.0))
-        .set(oxm::in_port(PortNo(0)))
+        .set(oxm::in_port_to_set(0))
         .goto(&OUTSIDE_ROUTE)
 }
 
@@ -275,9 +276,10 @@ pub(super) fn present(sheet: &mut Sheet, present: &Present<'_>) {
         answers(network, |(bits, mask), back| {
             let from = (mask != 0).then(|| oxm::reg_masked(FLAGS.number, bits, mask));
             let asked = from.into_iter().fold(asked, Fields::with);
-            failover::guarded(sheet, standing, (ASKED, asked), back(arp_nd::arp_answer(port, address)));
+            failover::guarded(sheet, standing, (ASKED, asked), back(arp_nd::arp_reply(port.mac, address)));
         });
     }
+    neighbours::asking(sheet, network, port, router);
     let addresses = ipv4_of(port).into_iter().map(IpAddr::from);
     for address in addresses.chain(ipv6_of(port).into_iter().map(IpAddr::from)) {
         let found = Then::new().set(oxm::eth_dst(port.mac.0)).goto(&EGRESS_GATE);

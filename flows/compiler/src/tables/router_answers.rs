@@ -16,11 +16,14 @@ use crate::gateways::Outside;
 use crate::meters;
 use crate::pipeline::{DROP, NEIGHBOUR, ROUTE, ROUTER_LOCAL};
 use crate::reasons::Reason;
-use crate::registers::{FLAGS, FROM_OUTSIDE, HOME, NETWORK, REASON, ROUTER, SENDER, TOO_BIG, TOO_BIG_BIT};
+use crate::registers::{
+    FLAGS, FROM_OUTSIDE, FROM_UPLINK, HOME, NETWORK, REASON, ROUTED, ROUTER, SENDER, TOO_BIG, TOO_BIG_BIT,
+};
 use crate::sheet::{Sheet, Then};
 use crate::tables::routers::{EXPIRED, Interface};
 use crate::tables::{
-    PROTO_ICMP, PROTO_ICMPV6, PROTO_UDP, copy, ipv4, ipv4_of, ipv6, ipv6_of, services, with_link_local,
+    PROTO_ICMP, PROTO_ICMPV6, PROTO_UDP, copy, ipv4, ipv4_of, ipv6, ipv6_of, neighbours, services,
+    with_link_local,
 };
 
 /// Echo requests to the router.
@@ -64,14 +67,27 @@ impl Sizes {
     }
 }
 
+/// From where a router's addresses may be asked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Askers {
+    /// From ports.
+    Ports,
+    /// From ports, and from machines on a physical network.
+    Anywhere,
+}
+
 /// What is for the router itself, by whichever interface it came in.
-pub(crate) fn own_addresses(sheet: &mut Sheet, interface: &Interface<'_>) {
+pub(crate) fn own_addresses(sheet: &mut Sheet, interface: &Interface<'_>, askers: Askers) {
     let Interface { network, port, router } = *interface;
     let key = router.key.get();
     for address in ipv4_of(port) {
         let own = || ipv4().with(ROUTER.is(key)).with(oxm::ipv4_dst(address));
         let echo = own().with(oxm::ip_proto(PROTO_ICMP)).with(oxm::icmpv4_type(ECHO_V4.0));
         sheet.flow(&ROUTER_LOCAL, ECHO, inside(echo), echo_reply(address));
+        if askers == Askers::Anywhere {
+            let reply = neighbours::back_out(to_sender().then(echo_of(address)));
+            sheet.flow(&ROUTER_LOCAL, ECHO + 1, from_machine(echo), reply);
+        }
         sheet.flow(&ROUTER_LOCAL, OWN, own(), Then::drop(Reason::RouterAddress));
     }
     for address in with_link_local(port) {
@@ -81,7 +97,15 @@ pub(crate) fn own_addresses(sheet: &mut Sheet, interface: &Interface<'_>) {
             matching = matching.with(NETWORK.is(network.vni.get()));
         }
         let echo = matching.with(oxm::ip_proto(PROTO_ICMPV6)).with(oxm::icmpv6_type(ECHO_V6.0));
-        sheet.flow(&ROUTER_LOCAL, ECHO, inside(echo), echo_reply_v6(address));
+        sheet.flow(&ROUTER_LOCAL, ECHO, inside(echo), echo_of_v6(address).output(PortNo::IN_PORT));
+        if askers == Askers::Anywhere {
+            sheet.flow(
+                &ROUTER_LOCAL,
+                ECHO + 1,
+                from_machine(echo),
+                neighbours::back_out(echo_of_v6(address)),
+            );
+        }
         sheet.flow(&ROUTER_LOCAL, OWN, matching, Then::drop(Reason::RouterAddress));
     }
 }
@@ -100,12 +124,17 @@ pub(crate) fn gateway_addresses(sheet: &mut Sheet, outside: &Outside<'_>) {
     }
     let mut v6 = Port::clone(port);
     v6.fixed_ips.retain(|ip| ip.address.is_ipv6());
-    own_addresses(sheet, &Interface { network, port: &v6, router });
+    own_addresses(sheet, &Interface { network, port: &v6, router }, Askers::Ports);
 }
 
 /// Sent by somebody behind one of the router's interfaces, and so by a port of this host.
 fn inside(matching: Fields) -> Fields {
     matching.with(FLAGS.lacks(FROM_OUTSIDE))
+}
+
+/// Sent by a machine on a physical network, and through no other router.
+fn from_machine(matching: Fields) -> Fields {
+    matching.with(FLAGS.just(FROM_UPLINK, FROM_UPLINK | FROM_OUTSIDE | ROUTED))
 }
 
 /// What senders are told whose packets came in by this interface when the router cannot hand them on.
@@ -183,14 +212,14 @@ fn echo_of(address: Ipv4Addr) -> Then {
         .act(Action::SetNwTtl(OWN_TTL))
 }
 
-fn echo_reply_v6(address: Ipv6Addr) -> Then {
+/// The same in IPv6, for the sender.
+fn echo_of_v6(address: Ipv6Addr) -> Then {
     let any = Ipv6Addr::UNSPECIFIED;
     to_sender()
         .act(copy(oxm::ipv6_src(any), oxm::ipv6_dst(any)))
         .set(oxm::ipv6_src(address))
         .set(oxm::icmpv6_type(ECHO_V6.1))
         .act(Action::SetNwTtl(OWN_TTL))
-        .output(PortNo::IN_PORT)
 }
 
 /// From the interface that was asked, which need not be the one that the address is of, to the sender.

@@ -23,8 +23,9 @@ use crate::reasons::Reason;
 use crate::registers::{CHOICE, FLAGS, HOME, NETWORK, NEXT_HOP, ROUTED, ROUTER, SENDER_TAG};
 use crate::sheet::{Sheet, Then};
 use crate::tables::gateways::{self, Routes};
-use crate::tables::router_answers::{self, Sizes};
+use crate::tables::router_answers::{self, Askers, Sizes};
 use crate::tables::{Side, copy, ipv4, ipv6, prefix_field};
+use crate::uplinks::carrier_macs;
 
 /// A router that is down does nothing.
 const DOWN: u16 = 400;
@@ -131,10 +132,13 @@ pub(crate) fn router(sheet: &mut Sheet, router: &Router, snapshot: &Snapshot) {
         gateways::router(sheet, outside, snapshot);
         router_answers::gateway_addresses(sheet, outside);
     }
+    let mut networks = snapshot.interfaces_of(router.id).filter_map(|port| snapshot.network(&port.network));
+    let askers =
+        if networks.any(|network| network.segment.is_some()) { Askers::Anywhere } else { Askers::Ports };
     for port in snapshot.interfaces_of(router.id).filter(|port| port.admin_up) {
         if let Some(network) = snapshot.network(&port.network).filter(|network| network.admin_up) {
             let interface = Interface { network, port, router };
-            router_answers::own_addresses(sheet, &interface);
+            router_answers::own_addresses(sheet, &interface, askers);
             router_answers::errors(sheet, &interface, &sizes);
         }
     }
@@ -170,6 +174,14 @@ fn homes(sheet: &mut Sheet, router: &Router, legs: &[Leg<'_>]) {
         let forwarded = Fields::new().with(NETWORK.is(vni)).with(oxm::eth_src(mac));
         let asked = Then::new().set(ROUTER.is(key)).set(HOME.is(0)).resubmit(&HOME_PREFIX);
         sheet.flow(&HOME_NETWORK, 100, forwarded, asked);
+    }
+    // On a physical network every host sends under an address of its own.
+    let outside = legs.iter().filter(|leg| leg.network.segment.is_some()).map(|leg| leg.network.vni.get());
+    for vni in outside.collect::<BTreeSet<u32>>() {
+        let (value, mask) = carrier_macs(router.key);
+        let forwarded = Fields::new().with(NETWORK.is(vni)).with(oxm::eth_src_masked(value.0, mask.0));
+        let asked = Then::new().set(ROUTER.is(key)).set(HOME.is(0)).resubmit(&HOME_PREFIX);
+        sheet.flow(&HOME_NETWORK, 90, forwarded, asked);
     }
     for leg in legs {
         let family = if leg.prefix.addr().is_ipv4() { ipv4() } else { ipv6() };

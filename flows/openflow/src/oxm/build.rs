@@ -146,6 +146,12 @@ exact! {
     packet_type (u32) = FieldId::basic(44), 4;
 }
 
+/// The port the packet came in by, to be set: by its oldest name, the only one under which Open vSwitch lets it be. 0, which
+/// is no port's number, lets a packet leave by where it came in.
+pub fn in_port_to_set(port: u16) -> OxmField {
+    OxmField::exact(FieldId::nxm0(0), 2, u128::from(port))
+}
+
 /// The port the packet came in by.
 pub fn in_port(port: PortNo) -> OxmField {
     OxmField::exact(FieldId::basic(0), 4, u128::from(port.0))

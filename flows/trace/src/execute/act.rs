@@ -3,7 +3,7 @@
 use weft_openflow::action::{CopyField, Ct, CtZone, REASON_ACTION, Resubmit, Subfield, Tuple};
 use weft_openflow::message::GroupType;
 use weft_openflow::text::ActionList;
-use weft_openflow::{Action, FieldId, OxmField, PortNo};
+use weft_openflow::{Action, FieldId, OxmField, PortNo, oxm};
 
 use super::{Choice, First, Flow, Here, Run};
 use crate::fault::Fault;
@@ -225,8 +225,9 @@ fn change(action: &Action, packet: &mut Packet) -> Result<(), Fault> {
             let larger = u128::from(packet.size > *length);
             packet.put_part(bit, larger).ok_or(Fault::UnknownField(dst.id))?;
         }
-        // A remark, a queue, a meter within its rate: nothing that shows.
+        // A remark, a queue, a meter within its rate, something learned: nothing that shows in this packet.
         Action::Note(_)
+        | Action::Learn(_)
         | Action::SetQueue(_)
         | Action::PopQueue
         | Action::Meter(_)
@@ -239,6 +240,12 @@ fn change(action: &Action, packet: &mut Packet) -> Result<(), Fault> {
 
 /// Sets a field where the packet has it.
 fn set(packet: &mut Packet, field: &OxmField) -> Result<(), Fault> {
+    let in_port = oxm::in_port_to_set(0).id();
+    if let (true, Some(port)) = (field.id() == in_port, field.value()) {
+        let port = PortNo::from_u16(u16::try_from(port).unwrap_or(u16::MAX));
+        packet.put(&oxm::in_port(port));
+        return Ok(());
+    }
     if packet.get(field.id()).is_none() || field.value().is_none() {
         return Err(Fault::UnknownField(field.id()));
     }
