@@ -9,6 +9,7 @@ mod isolation;
 mod logins;
 mod malformed;
 mod operators;
+mod outside;
 mod pages;
 mod providers;
 mod published;

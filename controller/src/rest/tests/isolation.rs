@@ -32,6 +32,9 @@ struct Theirs {
     group: String,
     rule: String,
     addresses: String,
+    floating_ip: String,
+    forwarding: String,
+    external: String,
     token: String,
 }
 
@@ -53,6 +56,18 @@ impl Theirs {
         let addresses = json!({"address_group": {"addresses": ["10.9.8.7"]}});
         let addresses = lab.call("blue", "POST /v2.0/address-groups", addresses).await;
         let addresses = addresses.created("address_group");
+        // An external network is somebody else's, and everybody's to see.
+        let operator = lab.call("admin", "POST /v1/tenants", json!({"tenant": {"name": "operator"}})).await;
+        let external =
+            super::outside::external_network(lab, operator.body["tenant"]["id"].as_str().unwrap()).await;
+        let gateway = json!({"router": {"external_gateway_info": {"network_id": external}}});
+        assert_eq!(lab.call("blue", &format!("PUT /v2.0/routers/{router}"), gateway).await.status, 200);
+        let floating_ip = json!({"floatingip": {"floating_network_id": external}});
+        let floating_ip = lab.call("blue", "POST /v2.0/floatingips", floating_ip).await.created("floatingip");
+        let forwarding = json!({"port_forwarding": {"protocol": "tcp", "external_port": 22, "internal_port": 22,
+            "internal_port_id": port}});
+        let line = format!("POST /v2.0/floatingips/{floating_ip}/port_forwardings");
+        let forwarding = lab.call("blue", &line, forwarding).await.created("port_forwarding");
         let made = lab.call("admin", "POST /v1/tenants/blue/tokens", json!({"token": {}})).await;
         assert_eq!(made.status, 201, "{}", made.text);
         let report = HostReport {
@@ -66,13 +81,26 @@ impl Theirs {
         };
         lab.desk.write(Actor::Admin, vec![Intent::ReportHost(report)]).await.unwrap();
         let token = made.body["id"].as_str().unwrap().to_owned();
-        Theirs { network, subnet, port, router, group, rule, addresses, token }
+        Theirs {
+            network,
+            subnet,
+            port,
+            router,
+            group,
+            rule,
+            addresses,
+            floating_ip,
+            forwarding,
+            external,
+            token,
+        }
     }
 
     /// The paths that a template stands for, with the other tenant's ids in it.
     fn paths(&self, template: &str) -> Vec<String> {
         let with_token =
             template.replace("{token}", &self.token).replace("{tag}", "x").replace("{alias}", "net-mtu");
+        let with_token = with_token.replace("{forwarding}", &self.forwarding);
         if template == "/v1/applied" {
             return vec!["/v1/applied?timeout=0".into()];
         }
@@ -82,6 +110,7 @@ impl Theirs {
                 ("subnets", &self.subnet),
                 ("ports", &self.port),
                 ("routers", &self.router),
+                ("floatingips", &self.floating_ip),
                 ("security-groups", &self.group),
                 ("address-groups", &self.addresses),
             ];
@@ -92,6 +121,7 @@ impl Theirs {
             t if t.contains("/subnets/") => self.subnet.as_str(),
             t if t.contains("/ports/") => self.port.as_str(),
             t if t.contains("/routers/") => self.router.as_str(),
+            t if t.contains("/floatingips/") => self.floating_ip.as_str(),
             t if t.contains("/security-groups/") => self.group.as_str(),
             t if t.contains("/security-group-rules/") => self.rule.as_str(),
             t if t.contains("/address-groups/") => self.addresses.as_str(),
@@ -103,7 +133,7 @@ impl Theirs {
 
     /// Nothing of it may stand in an answer to somebody else.
     fn check_absent(&self, text: &str, what: &str) {
-        let security = [&self.group, &self.rule, &self.addresses];
+        let security = [&self.group, &self.rule, &self.addresses, &self.floating_ip, &self.forwarding];
         let ids =
             [&self.network, &self.subnet, &self.port, &self.router, &self.token].into_iter().chain(security);
         for secret in ids.map(String::as_str).chain(["10.9.8.", "secret-host"]) {
@@ -125,6 +155,14 @@ fn body(line: &str, theirs: &Theirs) -> Value {
             json!({"router": {"name": "mine", "project_id": "blue"}})
         }
         p if p.contains("/routers") => json!({"router": {"routes": []}}),
+        p if p.contains("/port_forwardings") => {
+            json!({"port_forwarding": {"protocol": "udp", "external_port": 53,
+            "internal_port": 53, "internal_port_id": theirs.port}})
+        }
+        p if p.contains("/floatingips") && method == "POST" => {
+            json!({"floatingip": {"floating_network_id": theirs.external, "project_id": "blue"}})
+        }
+        p if p.contains("/floatingips") => json!({"floatingip": {"description": "mine"}}),
         p if p.ends_with("_addresses") => json!({"address_group": {"addresses": ["10.1.0.0/24"]}}),
         p if p.contains("/address-groups") && method == "POST" => {
             json!({"address_group": {"name": "mine", "project_id": "blue"}})

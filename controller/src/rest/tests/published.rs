@@ -44,7 +44,14 @@ async fn every_field_that_the_document_offers_is_known_to_the_server() {
     let router = lab.call("red", "POST /v2.0/routers", json!({"router": {}})).await.created("router");
     let group = lab.call("red", "POST /v2.0/security-groups", json!({"security_group": {"name": "g"}}));
     let group = group.await.created("security_group");
+    let external = super::outside::external_network(&lab, "red").await;
+    let floating_ip = json!({"floatingip": {"floating_network_id": external, "project_id": "red"}});
+    let floating_ip = lab.call("admin", "POST /v2.0/floatingips", floating_ip).await.created("floatingip");
+    let forwardings = format!("/v2.0/floatingips/{floating_ip}/port_forwardings");
     let cases = [
+        ("FloatingIpCreate", "floatingip", "POST /v2.0/floatingips".into()),
+        ("FloatingIpUpdate", "floatingip", format!("PUT /v2.0/floatingips/{floating_ip}")),
+        ("PortForwardingCreate", "port_forwarding", format!("POST {forwardings}")),
         ("NetworkCreate", "network", "POST /v2.0/networks".to_owned()),
         ("NetworkUpdate", "network", format!("PUT /v2.0/networks/{network}")),
         ("SubnetCreate", "subnet", "POST /v2.0/subnets".into()),

@@ -1,6 +1,8 @@
 //! Random histories: whatever is asked in whatever order, every index equals one rebuilt from the records, and no two
 //! ports share what must be unique.
 
+mod outside;
+
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
@@ -19,15 +21,19 @@ fn intent((kind, x, y, z): Step) -> Intent {
     let (n, m) = (u128::from(x % 4), u128::from(y % 8));
     let owner = tenant(["a", "b"][usize::from(x % 2)]);
     let if_number = (z == 0).then_some(1);
-    if kind >= 192 {
+    if kind >= 208 {
         return security((kind, x, y, z));
+    }
+    if kind >= 144 {
+        return outside::intent((kind, x, y, z));
     }
     match kind % 24 {
         0 => {
             let vlan = crate::VlanId::new(u32::from(z % 3));
             let physnet = ["one", "two"][usize::from(y % 2)].to_owned();
             let segment = (z % 2 == 0).then_some(NewSegment { physnet, vlan });
-            Intent::CreateNetwork(NewNetwork { tenant: Some(owner), segment, ..NewNetwork::new(network(n)) })
+            let (tenant, external) = (Some(owner), y % 4 == 0);
+            Intent::CreateNetwork(NewNetwork { tenant, segment, external, ..NewNetwork::new(network(n)) })
         }
         1 => {
             let labels = named(["", "x"][usize::from(z % 2)]);
@@ -57,7 +63,8 @@ fn intent((kind, x, y, z): Step) -> Intent {
             let claims =
                 [(u128::from(y % 16), "t", i64::from(z) + 1), (u128::from(z % 16), "u", i64::from(y) + 1)];
             let name = ["h1", "h2", "h3"][usize::from(x % 3)];
-            Intent::ReportHost(super::hosts::report(name, &claims[..usize::from(kind) % 3]))
+            let report = super::hosts::report(name, &claims[..usize::from(kind) % 3]);
+            Intent::ReportHost(HostReport { bridge_mappings: outside::mappings(y ^ z), ..report })
         }
         16..=22 => router_intent((kind % 24, x, y, z)),
         _ => Intent::DeleteHost(host(["h1", "h2", "h3"][usize::from(x % 3)])),
@@ -243,7 +250,7 @@ fn check_references(snapshot: &Snapshot) {
     for port in snapshot.ports() {
         assert!(snapshot.network(&port.network).is_some() && snapshot.tenant(&port.tenant).is_some());
         let newest = snapshot.claims_of_port(port.id).map(|claim| claim.since).max();
-        let newest = newest.filter(|_| port.router().is_none());
+        let newest = newest.filter(|_| !port.is_virtual());
         assert_eq!(
             snapshot.binding(port.id).map(|claim| claim.since),
             newest,
@@ -322,9 +329,15 @@ fn check_routers(snapshot: &Snapshot) {
             assert!(!others.iter().any(|o| o.cidr.contains(&subnet.cidr) || subnet.cidr.contains(&o.cidr)));
             assert_eq!(subnet.tenant, router.tenant, "a router joins its own tenant's networks only");
         }
+        let outer = router.gateway.iter().filter_map(|gateway| snapshot.port(&gateway.port));
+        let outer: Vec<_> =
+            outer.flat_map(|p| &p.fixed_ips).filter_map(|ip| snapshot.subnet(&ip.subnet)).collect();
         for route in &router.routes {
             let NextHop::Via(via) = route.next_hop else { continue };
-            assert!(subnets.iter().any(|subnet| subnet.cidr.contains(&via)), "{via} is connected");
+            assert!(
+                subnets.iter().chain(&outer).any(|subnet| subnet.cidr.contains(&via)),
+                "{via} is connected"
+            );
         }
     }
     for owner in snapshot.tenants().map(|tenant| &tenant.id) {
@@ -412,8 +425,8 @@ proptest! {
     /// Incremental equals rebuilt after every step, and the invariants hold throughout.
     #[test]
     fn histories_keep_every_promise(steps in prop::collection::vec(any::<Step>(), 1..200)) {
-        let tenants = [Intent::CreateTenant(new_tenant("a")), Intent::CreateTenant(new_tenant("b"))];
-        let mut snapshot = plan(&Snapshot::new(), &Actor::Admin, &tenants, &at(0)).expect("planned").snapshot;
+        let first = outside::beginning();
+        let mut snapshot = plan(&Snapshot::new(), &Actor::Admin, &first, &at(0)).expect("planned").snapshot;
         for (now, step) in (1u64..).zip(steps) {
             snapshot = check_step(&snapshot, &intent(step), now / 8);
             check_rebuilt(&snapshot);
@@ -422,6 +435,7 @@ proptest! {
             check_lists(&snapshot);
             check_routers(&snapshot);
             check_segments(&snapshot);
+            outside::check(&snapshot);
         }
     }
 
