@@ -25,9 +25,7 @@ impl Draft<'_> {
 
     /// A port for whomever it is, in the actor's name.
     pub(super) fn make_port(&mut self, new: &NewPort) -> Result<Key, Rejected> {
-        if self.state.port(&new.id).is_some() {
-            return Err(Rejected::AlreadyExists { what: "port", id: new.id.to_string() });
-        }
+        self.check_id_is_free(new.id)?;
         let network = self.network(new.network)?;
         let owner = self.owner_of_new(new.tenant.as_ref(), Some(&network.tenant))?;
         let owner = owner.unwrap_or_else(|| network.tenant.clone());
@@ -41,6 +39,7 @@ impl Draft<'_> {
         network: &Network,
         tenant: TenantId,
     ) -> Result<Key, Rejected> {
+        self.check_id_is_free(new.id)?;
         let mac = match new.mac {
             Some(mac) => mac,
             None => self.generated_mac(new.network, new.mac_seed)?,
@@ -139,6 +138,13 @@ impl Draft<'_> {
         let key = self.delete(Key::Port(id));
         self.release(port.policy);
         Ok(key)
+    }
+
+    fn check_id_is_free(&self, id: PortId) -> Result<(), Rejected> {
+        match self.state.port(&id) {
+            Some(_) => Err(Rejected::AlreadyExists { what: "port", id: id.to_string() }),
+            None => Ok(()),
+        }
     }
 
     fn next_port_key(&mut self) -> Result<PortKey, Rejected> {
