@@ -1,0 +1,277 @@
+//! Proves that gateways fail over where the packets are: the switch of the host that serves a router's gateway is killed
+//! under traffic, with the controller alive and without it, and traffic goes on by the next host after the time that it takes
+//! to notice. What is lost is counted and printed. When the first host comes back, so does the traffic.
+
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use weft_api::{
+    FloatingIpCreate, GatewayAsked, InterfaceAsked, Network, NetworkCreate, Port, Router, RouterCreate,
+    SubnetCreate,
+};
+use weft_rig::{Host, Netns, OpenFlowLog, Process, Workload, wait_until};
+use weft_scenarios::fabric::Fabric;
+use weft_scenarios::{LIMIT, NetworkSpec, Site, Tenancy, Traffic, drops_text};
+
+/// Who is outside.
+const WORLD: &str = "203.0.113.1";
+/// How long it takes at the most until a silent switch counts as dead: three packets of BFD, 200 ms apart, plus what the
+/// switch takes to look.
+const DETECTION: Duration = Duration::from_millis(3 * 200);
+/// What a busy machine may take longer.
+const SLACK: Duration = Duration::from_secs(4);
+/// Between two pings.
+const INTERVAL: Duration = Duration::from_millis(10);
+/// Every message that could change a table.
+const CHANGES: [&str; 5] =
+    ["OFPT_FLOW_MOD", "OFPT_GROUP_MOD", "OFPT_METER_MOD", "OFPT_BUNDLE_CONTROL", "OFPT_BUNDLE_ADD_MESSAGE"];
+
+/// A server that says everything again.
+const ECHO: &str = r"
+import socket, threading
+listening = socket.create_server(('0.0.0.0', 7))
+def serve(peer):
+    try:
+        while said := peer.recv(4096):
+            peer.sendall(said)
+    except OSError:
+        pass
+while True:
+    threading.Thread(target=serve, args=(listening.accept()[0],), daemon=True).start()
+";
+/// A client that speaks every 20 ms and tells how long it has waited for an answer at the most.
+const SPEAK: &str = r"
+import socket, sys, time
+peer = socket.create_connection((sys.argv[1], 7), timeout=10)
+peer.settimeout(0.02)
+last, worst, heard = time.monotonic(), 0, 0
+while True:
+    try:
+        peer.send(b'x')
+        answer = peer.recv(4096)
+        if not answer:
+            sys.exit('closed')
+        now = time.monotonic()
+        worst, last, heard = max(worst, now - last), now, heard + len(answer)
+        print('said', heard, 'longest_ms', int(worst * 1000), flush=True)
+    except TimeoutError:
+        pass
+    time.sleep(0.02)
+";
+
+/// A connection that is spoken over all the time.
+struct Talk {
+    name: &'static str,
+    process: Process,
+}
+
+impl Talk {
+    fn start(name: &'static str, from: &Netns, to: &str) -> Talk {
+        let talk = Talk { name, process: from.spawn(&["python3", "-c", SPEAK, to]).unwrap() };
+        talk.wait_more(20);
+        talk
+    }
+
+    /// How much was answered, and the longest wait for it in milliseconds.
+    fn state(&self) -> Option<(usize, u64)> {
+        let log = self.process.log().unwrap();
+        let line = log.lines().rev().find(|line| line.starts_with("said "))?;
+        let words: Vec<&str> = line.split(' ').collect();
+        Some((words[1].parse().unwrap(), words[3].parse().unwrap()))
+    }
+
+    fn wait_more(&self, more: usize) {
+        let before = self.state().map_or(0, |(said, _)| said);
+        wait_until(&format!("the {} to go on", self.name), LIMIT, || {
+            Ok(self.state().is_some_and(|(said, _)| said >= before + more))
+        })
+        .unwrap_or_else(|error| panic!("{error}: {}", self.process.log().unwrap()));
+    }
+
+    /// Whether it has survived, in words.
+    fn told(&self) -> String {
+        let log = self.process.log().unwrap();
+        match (log.lines().last(), self.state()) {
+            (Some(line), Some((_, longest))) if line.starts_with("said ") => {
+                format!("{} went on, longest silence {longest} ms", self.name)
+            }
+            (line, _) => format!("{} ended: {}", self.name, line.unwrap_or_default()),
+        }
+    }
+}
+
+/// What the test has built.
+struct Estate<'a> {
+    site: &'a Site,
+    fabric: &'a Fabric<'a>,
+    world: Netns,
+    /// Leaves with the gateway's address.
+    plain: Workload,
+    /// Has a floating IP.
+    floating: Workload,
+    address: IpAddr,
+    router: Router,
+    /// The MAC address of its gateway.
+    mac: String,
+}
+
+impl<'a> Estate<'a> {
+    fn build(site: &'a Site, fabric: &'a Fabric<'a>) -> Estate<'a> {
+        for host in &site.hosts[..2] {
+            fabric.map(host).unwrap();
+        }
+        let world = fabric.machine("world", "blue", None, &[&format!("{WORLD}/24")]).unwrap();
+        let red = Tenancy::create(site, "red").unwrap();
+        let external = external(site);
+        let inside = red.network(&NetworkSpec::new("in", &["10.0.0.0/24"])).unwrap();
+        let out = GatewayAsked { network_id: Some(external.id.clone()), ..GatewayAsked::default() };
+        let new = RouterCreate { external_gateway_info: Some(out), ..RouterCreate::default() };
+        let router = site.wait(red.client.routers().create(&new)).unwrap().value;
+        let subnets = site.wait(red.client.subnets().list(&[("network_id", &inside.id)])).unwrap().value;
+        let asked = InterfaceAsked { subnet_id: Some(subnets[0].id.clone()), ..InterfaceAsked::default() };
+        site.apply(red.client.routers().add_interface(&router.id, &asked)).unwrap();
+        let group = red.open_group().unwrap();
+        let open = |name: &str| {
+            let mut new = Tenancy::new_port(&inside, name);
+            new.security_groups = Some(vec![group.id.clone()]);
+            red.port_from(new).unwrap()
+        };
+        let (plain, floating) = (open("plain"), open("floating"));
+        let attach = |name: &str, port: &Port| {
+            let spec = site.workload_spec(name, port).unwrap().gateway([10, 0, 0, 1]);
+            let workload = site.rig.add_workload(&site.hosts[2], spec).unwrap();
+            site.wait_active(&port.id).unwrap();
+            workload
+        };
+        let new = FloatingIpCreate {
+            floating_network_id: external.id.clone(),
+            port_id: Some(floating.id.clone()),
+            ..FloatingIpCreate::default()
+        };
+        let (plain, workload) = (attach("plain", &plain), attach("floating", &floating));
+        let address = site.apply(red.client.floating_ips().create(&new)).unwrap().floating_ip_address;
+        let router = site.wait(site.admin.routers().show(&router.id)).unwrap().value;
+        site.rig.seed_tunnel_neighbours().unwrap();
+        let address = address.parse().unwrap();
+        let query = [("device_id", router.id.as_str()), ("device_owner", "network:router_gateway")];
+        let mac = site.wait(site.admin.ports().list(&query)).unwrap().value[0].mac_address.clone();
+        Estate { site, fabric, world, plain, floating: workload, address, router, mac }
+    }
+
+    /// The hosts of the gateway's list, in its order.
+    fn gateways(&self) -> Vec<&'a Host> {
+        let names = self.router.weft_gateway_hosts.clone().unwrap();
+        let host = |name: &String| self.site.hosts.iter().find(|host| host.name() == name).unwrap();
+        names.iter().map(host).collect()
+    }
+
+    /// Waits until the operator's switch has the gateway behind this host.
+    fn wait_learnt(&self, host: &Host) {
+        let wanted =
+            self.fabric.switch.vsctl(&["get", "Interface", &format!("blue-{}", host.name()), "ofport"]);
+        let wanted = wanted.unwrap().trim().to_owned();
+        wait_until(&format!("the switch to find the gateway behind {}", host.name()), LIMIT, || {
+            let table = self.fabric.switch.appctl(&["fdb/show", "blue"])?;
+            let line = table.lines().find(|line| line.contains(&self.mac)).unwrap_or_default().to_owned();
+            Ok(line.split_whitespace().next() == Some(wanted.as_str()))
+        })
+        .unwrap();
+    }
+}
+
+/// A flat network of the operator's for everybody to go out by.
+fn external(site: &Site) -> Network {
+    let operator = Tenancy::create(site, "operator").unwrap();
+    let new = NetworkCreate {
+        name: Some("public".to_owned()),
+        project_id: Some(operator.id.clone()),
+        provider_network_type: Some("flat".to_owned()),
+        provider_physical_network: Some("blue".to_owned()),
+        router_external: Some(true),
+        ..NetworkCreate::default()
+    };
+    let network = site.wait(site.admin.networks().create(&new)).unwrap().value;
+    let subnet = SubnetCreate {
+        network_id: network.id.clone(),
+        cidr: "203.0.113.0/24".to_owned(),
+        gateway_ip: Some(Some(WORLD.to_owned())),
+        ..SubnetCreate::default()
+    };
+    site.wait(site.admin.subnets().create(&subnet)).unwrap();
+    network
+}
+
+/// How many of the numbers are new, as time.
+fn time_lost(now: &[u32], before: usize) -> Duration {
+    INTERVAL * u32::try_from(now.len() - before).unwrap()
+}
+
+#[test]
+fn a_gateway_that_dies_is_followed_by_the_next() {
+    let mut site = Site::start("failover", 3).unwrap();
+    site.redial_soon().unwrap();
+    // The controller is stopped in the end; everything else only looks.
+    let controller = &mut std::mem::replace(&mut site.controller, {
+        weft_rig::ControllerProc::stopped(&site.rig, weft_rig::ControllerSpec::new("unused"))
+    });
+    let fabric = Fabric::build(&site).unwrap();
+    let estate = Estate::build(&site, &fabric);
+    let [first, second] = estate.gateways()[..] else { panic!("{:?}", estate.router) };
+    let world: IpAddr = WORLD.parse().unwrap();
+    estate.plain.wait_reaches(world, LIMIT).unwrap();
+    estate.floating.wait_reaches(world, LIMIT).unwrap();
+    estate.wait_learnt(first);
+
+    let _servers =
+        [&estate.world, estate.floating.netns()].map(|netns| netns.spawn(&["python3", "-c", ECHO]).unwrap());
+    let address = estate.address.to_string();
+    let out = Traffic::start(&estate.plain, world).unwrap();
+    let inward = Traffic::from(&estate.world, estate.address).unwrap();
+    // A workload behind a floating IP that says something now and then.
+    let murmur = Traffic::start(&estate.floating, world).unwrap();
+    let talks = [
+        Talk::start("connection out through SNAT", estate.plain.netns(), WORLD),
+        Talk::start("connection in to the floating IP", &estate.world, &address),
+    ];
+    let streams = [("out through SNAT", &out), ("in to the floating IP", &inward), ("out with it", &murmur)];
+    let heard: OpenFlowLog = site.hosts[2].watch_openflow().unwrap();
+
+    for told in ["with the controller", "without a controller"] {
+        let lost = |stream: &Traffic| stream.lost().unwrap();
+        let before = streams.map(|(_, stream)| lost(stream).len());
+        let answers = streams.map(|(_, stream)| stream.answers().unwrap());
+        first.kill9_vswitchd().unwrap();
+        for (name, stream) in streams {
+            stream.wait_more(200).unwrap_or_else(|e| panic!("{name}: {e}; {}", drops_text(&site.hosts[1..])));
+        }
+        estate.wait_learnt(second);
+        for (((name, stream), before), answers) in streams.iter().zip(before).zip(answers) {
+            let (lost, silent) = (time_lost(&lost(stream), before), stream.longest_silence(answers).unwrap());
+            println!("{told}: the gateway dies: {name}: {lost:?} lost, longest silence {silent:?}");
+            assert!(lost.max(silent) <= DETECTION + SLACK, "{name}: {lost:?}, {silent:?}");
+        }
+        for talk in &talks {
+            talk.wait_more(20);
+            println!("{told}: the gateway dies: {}", talk.told());
+        }
+        assert_eq!(heard.count(&CHANGES).unwrap(), 0, "{:?}", heard.messages().unwrap());
+        if told == "without a controller" {
+            break;
+        }
+
+        let before = streams.map(|(_, stream)| lost(stream).len());
+        first.start_vswitchd().unwrap();
+        estate.wait_learnt(first);
+        streams.iter().for_each(|(_, stream)| stream.wait_more(200).unwrap());
+        for ((name, stream), before) in streams.iter().zip(before) {
+            let lost = time_lost(&lost(stream), before);
+            println!("{told}: the gateway comes back: {name}: {lost:?} lost");
+            assert!(lost <= SLACK, "{name}: {lost:?}");
+        }
+        talks.iter().for_each(|talk| println!("{told}: the gateway comes back: {}", talk.told()));
+        site.wait_connected().unwrap();
+        controller.kill9().unwrap();
+    }
+}
