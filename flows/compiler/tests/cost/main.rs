@@ -4,6 +4,7 @@
 mod state;
 
 mod counts;
+mod gateways;
 mod security;
 
 use std::collections::BTreeSet;
@@ -59,6 +60,9 @@ fn differences(before: &Snapshot, after: &Snapshot) -> BTreeSet<Key> {
         let routers = snapshot.routers().map(|router| Key::Router(router.id));
         let rules = snapshot.security_rules().map(|rule| Key::SecurityRule(rule.id));
         let ports = snapshot.ports().map(|port| Key::Port(port.id)).chain(routers).chain(rules);
+        let floating = snapshot.floating_ips().map(|ip| Key::FloatingIp(ip.id));
+        let forwarded = snapshot.port_forwardings().map(|forwarding| Key::PortForwarding(forwarding.id));
+        let ports = ports.chain(floating).chain(forwarded);
         let claims = snapshot.ports().flat_map(|port| snapshot.claims_of_port(port.id));
         ports.chain(claims.map(|claim| Key::Binding(claim.port, claim.host.clone()))).collect()
     };
@@ -69,6 +73,8 @@ fn differences(before: &Snapshot, after: &Snapshot) -> BTreeSet<Key> {
         }
         (Some(Record::Router(a)), Some(Record::Router(b))) => a == b,
         (Some(Record::SecurityRule(a)), Some(Record::SecurityRule(b))) => a == b,
+        (Some(Record::FloatingIp(a)), Some(Record::FloatingIp(b))) => a == b,
+        (Some(Record::PortForwarding(a)), Some(Record::PortForwarding(b))) => a == b,
         (a, b) => a.is_none() && b.is_none(),
     };
     records(before).union(&records(after)).filter(|key| !same(key)).cloned().collect()
