@@ -332,6 +332,7 @@ pub static L2_LOCAL: Table = Table {
         ARP_TPA,
         ICMPV6_TYPE,
         ND_TARGET,
+        ND_SLL,
     ],
     sets: &[
         reg(DESTINATION),

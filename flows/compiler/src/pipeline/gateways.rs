@@ -8,8 +8,8 @@ use weft_openflow::FieldId;
 
 use super::{
     CT_LABEL, CT_MARK, CT_STATE, DROP, ETH_DST, ETH_SRC, ETH_TYPE, Holds, ICMPV4_TYPE, ICMPV6_TYPE,
-    IN_PORT_TO_SET, IPV4_DST, IPV4_SRC, IPV6_DST, IPV6_SRC, Miss, NEIGHBOUR, ROUTER_LOCAL, TCP_DST, Table,
-    UDP_DST, VLAN_VID, Verb, reg,
+    IN_PORT_TO_SET, IPV4_DST, IPV4_SRC, IPV6_DST, IPV6_SRC, L2_REMOTE, Miss, NEIGHBOUR, ROUTER_LOCAL,
+    TCP_DST, Table, UDP_DST, Verb, reg,
 };
 use crate::reasons::Reason;
 use crate::registers::{FLAGS, HOME, NETWORK, NEXT_HOP, ROUTER, SOURCE_POLICY, ZONE};
@@ -81,9 +81,9 @@ pub static EXTERNAL: Table = Table {
               translated goes through the connection tracker, the rest to the router as it is.",
     holds: Holds::HostLocal,
     matches: &[reg(ROUTER), reg(NETWORK), reg(FLAGS), ETH_TYPE, IPV4_DST, IPV6_DST, ICMPV6_TYPE],
-    sets: &[ETH_DST, ETH_SRC, IPV6_SRC, IPV6_DST, ICMPV6_TYPE, NEXT_HOP_V6],
-    verbs: &[Verb::Track, Verb::Translate, Verb::Tag, Verb::OutputBack, Verb::SetTtl],
-    next: &[&EXTERNAL_KNOWN, &INWARD, &DROP],
+    sets: &[IN_PORT_TO_SET, ETH_DST, ETH_SRC, IPV6_SRC, IPV6_DST, ICMPV6_TYPE, NEXT_HOP_V6],
+    verbs: &[Verb::Track, Verb::Translate, Verb::OutputBack, Verb::SetTtl, Verb::Resubmit],
+    next: &[&EXTERNAL_KNOWN, &OUTSIDE, &INWARD, &L2_REMOTE, &DROP],
     miss: Miss::Drop(Reason::Unsolicited),
 };
 
@@ -107,9 +107,19 @@ pub static EXTERNAL_KNOWN: Table = Table {
         TCP_DST,
         UDP_DST,
     ],
-    sets: &[CT_MARK, CT_LABEL, VLAN_VID, ETH_DST, ETH_SRC, IPV4_SRC, IPV4_DST, ICMPV4_TYPE, NEXT_HOP_V6],
-    verbs: &[Verb::Track, Verb::Translate, Verb::Tag, Verb::OutputBack, Verb::SetTtl, Verb::Resubmit],
-    next: &[&OUTSIDE, &INWARD, &DROP],
+    sets: &[
+        CT_MARK,
+        CT_LABEL,
+        IN_PORT_TO_SET,
+        ETH_DST,
+        ETH_SRC,
+        IPV4_SRC,
+        IPV4_DST,
+        ICMPV4_TYPE,
+        NEXT_HOP_V6,
+    ],
+    verbs: &[Verb::Track, Verb::Translate, Verb::OutputBack, Verb::SetTtl, Verb::Resubmit],
+    next: &[&OUTSIDE, &INWARD, &L2_REMOTE, &DROP],
     miss: Miss::Drop(Reason::StaleConnection),
 };
 

@@ -27,8 +27,8 @@ use crate::sheet::{Sheet, Then};
 use crate::tables::routers::{self, priority, within};
 use crate::tables::security::{INVALID, NEW, TRACKED, state};
 use crate::tables::{
-    PROTO_ICMP, arp, arp_nd, copy, failover, ipv4, ipv4_of, ipv6, ipv6_of, neighbours, router_answers,
-    wrapped,
+    PROTO_ICMP, PROTO_ICMPV6, SOLICITATION, arp, arp_nd, copy, failover, icmpv6, ipv4, ipv4_of, ipv6,
+    ipv6_of, neighbours, router_answers, wrapped,
 };
 
 /// Questions for an address that is served here.
@@ -48,6 +48,7 @@ pub(super) const HERE: u16 = 200;
 
 const ARP_REQUEST: u16 = 1;
 const ECHO_REQUEST: u8 = 8;
+const ECHO_REQUEST_V6: u8 = 128;
 
 /// What is the same on every host.
 pub(crate) fn host(sheet: &mut Sheet) {
@@ -218,14 +219,27 @@ pub(crate) fn gateway(sheet: &mut Sheet, outside: &Outside<'_>, standing: &Stand
         sheet.flow(&EXTERNAL, ALL, to_it, look_up(&EXTERNAL_KNOWN));
         let echo = of_zone(is_new()).with(oxm::ipv4_dst(address));
         let echo = echo.with(oxm::ip_proto(PROTO_ICMP)).with(oxm::icmpv4_type(ECHO_REQUEST));
+        let reply = || router_answers::echo_answer(address);
         // One that a router has forwarded came by another way than the answer's.
-        answers(network, |(bits, mask), back| {
-            let echo = echo.with(oxm::reg_masked(FLAGS.number, bits, mask | ROUTED));
-            sheet.flow(&EXTERNAL_KNOWN, KNOWN + 1, echo, back(router_answers::echo_answer(address)));
-        });
-        let of_routed = echo.with(FLAGS.has(ROUTED));
-        let then = router_answers::echo_answer(address).resubmit(&OUTSIDE);
-        sheet.flow(&EXTERNAL_KNOWN, KNOWN + 1, of_routed, then);
+        for (flags, then) in [
+            (FLAGS.just(FROM_UPLINK, FROM_UPLINK | ROUTED), neighbours::back_out(reply())),
+            (FLAGS.just(0, FROM_UPLINK | ROUTED), reply().output(PortNo::IN_PORT)),
+            (FLAGS.has(ROUTED), reply().resubmit(&OUTSIDE)),
+        ] {
+            sheet.flow(&EXTERNAL_KNOWN, KNOWN + 1, echo.with(flags), then);
+        }
+    }
+    for address in ipv6_of(port) {
+        let echo = ipv6().with(ROUTER.is(key)).with(oxm::ipv6_dst(address));
+        let echo = echo.with(oxm::ip_proto(PROTO_ICMPV6)).with(oxm::icmpv6_type(ECHO_REQUEST_V6));
+        let reply = || router_answers::echo_answer_v6(address);
+        for (flags, then) in [
+            (FLAGS.just(FROM_UPLINK, FROM_UPLINK | ROUTED), neighbours::back_out(reply())),
+            (FLAGS.just(0, FROM_UPLINK | ROUTED), reply().output(PortNo::IN_PORT)),
+            (FLAGS.has(ROUTED), reply().resubmit(&OUTSIDE)),
+        ] {
+            sheet.flow(&EXTERNAL, ALL, echo.with(flags), then);
+        }
     }
     sheet.flow(&EXTERNAL_KNOWN, REST, of_zone(is_new()), Then::drop(Reason::Unsolicited));
     let rest = |family: Fields| family.with(ROUTER.is(key));
@@ -278,6 +292,15 @@ pub(super) fn present(sheet: &mut Sheet, present: &Present<'_>) {
             let asked = from.into_iter().fold(asked, Fields::with);
             failover::guarded(sheet, standing, (ASKED, asked), back(arp_nd::arp_reply(port.mac, address)));
         });
+    }
+    for address in ipv6_of(port).into_iter().chain([port.mac.link_local()]) {
+        let asked = on_network(icmpv6(SOLICITATION)).with(oxm::nd_target(address));
+        // The answer is made from the question, so it needs room for an option; whoever looks for another with the same
+        // address leaves none.
+        let bare = asked.with(oxm::nd_sll([0; 6]));
+        sheet.flow(&L2_LOCAL, ASKED + 1, bare, Then::drop(Reason::Unsolicited));
+        let advertised = arp_nd::advertisement(port.mac, address, arp_nd::ROUTER_SOLICITED_OVERRIDE);
+        failover::guarded(sheet, standing, (ASKED, asked), advertised);
     }
     neighbours::asking(sheet, network, port, router);
     let addresses = ipv4_of(port).into_iter().map(IpAddr::from);

@@ -214,8 +214,17 @@ fn echo_of(address: Ipv4Addr) -> Then {
 
 /// The same in IPv6, for the sender.
 fn echo_of_v6(address: Ipv6Addr) -> Then {
+    to_sender().then(echo_v6(address))
+}
+
+/// As [`echo_answer`].
+pub(crate) fn echo_answer_v6(address: Ipv6Addr) -> Then {
+    swapped_addresses().then(echo_v6(address))
+}
+
+fn echo_v6(address: Ipv6Addr) -> Then {
     let any = Ipv6Addr::UNSPECIFIED;
-    to_sender()
+    Then::new()
         .act(copy(oxm::ipv6_src(any), oxm::ipv6_dst(any)))
         .set(oxm::ipv6_src(address))
         .set(oxm::icmpv6_type(ECHO_V6.1))

@@ -30,10 +30,7 @@ fn a_floating_ip_concerns_who_serves_it() -> Result<()> {
     assert!(own.impact.hosts.is_empty() && own.impact.links.is_empty() && own.impact.uplinks.is_empty());
     assert!(own.messages() < 20, "{} messages", own.messages());
     let moved = change("to=p7:10.0.0.7:r", "to=p8:10.0.0.8:r")?;
-    assert_eq!(
-        moved.changed(),
-        ["floating IP of port 9002 on host 7", "floating IP of port 9002 on host 8"]
-    );
+    assert_eq!(moved.changed(), ["floating IP of port 9002 on host 7", "floating IP of port 9002 on host 8"]);
     // A host without a way out leaves it to the gateway's.
     let gateway = change("to=p8:10.0.0.8:r", "to=p9:10.0.0.9:r")?;
     assert_eq!(
