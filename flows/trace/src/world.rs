@@ -429,10 +429,10 @@ impl Walk<'_> {
 /// True if a host has something to do with what came to it from a physical network: what it drops as nobody's is none of
 /// its business.
 fn is_met(outcome: &Outcome) -> bool {
-    use Reason::{NetworkDown, NotHere, UnknownNetwork, UnknownPort};
+    use Reason::{NetworkDown, NotHere, Standby, UnknownNetwork, UnknownPort};
     !matches!(
         outcome.fate,
-        Fate::Dropped(None | Some(NotHere | UnknownPort | UnknownNetwork | NetworkDown))
+        Fate::Dropped(None | Some(NotHere | UnknownPort | UnknownNetwork | NetworkDown | Standby))
             | Fate::Reflected
             | Fate::Nowhere(_)
     )
