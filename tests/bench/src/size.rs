@@ -127,7 +127,7 @@ impl Size {
     /// Rounds over all paths of the data plane, seconds of a TCP stream, and pings of a round.
     pub fn dataplane(self) -> (usize, u64, usize) {
         match self {
-            Size::Quick => (1, 1, 50),
+            Size::Quick => (2, 1, 50),
             Size::Full => (7, 2, 150),
         }
     }

@@ -82,6 +82,8 @@ impl Cell {
 pub fn rounds(site: &Site, cells: &mut [Cell], (rounds, seconds, pings): (usize, u64, usize)) -> Result<()> {
     cells.iter_mut().try_for_each(Cell::wait_ready)?;
     for round in 1..=rounds {
+        // Every round begins with another one.
+        cells.rotate_left(1);
         for cell in &mut *cells {
             cell.stream(site, seconds).with_context(|| format!("{:?}, {:?}", cell.path, cell.place))?;
             cell.pings(pings)?;
