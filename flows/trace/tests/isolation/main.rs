@@ -3,6 +3,7 @@
 
 mod may;
 mod model;
+mod outside;
 mod packets;
 mod random;
 mod routing;
@@ -16,9 +17,10 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 
 use weft_model::PortId;
-use weft_trace::{Choice, Deed, Fate, Hop, Step, Trace, World};
+use weft_trace::{Choice, Deed, Fate, Hop, Packet, Step, Trace, World};
 
 use model::{Model, Port};
+use outside::Outside;
 use random::Random;
 
 /// How many models are tried; `ISOLATION_CASES` says otherwise.
@@ -270,4 +272,113 @@ fn no_packet_whatever_reaches_another_network() {
             assert!(foreign.is_empty(), "{}: {packet} reached {foreign:?}", from.name);
         }
     });
+}
+
+/// The same with an outside, on the models in which a host has a way there.
+fn with_an_outside(check: impl Fn(&Model, &Outside, &mut World, &mut Random) + std::panic::RefUnwindSafe) {
+    on_random_models(|model, _, random| {
+        let Some(outside) = Outside::random(model, random) else { return };
+        let mut snapshot = model.snapshot();
+        outside::complete(&outside, model, &mut snapshot);
+        let mut world = World::new(snapshot);
+        world.choice = Choice::Every;
+        let outcome = std::panic::AssertUnwindSafe(|| check(model, &outside, &mut world, random));
+        if let Err(panicked) = std::panic::catch_unwind(outcome) {
+            eprintln!("{outside:#?}");
+            std::panic::resume_unwind(panicked);
+        }
+    });
+}
+
+#[test]
+fn from_outside_floating_ips_are_reached_and_nobody_else() {
+    let (sent, came) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    with_an_outside(|model, outside, world, random| {
+        let machine = world.snapshot().port(&outside::machine()).expect("it is there").clone();
+        let mut send = |packet: &Packet| {
+            world.forget();
+            let trace = world.send(&machine, packet).expect("no fault");
+            (reached(&trace), trace)
+        };
+        for floating in &outside.floating {
+            let packet = outside::sent(floating.number, outside::address(floating.number));
+            let (reached, trace) = send(&packet);
+            let to = Some(model.ports[floating.port].id());
+            let expected: BTreeSet<PortId> =
+                to.filter(|_| outside.comes_in(model, floating, &packet)).into_iter().collect();
+            assert_eq!(reached, expected, "{floating:?}: {packet}\n{}", told(&trace));
+            sent.fetch_add(1, Relaxed);
+            came.fetch_add(reached.len(), Relaxed);
+        }
+        let doors = outside.doors();
+        if doors.is_empty() {
+            return;
+        }
+        for _ in 0..30 {
+            // Past anything on the external network to anybody's own address.
+            let inside = outside::sent(*random.pick(&doors), random.pick(&model.ports).ipv4());
+            let (reached, trace) = send(&inside);
+            let is_open = reached.iter().all(|port| outside.is_open(model, *port));
+            assert!(is_open, "{inside} reached {reached:?}\n{}", told(&trace));
+            // To an address there, past another's.
+            let other = outside::sent(*random.pick(&doors), outside::address(*random.pick(&doors)));
+            let (reached, trace) = send(&other);
+            let is_named = reached.iter().all(|port| outside.stands_for(model, *port));
+            assert!(is_named, "{other} reached {reached:?}\n{}", told(&trace));
+        }
+    });
+    let (sent, came) = (sent.into_inner(), came.into_inner());
+    let is_short = cases().count() < 100;
+    assert!(is_short || came * 20 > sent && came < sent, "{came} of {sent} packets came in");
+}
+
+#[test]
+fn to_the_outside_leave_those_whose_routers_lead_there() {
+    let (sent, left, back) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
+    with_an_outside(|model, outside, world, random| {
+        let machine = world.snapshot().port(&outside::machine()).expect("it is there").clone();
+        for _ in 0..40 {
+            let Some((way, leg)) = outside.a_way(model, random) else { return };
+            let entered = &model.routers[outside.gateways[way].router].legs[leg];
+            let from = random.pick(&model.ports);
+            let Some(sender) = world.snapshot().port(&from.id()).cloned() else { continue };
+            let packet = outside::leaving(from, entered);
+            world.forget();
+            let Ok(trace) = world.send(&sender, &packet) else { continue };
+            let seen: Vec<_> =
+                trace.delivered().map(|(to, got)| (to, got.addresses().expect("ip").0)).collect();
+            let expected = outside.goes_out(model, from, (way, leg), &packet);
+            let wanted: Vec<_> =
+                expected.map(|address| (outside::machine(), address.into())).into_iter().collect();
+            assert_eq!(seen, wanted, "{} by {entered:?}: {packet}\n{}", from.name, told(&trace));
+            reached(&trace);
+            sent.fetch_add(1, Relaxed);
+            let Some((_, got)) = trace.delivered().next() else { continue };
+            left.fetch_add(1, Relaxed);
+            let answer = packets::answer(got);
+            let answered = world.send(&machine, &answer).expect("no fault");
+            let expected: BTreeSet<PortId> = Some(from.id())
+                .filter(|_| outside.comes_back(model, from, way, &answer))
+                .into_iter()
+                .collect();
+            assert_eq!(
+                reached(&answered),
+                expected,
+                "the answer to {}: {answer}\n{}",
+                from.name,
+                told(&answered)
+            );
+            back.fetch_add(expected.len(), Relaxed);
+            world.forget();
+            let unasked = world.send(&machine, &answer).expect("no fault");
+            let is_known = |port: &PortId| outside.is_open(model, *port) || outside.stands_for(model, *port);
+            assert!(reached(&unasked).iter().all(is_known), "unasked: {answer}\n{}", told(&unasked));
+        }
+    });
+    let (sent, left, back) = (sent.into_inner(), left.into_inner(), back.into_inner());
+    let is_short = cases().count() < 100;
+    assert!(
+        is_short || left * 20 > sent && left < sent && back * 2 > left,
+        "{left} of {sent} packets left, {back} answers came back"
+    );
 }

@@ -11,7 +11,7 @@ use crate::security;
 
 /// Whether a network's packets travel between two hosts at all: they are one, or have VTEPs of a common family, or bridges
 /// to the network's physical network.
-fn connected(network: &Network, a: &Host, b: &Host) -> bool {
+pub fn connected(network: &Network, a: &Host, b: &Host) -> bool {
     let ways = match network.segment {
         Some((physnet, _)) => a.mapped[physnet] && b.mapped[physnet],
         None => a.v4 && b.v4 || a.v6 && b.v6,
@@ -25,7 +25,7 @@ fn comes(model: &Model, network: usize, from: &Port, to: &Port) -> bool {
     places.is_some_and(|(a, b)| connected(&model.networks[network], a, b))
 }
 
-fn is_up(model: &Model, port: &Port) -> bool {
+pub fn is_up(model: &Model, port: &Port) -> bool {
     port.up && model.networks[port.network].up
 }
 

@@ -181,7 +181,7 @@ fn subnets(network: &Network) -> [Record; 2] {
     })
 }
 
-fn router_id(router: &Router) -> RouterId {
+pub fn router_id(router: &Router) -> RouterId {
     RouterId(Uuid::from_u128(0x7000 + u128::from(router.key)))
 }
 
