@@ -76,9 +76,12 @@ impl Outside {
             if random.once_in(4) {
                 continue;
             }
-            // Also hosts that cannot serve it, which the others' place takes.
-            let mut hosts: Vec<usize> =
-                (0..model.hosts.len()).filter(|_| random.once_in(2)).take(3).collect();
+            // Also hosts that cannot serve it, whose place the others take; but only such as all others can reach alike:
+            // where some reach the first and some the second, each has its own idea of who is alive.
+            let families = |host: &Host| (host.v4, host.v6);
+            let kind = families(random.pick(&model.hosts));
+            let alike = (0..model.hosts.len()).filter(|host| families(&model.hosts[*host]) == kind);
+            let mut hosts: Vec<usize> = alike.filter(|_| !random.once_in(3)).take(3).collect();
             if random.once_in(2) {
                 hosts.reverse();
             }
