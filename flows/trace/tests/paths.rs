@@ -76,7 +76,8 @@ fn state(text: &str, tracking: Option<Tracking>) -> Snapshot {
     let Some(tracking) = tracking else { return state::parse(text).expect("well formed") };
     let stateless = if tracking == Tracking::Stateless { "stateless" } else { "" };
     let others = ["router=", "gateway=", "floating=", "network=public"];
-    let wears = |line: &str| line.trim_start().starts_with("port ") && !others.iter().any(|word| line.contains(word));
+    let wears =
+        |line: &str| line.trim_start().starts_with("port ") && !others.iter().any(|word| line.contains(word));
     let worn =
         text.lines().map(|line| if wears(line) { format!("{line} policy=1\n") } else { format!("{line}\n") });
     let group = format!("group all {stateless}\nrule 2 group=all\nrule 3 group=all out\npolicy 1 groups=all");
