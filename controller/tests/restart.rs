@@ -10,13 +10,14 @@ use weft_controller::desk::{Desk, Hooks, WriteError};
 use weft_controller::records;
 use weft_controller::vault::Vault;
 use weft_model::intent::{
-    Actor, AskedIp, HostReport, Intent, NewAddressGroup, NewNetwork, NewPort, NewRouter, NewSecurityGroup,
-    NewSegment, NewSubnet, NewTenant, NewToken, PortGroups, Rejected, ReportedInterface, Settings,
+    Actor, AskedIp, AskedTarget, HostReport, Intent, NewAddressGroup, NewFloatingIp, NewGateway,
+    NewInterface, NewNetwork, NewPort, NewPortForwarding, NewRouter, NewSecurityGroup, NewSegment, NewSubnet,
+    NewTenant, NewToken, PortGroups, Rejected, ReportedInterface, RouterPatch, Settings,
 };
 use weft_model::{
-    AddressGroupId, EncapIps, HostRoute, Key, NetworkId, OfPort, PortId, PortSecurity, Revision, RouterId,
-    SecurityGroupId, SecurityRuleId, Snapshot, SubnetId, TenantId, Timestamp, TokenId, TokenRole, Tracking,
-    VlanId, Vni,
+    AddressGroupId, EncapIps, FloatingIpId, HostRoute, Key, NetworkId, OfPort, PortForwardingId, PortId,
+    PortRange, PortSecurity, Revision, RouterId, SecurityGroupId, SecurityRuleId, Snapshot, SubnetId,
+    TenantId, Timestamp, TokenId, TokenRole, Tracking, Transport, VlanId, Vni,
 };
 use weft_store::{Batch, Engine, Options, Store, Table};
 
@@ -101,7 +102,43 @@ fn everything() -> Vec<Intent> {
         Intent::CreatePort(filtered),
         Intent::CreateRouter(router),
     ];
-    [first].into_iter().chain(networks()).chain(rest).collect()
+    [first].into_iter().chain(networks()).chain(rest).chain(outside()).collect()
+}
+
+/// A way out and ways in: a gateway, a floating IP with a target and one with a port forwarding.
+fn outside() -> Vec<Intent> {
+    let id = uuid::Uuid::from_u128;
+    let (external, inside) = (NetworkId(id(5)), NetworkId(id(20)));
+    let target = AskedTarget { port: PortId(id(22)), address: None };
+    let floating_ip = |n: u128| NewFloatingIp {
+        tenant: Some(tenant()),
+        ..NewFloatingIp::new(FloatingIpId(id(n)), external, PortId(id(n + 1)), 9)
+    };
+    let gateway = NewGateway { snat: Some(false), ..NewGateway::new(external, PortId(id(25)), 9) };
+    let forwarding = NewPortForwarding {
+        id: PortForwardingId(id(30)),
+        floating_ip: FloatingIpId(id(28)),
+        description: "many".into(),
+        protocol: Transport::Udp,
+        external: PortRange::new(8000, 8010).unwrap(),
+        target,
+        internal: PortRange::new(80, 90).unwrap(),
+    };
+    let interface = NewInterface::OfSubnet { subnet: SubnetId(id(21)), port: PortId(id(23)), mac_seed: 10 };
+    vec![
+        Intent::CreateNetwork(NewNetwork { tenant: Some(tenant()), ..NewNetwork::new(inside) }),
+        Intent::CreateSubnet(NewSubnet::new(SubnetId(id(21)), inside, "10.9.0.0/24".parse().unwrap())),
+        Intent::CreatePort(NewPort::new(PortId(id(22)), inside, 11)),
+        Intent::CreateSubnet(NewSubnet::new(SubnetId(id(24)), external, "198.51.100.0/24".parse().unwrap())),
+        Intent::AddInterface(RouterId(id(14)), interface),
+        Intent::UpdateRouter(
+            RouterId(id(14)),
+            RouterPatch { gateway: Some(Some(gateway)), ..RouterPatch::default() },
+        ),
+        Intent::CreateFloatingIp(NewFloatingIp { target: Some(target), ..floating_ip(26) }),
+        Intent::CreateFloatingIp(floating_ip(28)),
+        Intent::CreatePortForwarding(forwarding),
+    ]
 }
 
 /// Networks of both kinds, and subnets of both families.
@@ -124,6 +161,7 @@ fn networks() -> Vec<Intent> {
         (Some(None), Some("slaac".into()), Some("slaac".into()));
     let mut provider = NewNetwork::new(NetworkId(id(5)));
     provider.tenant = Some(tenant());
+    provider.external = true;
     provider.segment = Some(NewSegment { physnet: "outside".into(), vlan: VlanId::new(100) });
     vec![
         Intent::CreateNetwork(new_network),

@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use weft_api::FieldError;
 use weft_model::intent::{Fault, Rejected};
-use weft_model::{FLOATING_IP, ROUTER_GATEWAY};
+use weft_model::{FLOATING_IP, PortId, ROUTER_GATEWAY, ROUTER_INTERFACE};
 
 use crate::desk::WriteError;
 
@@ -162,10 +162,7 @@ impl From<Rejected> for Failure {
                 let message = format!("{what} is disallowed by policy");
                 Failure::new(StatusCode::FORBIDDEN, "PolicyNotAuthorized", message)
             }
-            Rejected::RevisionMismatch { expected, .. } => {
-                let message = format!("Constrained to {expected}, but current revision is different.");
-                Failure::new(StatusCode::PRECONDITION_FAILED, "RevisionNumberConstraintFailed", message)
-            }
+            Rejected::RevisionMismatch { expected, .. } => changed_since(expected),
             address @ (Rejected::InvalidIpForNetwork { .. }
             | Rejected::InvalidIpForSubnet { .. }
             | Rejected::OverlappingSubnet { .. }) => wrong_address(address),
@@ -214,6 +211,11 @@ impl From<Rejected> for Failure {
             conflict => in_conflict(conflict),
         }
     }
+}
+
+fn changed_since(expected: u64) -> Failure {
+    let message = format!("Constrained to {expected}, but current revision is different.");
+    Failure::new(StatusCode::PRECONDITION_FAILED, "RevisionNumberConstraintFailed", message)
 }
 
 /// Addresses that do not fit where they are asked for.
@@ -287,28 +289,9 @@ fn of_router(rejected: Rejected) -> Failure {
                  or more routes."
             ),
         ),
-        Rejected::PortOfRouter(port) => (
-            StatusCode::CONFLICT,
-            "ServicePortInUse",
-            format!(
-                "Port {port} cannot be deleted or changed directly via the port API: has device owner \
-                 network:router_interface."
-            ),
-        ),
-        Rejected::PortOfGateway(port) => (
-            StatusCode::CONFLICT,
-            "ServicePortInUse",
-            format!(
-                "Port {port} cannot be deleted or changed directly via the port API: has device owner {ROUTER_GATEWAY}."
-            ),
-        ),
-        Rejected::PortOfFloatingIp(port) => (
-            StatusCode::CONFLICT,
-            "ServicePortInUse",
-            format!(
-                "Port {port} cannot be deleted or changed directly via the port API: has device owner {FLOATING_IP}."
-            ),
-        ),
+        Rejected::PortOfRouter(port) => not_by_itself(port, ROUTER_INTERFACE),
+        Rejected::PortOfGateway(port) => not_by_itself(port, ROUTER_GATEWAY),
+        Rejected::PortOfFloatingIp(port) => not_by_itself(port, FLOATING_IP),
         Rejected::GatewayInUse { subnet, address, port } => (
             StatusCode::CONFLICT,
             "GatewayIpInUse",
@@ -319,6 +302,14 @@ fn of_router(rejected: Rejected) -> Failure {
         other => (StatusCode::CONFLICT, "Conflict", format!("{other}.")),
     };
     Failure::new(status, kind, message)
+}
+
+/// A port that goes and changes with what it is for.
+fn not_by_itself(port: PortId, owner: &str) -> (StatusCode, &'static str, String) {
+    let message = format!(
+        "Port {port} cannot be deleted or changed directly via the port API: has device owner {owner}."
+    );
+    (StatusCode::CONFLICT, "ServicePortInUse", message)
 }
 
 /// What gateways, floating IPs and port forwardings refuse, under the names that OpenStack clients know.
