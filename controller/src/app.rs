@@ -10,7 +10,7 @@
 //!                                        |  |  ^ SwitchUp, Installed, Answered, Suspected
 //!                                        |  v  | orders: Read, Send(parcels)
 //!                            line (socket) | switch session (1 per host) --Notice--> notices task
-//!                                        v  v
+//!                                        v  v   \--Errand--> dns task --> other DNS servers, and back by the line
 //!  hosts' br-int ------TCP 6653------- what the socket takes at once the engine writes itself
 //! ```
 //!
@@ -36,6 +36,7 @@ use weft_store::Store;
 use crate::config::{Authentication, Config};
 use crate::descriptors;
 use crate::desk::{Desk, Hooks};
+use crate::dns::{self, Resolver};
 use crate::engine::{self, Event};
 use crate::feed::Feed;
 use crate::first_token::{self, FirstTokenError};
@@ -124,7 +125,9 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     let mut tasks = JoinSet::new();
     let most = descriptors::raise();
     serve_hosts(&config, (&desk, &events, &metrics), (&sessions, most), &mut tasks).await?;
-    serve_switches(&config, (&desk, &events, &metrics), (&sessions, most), &mut tasks).await?;
+    let resolver = resolve(&config, (&desk, &metrics), &sessions, &mut tasks);
+    let south = (&desk, &events, &metrics);
+    serve_switches(&config, (south, resolver), (&sessions, most), &mut tasks).await?;
     serve_api(&config, (desk, board, metrics), &sessions, &mut tasks).await?;
     drop(events);
 
@@ -247,9 +250,21 @@ async fn serve_hosts(
     Ok(())
 }
 
+/// Starts the task that asks other DNS servers.
+fn resolve(
+    config: &Config,
+    (desk, metrics): (&Desk, &Metrics),
+    stop: &CancellationToken,
+    tasks: &mut JoinSet<()>,
+) -> Resolver {
+    let (resolver, errands) = dns::open(desk.watch(), config.dns_servers.clone(), metrics.clone());
+    tasks.spawn(dns::run(errands, stop.clone()));
+    resolver
+}
+
 async fn serve_switches(
     config: &Config,
-    (desk, events, metrics): (&Desk, &mpsc::Sender<Event>, &Metrics),
+    ((desk, events, metrics), resolver): ((&Desk, &mpsc::Sender<Event>, &Metrics), Resolver),
     (stop, most): (&CancellationToken, usize),
     tasks: &mut JoinSet<()>,
 ) -> Result<(), StartError> {
@@ -259,7 +274,9 @@ async fn serve_switches(
     let (engine, metrics) = (events.clone(), metrics.clone());
     let (pace, crowd, stop_all) = (switch::Pace::default(), switch::Crowd::default(), stop.clone());
     let advertising = Advertising { snapshots: Some(desk.watch()), interval: config.advertise_interval };
-    let context = switch::Context { engine, notices, metrics, pace, crowd, advertising, stop: stop_all };
+    let resolver = Some(resolver);
+    let context =
+        switch::Context { engine, notices, metrics, pace, crowd, advertising, resolver, stop: stop_all };
     let (ids, stop) = (session_ids(), stop.clone());
     tasks.spawn(async move {
         let kind = Kind { name: "openflow", most };

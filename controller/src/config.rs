@@ -1,13 +1,17 @@
 //! What an operator can set: on the command line, in the environment (`WEFT_…`), or in a TOML file; in that order.
 
+use std::fmt::Display;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Parser;
 use serde::Deserialize;
 use thiserror::Error;
 use weft_model::Encap;
+
+use crate::dns::Servers;
 
 /// The Weft controller: tenant networks over Open vSwitch.
 #[derive(Debug, Clone, Default, Parser, Deserialize)]
@@ -58,6 +62,14 @@ pub struct Options {
     /// Seconds between two router advertisements that nobody asked for, at most; at least half as many [default: 1800].
     #[arg(long, env = "WEFT_ADVERTISE_INTERVAL", hide = true)]
     pub advertise_interval: Option<u64>,
+    /// DNS servers for what is in no network of a tenant, where its subnet names none: addresses, each with a port or
+    /// without, with commas between them [default: none, and such questions are refused].
+    #[arg(long, env = "WEFT_DNS_FORWARDERS", value_delimiter = ',')]
+    pub dns_forwarders: Option<Vec<String>>,
+    /// Which of the DNS servers that subnets name may be asked, as prefixes with commas between them; never this machine
+    /// itself, link-local addresses or groups [default: public addresses].
+    #[arg(long, env = "WEFT_DNS_FORWARD_TO", value_delimiter = ',')]
+    pub dns_forward_to: Option<Vec<String>>,
     /// What to log, in the syntax of tracing's EnvFilter [default: info].
     #[arg(long, env = "WEFT_LOG")]
     pub log: Option<String>,
@@ -137,6 +149,8 @@ pub struct Config {
     pub audit_share: u8,
     /// The longest time between two router advertisements that nobody asked for.
     pub advertise_interval: Duration,
+    /// Whom resolvers may ask.
+    pub dns_servers: Servers,
     /// What to log.
     pub log: String,
     /// How to log.
@@ -210,6 +224,8 @@ impl Options {
             audit_interval: self.audit_interval.or(other.audit_interval),
             audit_share: self.audit_share.or(other.audit_share),
             advertise_interval: self.advertise_interval.or(other.advertise_interval),
+            dns_forwarders: self.dns_forwarders.or(other.dns_forwarders),
+            dns_forward_to: self.dns_forward_to.or(other.dns_forward_to),
             log: self.log.or(other.log),
             log_format: self.log_format.or(other.log_format),
             no_auth: self.no_auth.or(other.no_auth),
@@ -249,6 +265,10 @@ fn complete(options: Options) -> Result<Config, ConfigError> {
     if vxlan_port == 0 {
         return Err(wrong("vxlan_port", "must not be 0"));
     }
+    let dns_servers = Servers {
+        forwarders: parsed("dns_forwarders", options.dns_forwarders)?.unwrap_or_default(),
+        allowed: parsed("dns_forward_to", options.dns_forward_to)?,
+    };
     Ok(Config {
         task: match (options.export, options.import) {
             (Some(file), _) => Task::Export(file),
@@ -268,6 +288,7 @@ fn complete(options: Options) -> Result<Config, ConfigError> {
         audit_interval: Duration::from_secs(audit),
         audit_share,
         advertise_interval: Duration::from_secs(advertise_interval),
+        dns_servers,
         log: options.log.unwrap_or_else(|| "info".into()),
         log_format: match options.log_format.as_deref() {
             None | Some("text") => LogFormat::Text,
@@ -280,6 +301,17 @@ fn complete(options: Options) -> Result<Config, ConfigError> {
             Authentication::Required
         },
     })
+}
+
+/// A list of values, of which empty ones count for nothing.
+fn parsed<T: FromStr>(name: &'static str, texts: Option<Vec<String>>) -> Result<Option<Vec<T>>, ConfigError>
+where
+    T::Err: Display,
+{
+    let Some(texts) = texts else { return Ok(None) };
+    let wrong = |text: &str, error: T::Err| ConfigError::Value { name, reason: format!("{text}: {error}") };
+    let values = texts.iter().map(|text| text.trim()).filter(|text| !text.is_empty());
+    values.map(|text| text.parse().map_err(|error| wrong(text, error))).collect::<Result<_, _>>().map(Some)
 }
 
 #[cfg(test)]

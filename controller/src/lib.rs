@@ -5,6 +5,7 @@ mod clock;
 pub mod config;
 pub mod descriptors;
 pub mod desk;
+pub mod dns;
 pub mod engine;
 pub mod feed;
 pub mod first_token;

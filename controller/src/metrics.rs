@@ -42,6 +42,7 @@ pub struct Metrics {
     pub suspicions: Counter,
     notices: Family<NoticeLabels, Counter>,
     questions: Family<QuestionLabels, Counter>,
+    dns: Family<DnsLabels, Counter>,
     owners_compiled: Counter,
     messages_encoded: Counter,
     parcels_queued: Counter,
@@ -89,6 +90,7 @@ impl Default for Metrics {
             suspicions: counter(registry, "suspicions", "Reports of changes by others"),
             notices: Family::default(),
             questions: Family::default(),
+            dns: Family::default(),
             owners_compiled: counter(registry, "owners_compiled", "Owners compiled"),
             messages_encoded: counter(
                 registry,
@@ -127,8 +129,9 @@ impl Default for Metrics {
         };
         let help = "Messages from switches that nobody asked for, by kind";
         registry.register("switch_notices", help, metrics.notices.clone());
-        let help = "Packets that ports asked the network with (DHCP, router solicitations), by outcome";
+        let help = "Packets that ports asked the network with (DHCP, router solicitations, DNS), by outcome";
         registry.register("packet_questions", help, metrics.questions.clone());
+        registry.register("dns_questions", "Questions to resolvers, by outcome", metrics.dns.clone());
         Metrics { registry: Arc::new(std::mem::take(registry)), ..metrics }
     }
 }
@@ -163,6 +166,27 @@ struct QuestionLabels {
     outcome: Outcome,
 }
 
+/// What became of a question to a resolver.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DnsLabels {
+    outcome: DnsOutcome,
+}
+
+/// What became of a question to a resolver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum DnsOutcome {
+    /// It was answered from the model.
+    Known,
+    /// Another server answered it.
+    Forwarded,
+    /// Nobody may be asked, or it is no question that is answered.
+    Refused,
+    /// No other server answered it.
+    Failed,
+    /// There were too many.
+    Dropped,
+}
+
 /// What became of a packet that a switch sent up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
 pub enum Outcome {
@@ -180,6 +204,11 @@ impl Metrics {
     /// Counts a packet that a switch sent up.
     pub fn question(&self, outcome: Outcome) {
         self.questions.get_or_create(&QuestionLabels { outcome }).inc();
+    }
+
+    /// Counts a question to a resolver.
+    pub fn dns(&self, outcome: DnsOutcome) {
+        self.dns.get_or_create(&DnsLabels { outcome }).inc();
     }
 
     /// Counts a message that nobody asked for.

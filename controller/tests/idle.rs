@@ -57,7 +57,7 @@ async fn an_idle_session_is_small() {
     let (notices, _inbox) = mpsc::channel(16);
     let (metrics, stop) = (Metrics::default(), CancellationToken::new());
     let (pace, crowd, advertising) = (Pace::default(), Crowd::default(), Advertising::never());
-    let context = Context { engine, notices, metrics, pace, crowd, advertising, stop };
+    let context = Context { engine, notices, metrics, pace, crowd, advertising, resolver: None, stop };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (mut switches, mut links) = (Vec::new(), Vec::new());

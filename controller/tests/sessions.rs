@@ -55,7 +55,8 @@ impl Controller {
         let (notice, notices) = mpsc::channel(16);
         let stop = CancellationToken::new();
         let (metrics, crowd, advertising) = (Metrics::default(), Crowd::default(), Advertising::never());
-        let context = Context { engine, notices: notice, metrics, pace, crowd, advertising, stop };
+        let context =
+            Context { engine, notices: notice, metrics, pace, crowd, advertising, resolver: None, stop };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         Controller { listener, context, events, notices, next: 1 }
     }

@@ -10,8 +10,8 @@ use uuid::Uuid;
 use weft_api as api;
 use weft_model::intent::{AskedIp, Intent, LabelsPatch, NewPort, PortGroups, PortPatch};
 use weft_model::{
-    AllowedPair, FixedIp, Key, MacAddr, NetworkId, Port, PortId, PortSecurity, SecurityGroupId, Snapshot,
-    SubnetId, TenantId,
+    AllowedPair, FixedIp, Key, MacAddr, Network, NetworkId, Port, PortId, PortSecurity, SecurityGroupId,
+    Snapshot, SubnetId, TenantId, names,
 };
 
 use super::call::{Body, Call, Reply, View};
@@ -24,9 +24,6 @@ use super::query::ListQuery;
 use super::security_rules::Prefix;
 use super::{dhcp_options, page, scope};
 use crate::clock;
-
-/// The domain of workloads whose network has none; `internal` is reserved for names that are nobody's (ICANN, 2024).
-const DOMAIN: &str = "weft.internal";
 
 /// Ports as a kind of object.
 pub(super) struct Ports;
@@ -150,13 +147,11 @@ fn fixed_ip(ip: &FixedIp) -> api::FixedIp {
 
 fn dns_assignment(view: &View, port: &Port, address: IpAddr) -> api::DnsAssignment {
     let network = view.snapshot.network(&port.network);
-    let domain = network.map(|network| network.dns_domain.trim_end_matches('.')).filter(|d| !d.is_empty());
-    let hostname = match port.dns_name.as_str() {
-        "" => format!("host-{}", address.to_string().replace(['.', ':'], "-")),
-        name => name.to_owned(),
+    let name = |of: fn(&Network, &Port, IpAddr) -> String| {
+        network.map_or_else(String::new, |network| of(network, port, address))
     };
-    let fqdn = format!("{hostname}.{}.", domain.unwrap_or(DOMAIN));
-    api::DnsAssignment { ip_address: address.to_string(), hostname, fqdn }
+    let (hostname, whole) = (name(names::host_name), name(names::full_name));
+    api::DnsAssignment { ip_address: address.to_string(), hostname, fqdn: format!("{whole}.") }
 }
 
 /// What only administrators see: where the port is.

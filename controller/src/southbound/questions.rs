@@ -1,19 +1,22 @@
 //! Packets that a switch sends up with a flow's userdata: answered here and now, on the connection they came by.
 //!
-//! The engine is not asked, because the userdata says all (`weft-answers`). What a switch sends is bounded three times:
-//! by a meter for each port, by how many packets of one session are looked at in a second, and by the room in its line.
+//! The engine is not asked, because the userdata says all (`weft-answers`); only what the resolver is asked is looked up in
+//! the newest snapshot ([`crate::dns`]). What a switch sends is bounded three times: by a meter for each port, by how many
+//! packets of one session are looked at in a second, and by the room in its line.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::Instant;
-use weft_answers::{Question, Silence, Way};
+use weft_answers::{Question, Service, Silence, Way};
 use weft_compiler::{registers, uplinks};
 use weft_openflow::message::nicira::Experimenter;
 use weft_openflow::message::{Message, PacketIn2, PacketInFormat, PacketOut};
 use weft_openflow::{Action, FieldId, Match, PortNo, Reader, Xid, oxm};
 
 use super::line::Line;
+use crate::dns::{Back, Places, Resolver};
 use crate::metrics::{Metrics, Outcome};
 
 /// The xid of our packets, and of the request for theirs.
@@ -22,6 +25,8 @@ pub const PACKETS: Xid = Xid(6);
 const MOST: u32 = 1000;
 /// Ethernet type of a VLAN tag (IEEE 802.1Q).
 const ETH_VLAN: u16 = 0x8100;
+/// How many of them may be for the resolver, so that these leave room for the others.
+const MOST_DNS: u32 = 600;
 
 /// Asks for packets in the form that carries userdata.
 pub fn request() -> Message {
@@ -41,22 +46,26 @@ pub fn is_question(frame: &[u8]) -> bool {
 pub struct Desk {
     since: Instant,
     left: u32,
+    left_dns: u32,
+    /// Nobody who is asked for names when there is none.
+    resolver: Option<Resolver>,
+    places: Places,
 }
 
 impl Desk {
     /// Nothing was asked yet.
-    pub fn new(now: Instant) -> Desk {
-        Desk { since: now, left: MOST }
+    pub fn new(now: Instant, resolver: Option<Resolver>) -> Desk {
+        Desk { since: now, left: MOST, left_dns: MOST_DNS, resolver, places: Places::default() }
     }
 
     /// Answers a packet if it deserves one and there is room.
-    pub fn serve(&mut self, frame: &Bytes, line: &Line, now: Instant, metrics: &Metrics) {
+    pub fn serve(&mut self, frame: &Bytes, line: &Arc<Line>, now: Instant, metrics: &Metrics) {
         metrics.question(self.outcome(frame, line, now));
     }
 
-    fn outcome(&mut self, frame: &Bytes, line: &Line, now: Instant) -> Outcome {
+    fn outcome(&mut self, frame: &Bytes, line: &Arc<Line>, now: Instant) -> Outcome {
         if now.duration_since(self.since) >= Duration::from_secs(1) {
-            *self = Desk::new(now);
+            (self.since, self.left, self.left_dns) = (now, MOST, MOST_DNS);
         }
         if self.left == 0 {
             return Outcome::Dropped;
@@ -65,12 +74,23 @@ impl Desk {
         let Ok((_, Message::Experimenter(Experimenter::PacketIn2(packet)))) = Message::decode(frame) else {
             return Outcome::Unreadable;
         };
+        if let Some(Service::Dns { port }) = packet.userdata.as_ref().and_then(|data| Service::decode(data)) {
+            return self.resolve(port, &packet, line);
+        }
         match answer(&packet) {
             Ok(answer) if line.answer(answer.encode(PACKETS)).is_ok() => Outcome::Answered,
             Ok(_) => Outcome::Dropped,
             Err(Silence::NotAsked) => Outcome::Silent,
             Err(Silence::Userdata | Silence::Packet) => Outcome::Unreadable,
         }
+    }
+
+    /// What a port asks its resolver.
+    fn resolve(&mut self, port: u32, packet: &PacketIn2, line: &Arc<Line>) -> Outcome {
+        let (Some(resolver), true) = (&self.resolver, self.left_dns > 0) else { return Outcome::Dropped };
+        self.left_dns -= 1;
+        let Some(in_port) = in_port(packet) else { return Outcome::Unreadable };
+        resolver.serve(port, &packet.packet, Back::new(line, in_port), &self.places)
     }
 }
 
@@ -98,6 +118,11 @@ fn answer(packet: &PacketIn2) -> Result<Message, Silence> {
         }
     };
     Ok(Message::PacketOut(PacketOut::new(from, actions, reply.frame.into())))
+}
+
+fn in_port(packet: &PacketIn2) -> Option<PortNo> {
+    let in_port = packet.metadata.get(oxm::in_port(PortNo(0)).id()).and_then(|field| field.value());
+    in_port.and_then(|port| u32::try_from(port).ok()).map(PortNo)
 }
 
 #[cfg(test)]

@@ -37,6 +37,7 @@ use super::meters::{Inspection, METERS};
 use super::questions::{self, Desk, PACKETS};
 use super::readback::Reading;
 
+use crate::dns::Resolver;
 use crate::engine::{Event, PULSES, Pulse};
 use crate::metrics::Metrics;
 use crate::notices::Notice;
@@ -74,6 +75,8 @@ pub struct Context {
     pub crowd: Crowd,
     /// How ports are told of routers unasked.
     pub advertising: Advertising,
+    /// Who is asked for names.
+    pub resolver: Option<Resolver>,
     /// Ends the session.
     pub stop: CancellationToken,
 }
@@ -233,7 +236,7 @@ async fn converse(
         told: None,
         is_suspect: false,
         allowance: Allowance { since: now, left: NOTICES },
-        desk: Desk::new(now),
+        desk: Desk::new(now, context.resolver.clone()),
         rounds: Rounds::new(host, context.advertising.clone(), now),
         inspection: None,
         unreadable: 0,

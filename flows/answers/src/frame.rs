@@ -91,11 +91,18 @@ pub(crate) fn icmp6(packet: &[u8]) -> Result<Message6, Silence> {
     Ok(Message6 { from_mac: source(&sliced)?, from, hop_limit, kind, code })
 }
 
-fn sliced(packet: &[u8]) -> Result<SlicedPacket<'_>, Silence> {
+pub(crate) fn sliced(packet: &[u8]) -> Result<SlicedPacket<'_>, Silence> {
     SlicedPacket::from_ethernet(packet).map_err(|_| Silence::Packet)
 }
 
-fn source(sliced: &SlicedPacket<'_>) -> Result<Mac, Silence> {
+/// To whom it was sent, who is to answer it.
+pub(crate) fn destination(sliced: &SlicedPacket<'_>) -> Result<Mac, Silence> {
+    let Some(LinkSlice::Ethernet2(ethernet)) = &sliced.link else { return Err(Silence::Packet) };
+    let mac = ethernet.destination();
+    if mac[0] & 1 == 0 { Ok(Mac(mac)) } else { Err(Silence::Packet) }
+}
+
+pub(crate) fn source(sliced: &SlicedPacket<'_>) -> Result<Mac, Silence> {
     let Some(LinkSlice::Ethernet2(ethernet)) = &sliced.link else { return Err(Silence::Packet) };
     let mac = ethernet.source();
     // A group address is nobody's.

@@ -1,13 +1,15 @@
-//! Answers to packets that switches send up: DHCP, DHCPv6, router advertisements, ICMP errors, questions for neighbours.
+//! Answers to packets that switches send up: DHCP, DHCPv6, router advertisements, DNS, ICMP errors,
+//! questions for neighbours.
 //!
 //! A flow's `controller(userdata=...)` carries what the answer is made of ([`Service`]), so whoever gets the packet can
 //! answer it ([`answer`]) without a model, a lease or any other state: the same question has the same answer, today and
-//! after a restart.
+//! after a restart. Only what DNS asks for has to be looked up first ([`dns`]).
 
 mod advertisement;
 mod announcement;
 mod dhcp4;
 mod dhcp6;
+pub mod dns;
 mod frame;
 #[doc(hidden)]
 pub mod fuzz;
@@ -85,6 +87,8 @@ pub fn answer(userdata: &[u8], packet: &[u8]) -> Result<Vec<u8>, Silence> {
         Service::Dhcp4(service) => dhcp4::answer(&service, packet),
         Service::Dhcp6(service) => dhcp6::answer(&service, packet),
         Service::Advertisement(service) => advertisement::answer(&service, packet),
+        // Who answers it needs names.
+        Service::Dns { .. } => Err(Silence::Userdata),
         Service::IcmpError(service) => icmp_error::answer(&service, packet),
     }
 }

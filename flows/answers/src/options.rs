@@ -21,6 +21,8 @@ pub mod code4 {
     pub const MTU: u8 = 26;
     /// How long the address may be used, in seconds.
     pub const LEASE: u8 = 51;
+    /// Domains to search (RFC 3397).
+    pub const SEARCH: u8 = 119;
     /// Classless routes (RFC 3442); who reads them ignores the default router.
     pub const ROUTES: u8 = 121;
 }

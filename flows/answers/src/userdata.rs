@@ -25,6 +25,11 @@ pub enum Service {
     IcmpError(IcmpError),
     /// A machine on a physical network that a router wants to send to.
     Neighbour(Neighbour),
+    /// DNS, from the port with this key; see [`crate::dns`].
+    Dns {
+        /// The key of the port that asks.
+        port: u32,
+    },
 }
 
 /// The one address that a DHCP client may have, and what it is told with it.
@@ -140,6 +145,7 @@ const ICMP_ERROR: u8 = 4;
 const NEIGHBOUR: u8 = 15;
 /// The largest number of a VLAN.
 const VLAN_MAX: u16 = 4094;
+const DNS: u8 = 16;
 /// The flags of a router advertisement in their places.
 const M_FLAG: u8 = 0x80;
 const O_FLAG: u8 = 0x40;
@@ -164,6 +170,10 @@ impl Service {
                 out.extend_from_slice(service.options.as_bytes());
             }
             Service::Advertisement(service) => service.encode(&mut out),
+            Service::Dns { port } => {
+                out.push(DNS);
+                out.extend(port.to_be_bytes());
+            }
             Service::IcmpError(service) => {
                 out.push(ICMP_ERROR);
                 let (what, mtu) = service.trouble.numbers();
@@ -207,6 +217,7 @@ impl Service {
                 let options = Options6::read(bytes.0)?;
                 Some(Service::Dhcp6(Dhcp6 { server_mac, addresses, options }))
             }
+            DNS => Some(Service::Dns { port: u32::from_be_bytes(bytes.whole()?) }),
             ADVERTISEMENT => Advertisement::decode(bytes).map(Service::Advertisement),
             ICMP_ERROR => {
                 let ([what], mtu) = (bytes.take()?, u16::from_be_bytes(bytes.take()?));

@@ -72,7 +72,8 @@ fn service() -> impl Strategy<Value = Service> {
         (mac(), any::<IpAddr>(), any::<u16>(), vlan).prop_map(|(asker_mac, asker, uplink, vlan)| {
             Service::Neighbour(Neighbour { asker_mac, asker, uplink, vlan })
         });
-    prop_oneof![dhcp4, dhcp6, advertisement, error, neighbour]
+    let dns = any::<u32>().prop_map(|port| Service::Dns { port });
+    prop_oneof![dhcp4, dhcp6, advertisement, error, neighbour, dns]
 }
 
 /// Frames whose headers say what a service looks for, with anything behind.
@@ -129,6 +130,54 @@ fn packet() -> impl Strategy<Value = Vec<u8>> {
     )
 }
 
+/// A message that is nearly a question, by the bytes of its header, its name and what is behind.
+fn dns_message() -> impl Strategy<Value = Vec<u8>> {
+    let labels = vec(
+        prop_oneof!["[a-z]{1,8}", "[0-9]{1,3}", Just("arpa".to_owned()), Just("in-addr".to_owned())],
+        0..8,
+    );
+    let edns = prop_oneof![Just(Vec::new()), Just(vec![0, 0, 41, 4, 208, 0, 0, 128, 0, 0, 0])];
+    let numbers =
+        (prop_oneof![Just(1_u8), Just(12), Just(28), Just(255), any::<u8>()], 0..3_u8, any::<[u8; 2]>());
+    (labels, edns, numbers, vec(any::<u8>(), 0..20)).prop_map(|(labels, edns, (kind, class, flags), rest)| {
+        let mut out =
+            vec![0, 7, flags[0] & 0x83, flags[1] & 0x3f, 0, 1, 0, 0, 0, 0, 0, u8::from(!edns.is_empty())];
+        for label in labels {
+            out.push(label.len() as u8);
+            out.extend(label.bytes());
+        }
+        out.extend([0, 0, kind, 0, class]);
+        out.extend(edns);
+        out.extend(rest);
+        out
+    })
+}
+
+/// Such a message in a datagram or in a segment of TCP with any flags, and another one as an answer to it.
+fn resolver_packet() -> impl Strategy<Value = (Vec<u8>, Vec<u8>)> {
+    use etherparse::PacketBuilder;
+    let numbers = (any::<u32>(), any::<u32>(), 0..32_u8);
+    let packet =
+        (dns_message(), any::<bool>(), numbers).prop_map(|(message, is_stream, (seq, ack, flags))| {
+            let builder = PacketBuilder::ethernet2([2, 0, 0, 0, 0, 7], [2, 0, 0, 0, 0, 1]);
+            let builder = builder.ipv4([10, 0, 0, 7], [169, 254, 169, 253], 64);
+            let mut out = Vec::new();
+            if !is_stream {
+                builder.udp(1000, 53).write(&mut out, &message).unwrap();
+                return out;
+            }
+            let mut tcp = builder.tcp(1000, 53, seq, 1000);
+            tcp = if flags & 1 == 0 { tcp.ack(ack) } else { tcp };
+            tcp = if flags & 2 == 0 { tcp } else { tcp.syn() };
+            tcp = if flags & 4 == 0 { tcp } else { tcp.fin() };
+            tcp = if flags & 24 == 24 { tcp.rst() } else { tcp };
+            let payload = [&(message.len() as u16).to_be_bytes()[..], &message].concat();
+            tcp.write(&mut out, &payload).unwrap();
+            out
+        });
+    (packet, dns_message())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
@@ -145,6 +194,11 @@ proptest! {
     #[test]
     fn any_packet_may_come_to_any_service(service in service(), packet in packet()) {
         fuzz::packet(&service.encode(), &packet);
+    }
+
+    #[test]
+    fn any_question_may_come_to_the_resolver((packet, answer) in resolver_packet()) {
+        fuzz::dns(&packet, &answer);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::owner::{Owner, Scope};
 use crate::sheet::Sheet;
 use crate::subscribe::{has_routes, interfaces_at, way_to};
 use crate::tables::{
-    Local, address_security, arp_nd, classify, drops, failover, floating, flood, gateways, l2, neighbours,
+    Local, address_security, arp_nd, classify, dns, drops, failover, floating, flood, gateways, l2, neighbours,
     policy, port_security, routers, security, services,
 };
 use crate::tallies::Tally;
@@ -257,6 +257,7 @@ fn write_host_base(sheet: &mut Sheet) {
     classify::host(sheet);
     address_security::host(sheet);
     arp_nd::host(sheet);
+    dns::host(sheet);
     routers::host(sheet);
     gateways::host(sheet);
     failover::host(sheet);
@@ -282,6 +283,7 @@ fn write_local_port(sheet: &mut Sheet, local: &Local<'_>, snapshot: &Snapshot) {
         address_security::local_port(sheet, local);
         arp_nd::local_port(sheet, local);
         services::local_port(sheet, local, snapshot);
+        dns::local_port(sheet, local);
         l2::local_port(sheet, local);
         if let Some(policy) = local.port.policy {
             security::local_port(sheet, local, policy);

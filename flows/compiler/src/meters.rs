@@ -26,6 +26,23 @@ pub const ROUTER_RATE: u32 = 100;
 /// and how many at once.
 pub const ROUTER_BURST: u32 = 200;
 
+/// How many there are for the questions that ports ask their resolver, so that these starve nobody's DHCP,
+pub const DNS: u16 = 128;
+/// how many packets a second one of those lets pass,
+pub const DNS_RATE: u32 = 50;
+/// and how many at once.
+pub const DNS_BURST: u32 = 100;
+
+/// The first meter of [`DNS`].
+const FIRST_DNS: u16 = COUNT + ROUTERS + 1;
+/// The meter of what all ports of a host share, with the rate of a router's.
+pub const OF_HOST: MeterId = MeterId((FIRST_DNS + DNS) as u32);
+
+/// The meter of the questions that the port with this interface asks its resolver.
+pub fn of_dns(ofport: OfPort) -> MeterId {
+    MeterId(u32::from(FIRST_DNS + ofport.get() % DNS))
+}
+
 /// The meter of a router's errors, on every host.
 pub fn of_router(router: RouterKey) -> MeterId {
     MeterId(u32::from(COUNT) + 1 + router.get() % u32::from(ROUTERS))
@@ -56,9 +73,13 @@ pub fn mend(seen: &[MeterConfig]) -> Vec<MeterMod> {
 
 /// The meters of every switch.
 pub fn wanted() -> impl Iterator<Item = MeterConfig> {
-    (1..=u32::from(COUNT + ROUTERS)).map(|number| {
-        let is_port = number <= u32::from(COUNT);
-        let (rate, burst) = if is_port { (RATE, BURST) } else { (ROUTER_RATE, ROUTER_BURST) };
+    let dns = u32::from(FIRST_DNS)..OF_HOST.0;
+    (1..=OF_HOST.0).map(move |number| {
+        let (rate, burst) = match number {
+            _ if number <= u32::from(COUNT) => (RATE, BURST),
+            _ if dns.contains(&number) => (DNS_RATE, DNS_BURST),
+            _ => (ROUTER_RATE, ROUTER_BURST),
+        };
         // Open vSwitch says nothing of statistics, which it keeps anyway.
         let flags = MeterFlags::PKTPS | MeterFlags::BURST;
         let bands = vec![MeterBand { rate, burst, kind: BandKind::Drop }];
@@ -80,7 +101,7 @@ mod tests {
         let right: Vec<_> = wanted().collect();
         assert_eq!(mend(&right), []);
         assert!(mend(&[]).iter().all(|change| change.command == MeterCommand::Add));
-        assert_eq!(mend(&[]).len(), usize::from(COUNT + ROUTERS));
+        assert_eq!(mend(&[]).len(), usize::from(COUNT + ROUTERS + DNS + 1));
         let mut seen = right;
         seen[3].bands[0].rate = 7;
         seen[5].meter = MeterId(4711);

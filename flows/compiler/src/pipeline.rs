@@ -157,7 +157,7 @@ const ND_RESERVED: FieldId = FieldId { class: FieldId::CLASS_ERICSSON, number: 1
 const ND_OPTIONS_TYPE: FieldId = FieldId { class: FieldId::CLASS_ERICSSON, number: 2, experimenter: 0 };
 
 /// All tables, in the order in which packets pass them.
-pub static TABLES: [&Table; 43] = [
+pub static TABLES: [&Table; 44] = [
     &CLASSIFY,
     &PORT_SECURITY,
     &ADDRESS_SECURITY,
@@ -167,6 +167,7 @@ pub static TABLES: [&Table; 43] = [
     &ARP_ND,
     &ND_REPLY,
     &SERVICES,
+    &DNS,
     &GATEWAY,
     &GATEWAY_KNOWN,
     &OUTSIDE,
@@ -302,13 +303,28 @@ pub static SERVICES: Table = Table {
     number: 30,
     name: "services",
     purpose: "Does the port ask for its address or for a router (DHCP, DHCPv6, router solicitations)? The controller \
-              answers, with nothing but the packet and what the flow tells it.",
+              answers, with nothing but the packet and what the flow tells it. Is it for the resolver, or for another of \
+              the network's own addresses, where there is nothing?",
     holds: Holds::HostLocal,
-    matches: &[reg(SOURCE), ETH_SRC, UDP_SRC, UDP_DST, ICMPV6_TYPE],
+    matches: &[reg(SOURCE), ETH_SRC, IPV4_DST, IPV6_DST, TCP_DST, UDP_SRC, UDP_DST, ICMPV6_TYPE],
+    sets: &[reg(REASON)],
+    verbs: &[Verb::ToController],
+    next: &[&DNS, &TO_ROUTER, &DROP],
+    miss: Miss::Goto(&TO_ROUTER),
+};
+
+/// Who asks for a name?
+pub static DNS: Table = Table {
+    number: 32,
+    name: "dns",
+    purpose: "Which port asks the resolver? The controller looks its question up among the names of the port's network, \
+              or hands it on.",
+    holds: Holds::HostLocal,
+    matches: &[reg(SOURCE)],
     sets: &[],
     verbs: &[Verb::ToController],
-    next: &[&TO_ROUTER],
-    miss: Miss::Goto(&TO_ROUTER),
+    next: &[&DROP],
+    miss: Miss::Drop(Reason::NoResolver),
 };
 
 /// Is the receiver on this host?

@@ -81,11 +81,15 @@ pub enum Reason {
     Reflected = 44,
     /// Came from outside for an address that another host serves.
     Standby = 56,
+    /// For the resolver, from a port that it does not serve (yet).
+    NoResolver = 50,
+    /// For an address of the network itself where nothing is served.
+    NoService = 51,
 }
 
 impl Reason {
     /// All reasons, by number.
-    pub const ALL: [Reason; 38] = [
+    pub const ALL: [Reason; 40] = [
         Reason::UnknownPort,
         Reason::UnknownNetwork,
         Reason::PortDown,
@@ -124,6 +128,8 @@ impl Reason {
         Reason::SpoofedInside,
         Reason::Reflected,
         Reason::Standby,
+        Reason::NoResolver,
+        Reason::NoService,
     ];
 
     /// The number in the reason register.
@@ -177,6 +183,8 @@ impl Reason {
             Reason::SpoofedInside => "spoofed_inside",
             Reason::Reflected => "reflected",
             Reason::Standby => "standby",
+            Reason::NoResolver => "no_resolver",
+            Reason::NoService => "no_service",
         }
     }
 
@@ -240,6 +248,8 @@ impl Reason {
             Reason::SpoofedInside => "came from outside with an address of the router's own networks",
             Reason::Standby => "came from outside for an address that another host serves",
             Reason::Reflected => "came from outside and would leave to the outside again",
+            Reason::NoResolver => "asks the resolver, from a port that it does not serve (yet)",
+            Reason::NoService => "is for an address of the network itself, where nothing is served",
         }
     }
 }

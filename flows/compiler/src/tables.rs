@@ -3,6 +3,7 @@
 pub(crate) mod address_security;
 pub(crate) mod arp_nd;
 pub(crate) mod classify;
+pub(crate) mod dns;
 pub(crate) mod drops;
 pub(crate) mod failover;
 pub(crate) mod floating;
@@ -113,6 +114,7 @@ const ETH_IPV4: u16 = 0x0800;
 const ETH_ARP: u16 = 0x0806;
 const ETH_IPV6: u16 = 0x86dd;
 const PROTO_ICMP: u8 = 1;
+const PROTO_TCP: u8 = 6;
 const PROTO_UDP: u8 = 17;
 const PROTO_ICMPV6: u8 = 58;
 /// ICMPv6 type of a neighbour solicitation (RFC 4861 section 4.3).

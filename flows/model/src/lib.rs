@@ -12,6 +12,7 @@ pub mod host;
 pub mod ids;
 pub mod intent;
 pub mod mac;
+pub mod names;
 pub mod network;
 mod ordered;
 pub mod port;
@@ -43,7 +44,7 @@ pub use security::{
     AddressGroup, AllowedPair, Direction, Family, GroupRole, Policy, Remote, SecurityGroup, SecurityRule,
     Service, Tracking,
 };
-pub use snapshot::Snapshot;
+pub use snapshot::{Named, Snapshot};
 pub use stamp::{Stamp, Timestamp};
 pub use subnet::{AddressRange, HostRoute, Ipv6Mode, Subnet};
 pub use tenant::{Tenant, Token, TokenRole};

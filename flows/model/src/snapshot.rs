@@ -6,6 +6,7 @@
 mod bulk;
 mod commit;
 mod external;
+mod names;
 mod physical;
 mod routers;
 mod security;
@@ -24,6 +25,7 @@ use crate::{
 };
 
 use external::External;
+pub use names::Named;
 use physical::Physical;
 use routers::Routing;
 pub(crate) use used::UsedAddresses;
@@ -58,6 +60,7 @@ pub struct Snapshot {
     ports_by_tenant: Map<(TenantId, PortId), ()>,
     /// Ports that something uses, by a hash of what it is: a third of what the texts would take.
     ports_by_device: Map<(u64, PortId), ()>,
+    ports_by_name: names::ByName,
     /// Claims by host.
     claims_by_host: Map<(HostId, PortId), ()>,
     /// Ports in force on a host that is known, per network: what decides membership and subscriptions. By index, so that

@@ -276,6 +276,7 @@ fn service(userdata: &[u8]) -> (Verdict, String) {
         Some(weft_answers::Service::Dhcp4(_)) => answers("DHCP"),
         Some(weft_answers::Service::Dhcp6(_)) => answers("DHCPv6"),
         Some(weft_answers::Service::Advertisement(_)) => answers("a router advertisement"),
+        Some(weft_answers::Service::Dns { .. }) => answers("DNS"),
         Some(weft_answers::Service::IcmpError(error)) => {
             let trouble = match error.trouble {
                 Trouble::TimeExceeded => "time exceeded".to_owned(),

@@ -167,10 +167,11 @@ fn everything_is_told(stage: &Stage<'_>, port: &Port, workload: &Workload) {
         ("mask", "24"),
         ("router", "10.0.0.1"),
         ("serverid", "10.0.0.1"),
-        ("dns", "10.0.0.53 10.0.0.54"),
+        ("dns", "169.254.169.253 10.0.0.53 10.0.0.54"),
+        ("domain", "weft.internal"),
         ("mtu", "1450"),
         ("lease", "86400"),
-        ("staticroutes", "10.9.0.0/16 10.0.0.9 0.0.0.0/0 10.0.0.1"),
+        ("staticroutes", "169.254.169.252/30 0.0.0.0 10.9.0.0/16 10.0.0.9 0.0.0.0/0 10.0.0.1"),
     ];
     for (key, value) in wanted {
         assert_eq!(told.get(key).map(String::as_str), Some(value), "{key} in {told:?}");
@@ -187,8 +188,8 @@ fn what_changes_is_told(stage: &Stage<'_>, (port, workload): (&Port, &Workload),
     };
     stage.site.apply(stage.red.client.subnets().update(&subnet.id, &change)).unwrap();
     let told = stage.udhcpc(workload).expect("an address");
-    assert_eq!((told["ip"].as_str(), told["dns"].as_str()), (address(port), "10.0.0.99"));
-    assert!(!told.contains_key("staticroutes"), "{told:?}");
+    assert_eq!((told["ip"].as_str(), told["dns"].as_str()), (address(port), "169.254.169.253 10.0.0.99"));
+    assert_eq!(told["staticroutes"], "169.254.169.252/30 0.0.0.0 0.0.0.0/0 10.0.0.1", "{told:?}");
     // What the port's user chose comes before what the subnet says, and goes again when it is chosen no more.
     let choose = |name: &str, value: Option<&str>| {
         let (opt_name, opt_value) = (name.to_owned(), value.map(str::to_owned));
@@ -334,7 +335,7 @@ fn dhcpv6_clients_get_the_addresses_of_their_ports() {
     a.wait_addresses(LIMIT).unwrap();
     let told = stage.dhclient(&a, "-6");
     assert_eq!(told["new_ip6_address"], address(&port), "{told:?}");
-    assert_eq!(told["new_dhcp6_name_servers"], "fd00::53", "{told:?}");
+    assert_eq!(told["new_dhcp6_name_servers"], "fe80::a9fe:a9fd fd00::53", "{told:?}");
     everything_is_installed(&mut site);
 }
 

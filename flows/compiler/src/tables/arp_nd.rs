@@ -72,6 +72,18 @@ pub(crate) fn interface(sheet: &mut Sheet, network: &Network, port: &Port) {
     }
 }
 
+/// The answer for an address that is the same in every network.
+pub(crate) fn own_v4(sheet: &mut Sheet, priority: u16, mac: MacAddr, address: Ipv4Addr) {
+    let asked = arp().with(oxm::arp_op(ARP_REQUEST)).with(oxm::arp_tpa(address));
+    sheet.flow(&ARP_ND, priority, asked, arp_reply(mac, address).output(PortNo::IN_PORT));
+}
+
+/// The same for IPv6.
+pub(crate) fn own_v6(sheet: &mut Sheet, priority: u16, mac: MacAddr, address: Ipv6Addr) {
+    let asked = icmpv6(SOLICITATION).with(oxm::nd_target(address));
+    sheet.flow(&ARP_ND, priority, asked, advertisement(mac, address, SOLICITED_OVERRIDE));
+}
+
 /// A port's own questions about its own addresses look for somebody else who has them, so they go on.
 pub(crate) fn local_port(sheet: &mut Sheet, local: &Local<'_>) {
     for address in ipv4_of(local.port) {

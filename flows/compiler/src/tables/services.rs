@@ -7,6 +7,7 @@ use weft_answers::options::{code4, code6};
 use weft_answers::{
     Advertisement, Dhcp4, Dhcp6, DomainName, Mac, Managed, Options4, Options6, Prefix, Service,
 };
+use weft_model::names::{self, RESOLVER_V4, RESOLVER_V6};
 use weft_model::{DhcpFamily, DhcpOption, HostIndex, Ipv6Mode, Network, Port, PortKey, Snapshot, Subnet};
 use weft_openflow::action::Controller2;
 use weft_openflow::{Action, MeterId, oxm};
@@ -28,6 +29,8 @@ const LEASE: u32 = 86_400;
 const ROUTER_LIFETIME: u16 = u16::MAX;
 /// The name of DHCP servers where no gateway lends its address: a link-local one that nobody else has.
 const NAMELESS_SERVER: Ipv4Addr = Ipv4Addr::new(169, 254, 67, 68);
+/// The next hop of what is on the link (RFC 3442).
+const ON_LINK: Ipv4Addr = Ipv4Addr::UNSPECIFIED;
 /// Most addresses and resolvers that one answer has room for.
 const MOST: usize = 8;
 
@@ -117,12 +120,13 @@ impl<'a> Served<'a> {
         let mut options = Options4::new();
         options.put(code4::MASK, &mask.octets());
         options.put_addresses(code4::ROUTER, gateway);
-        options.put_addresses(
-            code4::DNS,
-            subnet.dns_servers.iter().take(MOST).filter_map(|ip| v4_of(Some(*ip))),
-        );
+        let servers = resolvers(RESOLVER_V4.into(), [subnet].into_iter());
+        options.put_addresses(code4::DNS, servers.into_iter().filter_map(|ip| v4_of(Some(ip))));
         put_text(&mut options, code4::HOST_NAME, &local.port.dns_name);
-        put_text(&mut options, code4::DOMAIN, local.network.dns_domain.trim_end_matches('.'));
+        put_text(&mut options, code4::DOMAIN, local.network.domain());
+        if let Some(domain) = DomainName::parse(local.network.domain()) {
+            options.put(code4::SEARCH, domain.as_bytes());
+        }
         options.put(code4::MTU, &local.network.mtu.0.to_be_bytes());
         options.put(code4::LEASE, &LEASE.to_be_bytes());
         put_routes(&mut options, subnet, gateway);
@@ -143,8 +147,8 @@ impl<'a> Served<'a> {
         subnets.peek()?;
         let addresses = by(Ipv6Mode::Stateful).map(|(address, _)| *address).collect();
         let mut options = Options6::new();
-        options.put_addresses(code6::DNS, resolvers(subnets.map(|(_, subnet)| *subnet)));
-        if let Some(domain) = DomainName::parse(&local.network.dns_domain) {
+        options.put_addresses(code6::DNS, resolvers_v6(subnets.map(|(_, subnet)| *subnet)));
+        if let Some(domain) = DomainName::parse(local.network.domain()) {
             options.put(code6::DOMAINS, domain.as_bytes());
         }
         for (code, value) in chosen(local, DhcpFamily::V6) {
@@ -174,8 +178,8 @@ impl<'a> Served<'a> {
             lifetime: if router.is_some() { ROUTER_LIFETIME } else { 0 },
             mtu: local.network.mtu.0,
             prefixes,
-            dns: resolvers(announced().map(|(subnet, _)| subnet)),
-            domain: DomainName::parse(&local.network.dns_domain),
+            dns: resolvers_v6(announced().map(|(subnet, _)| subnet)),
+            domain: DomainName::parse(local.network.domain()),
         })
     }
 }
@@ -214,31 +218,42 @@ fn put_text(options: &mut Options4, code: u8, text: &str) {
     }
 }
 
-/// Who reads classless routes ignores the default router, so it must be among them.
+/// Who reads classless routes ignores the default router, so it must be among them. The network's own addresses are on
+/// the link, whether there is a router or not.
 fn put_routes(options: &mut Options4, subnet: &Subnet, gateway: Option<Ipv4Addr>) {
+    let own = names::reserved_v4();
     let routes = subnet.host_routes.iter().filter_map(|route| {
         let (IpAddr::V4(prefix), IpAddr::V4(hop)) = (route.destination.network(), route.nexthop) else {
             return None;
         };
         Some((prefix, route.destination.prefix_len(), hop))
     });
-    let mut routes: Vec<_> = routes.collect();
-    if !routes.is_empty() {
-        routes.extend(gateway.map(|gateway| (Ipv4Addr::UNSPECIFIED, 0, gateway)));
-    }
-    options.put_routes(routes);
+    let default = gateway.map(|gateway| (Ipv4Addr::UNSPECIFIED, 0, gateway));
+    let own = (own.network(), own.prefix_len(), ON_LINK);
+    options.put_routes([own].into_iter().chain(routes).chain(default));
 }
 
-/// The resolvers of some subnets, each once.
-fn resolvers<'a>(subnets: impl Iterator<Item = &'a Subnet>) -> Vec<Ipv6Addr> {
+/// Whom the ports of some subnets may ask for names, each once: the network's resolver, which knows their own names and
+/// hands on what it may, and then the subnets' own servers, for what it refuses and for when it is away. A subnet whose
+/// servers are the unspecified address has none told, as in OpenStack.
+fn resolvers<'a>(own: IpAddr, subnets: impl Iterator<Item = &'a Subnet>) -> Vec<IpAddr> {
     let mut found = Vec::new();
-    for server in subnets.flat_map(|subnet| &subnet.dns_servers) {
-        if let IpAddr::V6(server) = server
-            && !found.contains(server)
-        {
-            found.push(*server);
+    for subnet in subnets {
+        let servers = || subnet.dns_servers.iter().copied().filter(|ip| ip.is_ipv4() == own.is_ipv4());
+        if servers().any(|ip| ip.is_unspecified()) {
+            continue;
+        }
+        for server in [own].into_iter().chain(servers()) {
+            if !found.contains(&server) {
+                found.push(server);
+            }
         }
     }
     found.truncate(MOST);
     found
+}
+
+fn resolvers_v6<'a>(subnets: impl Iterator<Item = &'a Subnet>) -> Vec<Ipv6Addr> {
+    let found = resolvers(RESOLVER_V6.into(), subnets);
+    found.into_iter().filter_map(|ip| if let IpAddr::V6(ip) = ip { Some(ip) } else { None }).collect()
 }

@@ -11,6 +11,7 @@ use super::limits::Faults;
 use super::networks::MTU_MIN_V6;
 use super::{NewSubnet, Rejected, SubnetPatch};
 use crate::address::{usable, without};
+use crate::names::{has_reserved, reserved_v4};
 use crate::{AddressRange, Key, Network, Record, Subnet, SubnetId};
 
 /// Most allocation pools of a subnet.
@@ -124,6 +125,11 @@ fn check_cidr(faults: &mut Faults, cidr: IpNet, network: &Network) {
         if block.contains(&cidr) || cidr.contains(&block) {
             faults.add("cidr", format_args!("must not be of the {kind} addresses {block}"));
         }
+    }
+    if has_reserved(cidr) {
+        let own = reserved_v4();
+        faults
+            .add("cidr", format_args!("must not have addresses of {own}, which the network itself answers"));
     }
     if cidr.addr().is_ipv6() && network.mtu.0 < MTU_MIN_V6 {
         let mtu = network.mtu.0;

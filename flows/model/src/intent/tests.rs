@@ -4,6 +4,7 @@ mod floating_ips;
 mod gateways;
 mod history;
 mod hosts;
+mod names;
 mod networks;
 mod ports;
 mod routers;

@@ -157,6 +157,7 @@ fn port_indexes(ports: &[(PortId, Arc<Port>)]) -> Snapshot {
         ports_by_network: index(each().map(|port| ((port.network, port.id), ()))),
         ports_by_mac: index(each().map(|port| ((port.network, port.mac), port.id))),
         ports_by_device: index(each().filter_map(|port| Some((super::device_key(port)?, ())))),
+        ports_by_name: index(each().filter_map(|port| Some((super::names::name_key(port)?, ())))),
         ports_by_key: index(each().map(|port| (port.key, port.id))),
         ports_by_tenant: grouped(each().map(|port| (&port.tenant, port.id))),
         ..Snapshot::default()
@@ -315,7 +316,7 @@ mod tests {
                 device_owner: ["", ROUTER_INTERFACE, "", "", ROUTER_GATEWAY, FLOATING_IP][usize::from(m % 6)]
                     .into(),
                 requested_host: None,
-                dns_name: String::new(),
+                dns_name: if m % 3 == 0 { String::new() } else { name("N", n % 2) },
             })),
             2 => Record::Router(Arc::new(Router {
                 id: router(n),

@@ -127,6 +127,9 @@ impl Snapshot {
         if let Some(key) = super::device_key(port) {
             self.ports_by_device.insert(key, ());
         }
+        if let Some(key) = super::names::name_key(port) {
+            self.ports_by_name.insert(key, ());
+        }
         for ip in &port.fixed_ips {
             self.ports_by_address.insert((ip.subnet, ip.address), port.id);
             self.used.insert(ip.subnet, ip.address);
@@ -202,6 +205,9 @@ impl Snapshot {
         self.ports_by_mac.remove(&(port.network, port.mac));
         if let Some(key) = super::device_key(port) {
             self.ports_by_device.remove(&key);
+        }
+        if let Some(key) = super::names::name_key(port) {
+            self.ports_by_name.remove(&key);
         }
         for ip in &port.fixed_ips {
             self.ports_by_address.remove(&(ip.subnet, ip.address));
