@@ -13,8 +13,8 @@ use crate::owner::{Owner, Scope};
 use crate::sheet::Sheet;
 use crate::subscribe::{has_routes, interfaces_at, way_to};
 use crate::tables::{
-    Local, address_security, arp_nd, classify, dns, drops, failover, floating, flood, gateways, l2, neighbours,
-    policy, port_security, routers, security, services,
+    Local, address_security, arp_nd, classify, dns, drops, failover, floating, flood, gateways, l2,
+    neighbours, policy, port_security, routers, security, services,
 };
 use crate::tallies::Tally;
 use crate::uplinks::{stand_in, way_out};
