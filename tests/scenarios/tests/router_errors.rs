@@ -168,7 +168,10 @@ fn paths_are_found_out(site: &Site, near: &Workload, end: &Workload) {
             .unwrap_or_else(|e| panic!("{to}: {e:#}; {}", drops_text(&site.hosts)));
     }
     for (family, to) in [("-4", &v4), ("-6", &v6)] {
-        near.exec(&["ip", family, "route", "flush", "cache"]).unwrap();
+        // Both: what the receiver knows of the path shows in the segments that it asks for.
+        for workload in [near, end] {
+            workload.exec(&["ip", family, "route", "flush", "cache"]).unwrap();
+        }
         let _server = end.spawn(&["iperf3", "-s", "-1", "-p", "5201"]).unwrap();
         let run = ["iperf3", family, "-c", to, "-n", "2M", "--connect-timeout", "3000"];
         wait_until("2 MiB to pass", LIMIT, || Ok(near.output(&run)?.succeeded())).unwrap();
