@@ -113,7 +113,7 @@ fn walk_router(key: RouterKey, snapshot: &Snapshot, each: &mut impl FnMut(&mut S
 fn walk_host(host: HostIndex, snapshot: &Snapshot, each: &mut impl FnMut(&mut Sheet)) {
     let Some(record) = snapshot.host_by_index(host) else { return };
     let mut sheet = Sheet::new(Owner::HostBase(host));
-    write_host_base(&mut sheet);
+    write_host_base(&mut sheet, host);
     each(&mut sheet);
     let mut ports = Vec::new();
     for network in snapshot.networks_at(host) {
@@ -249,11 +249,11 @@ fn write_port(sheet: &mut Sheet, network: &Network, port: &Port, way: u16) {
 
 fn host_base(sheet: &mut Sheet, snapshot: &Snapshot, host: HostIndex) -> Option<()> {
     snapshot.host_by_index(host)?;
-    write_host_base(sheet);
+    write_host_base(sheet, host);
     Some(())
 }
 
-fn write_host_base(sheet: &mut Sheet) {
+fn write_host_base(sheet: &mut Sheet, host: HostIndex) {
     classify::host(sheet);
     address_security::host(sheet);
     arp_nd::host(sheet);
@@ -261,7 +261,7 @@ fn write_host_base(sheet: &mut Sheet) {
     routers::host(sheet);
     gateways::host(sheet);
     failover::host(sheet);
-    neighbours::host(sheet);
+    neighbours::host(sheet, host);
     l2::host(sheet);
     security::host(sheet);
     drops::host(sheet);

@@ -124,6 +124,12 @@ pub(crate) fn carrier_macs(router: RouterKey) -> (MacAddr, MacAddr) {
     (mac_of(CARRIER << 40 | key << HOST_BITS), mac_of(mask))
 }
 
+/// The addresses of a host for all routers ([`carrier_mac`]), as value and mask.
+pub(crate) fn macs_of_carrier(host: HostIndex) -> (MacAddr, MacAddr) {
+    let mask = 0xff << 40 | ((1 << HOST_BITS) - 1);
+    (mac_of(CARRIER << 40 | u64::from(host.get())), mac_of(mask))
+}
+
 /// The first byte of a host's own address on physical networks.
 const CARRIER: u64 = 0x0e;
 /// Bits of a host index.
@@ -147,6 +153,8 @@ mod tests {
             for host in [HostIndex::new(1).expect("in range"), HostIndex::MAX] {
                 let mac = carrier_mac(router, host);
                 assert!(mac.is_unicast() && seen.insert(mac));
+                let (own, own_mask) = macs_of_carrier(host);
+                assert!((0..6).all(|at| mac.0[at] & own_mask.0[at] == own.0[at]));
                 for at in 0..6 {
                     assert_eq!(mac.0[at] & mask.0[at], value.0[at]);
                 }

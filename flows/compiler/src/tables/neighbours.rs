@@ -34,7 +34,7 @@ use crate::tables::{
     ADVERTISEMENT, ETH_IPV4, ETH_IPV6, SOLICITATION, Side, arp, icmpv6, ipv4, ipv4_of, ipv6, ipv6_of,
     prefix_field, services, with_link_local,
 };
-use crate::uplinks::{carrier_mac, uplink_ofport};
+use crate::uplinks::{carrier_mac, macs_of_carrier, uplink_ofport};
 
 /// What can never be learned.
 const NONSENSE: u16 = 300;
@@ -171,7 +171,13 @@ pub(crate) fn port(sheet: &mut Sheet, network: &Network, port: &Port) {
 }
 
 /// What is the same for all networks.
-pub(crate) fn host(sheet: &mut Sheet) {
+pub(crate) fn host(sheet: &mut Sheet, host: HostIndex) {
+    // Answers to what this host asks under addresses of its own, whichever router's.
+    let (own, mask) = macs_of_carrier(host);
+    for answer in [arp().with(oxm::arp_op(ARP_REPLY)), icmpv6(ADVERTISEMENT)] {
+        let answer = answer.with(oxm::eth_dst_masked(own.0, mask.0));
+        sheet.flow(&UPLINK_OWN, NOTED - 10, answer, Then::drop(Reason::NeighbourNoted));
+    }
     let pass = || Then::new().goto(&UPLINK_OWN);
     let (none, group) = ([0; 6], GROUP_BIT);
     let whose = [
@@ -234,8 +240,6 @@ pub(crate) fn interface(sheet: &mut Sheet, presence: &Presence<'_>) {
             .chain(with_link_local(port).into_iter().map(IpAddr::V6));
         answer(sheet, network, port.mac, addresses.map(|address| (address, Kind::Router)));
         enter(sheet, network, port.mac);
-    } else {
-        noted(sheet, network, own);
     }
 }
 
