@@ -6,7 +6,7 @@
 //! `deliver`: a port that has gone, or an interface that is another port's by then, gets nothing.
 
 use std::collections::VecDeque;
-use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -98,9 +98,7 @@ impl Rounds {
     fn next(&mut self, now: Instant) -> Option<Instant> {
         self.advertising.snapshots.as_ref()?;
         self.rounds += 1;
-        let mut hasher = self.chance.build_hasher();
-        (self.host, self.rounds).hash(&mut hasher);
-        let share = (hasher.finish() % 1024) as u32;
+        let share = (self.chance.hash_one((self.host, self.rounds)) % 1024) as u32;
         now.checked_add(self.advertising.interval / 2048 * (1024 + share))
     }
 }

@@ -254,10 +254,13 @@ impl Collector<'_> {
                 continue;
             }
             for snapshot in [self.before, self.after] {
-                let Some(vni) = snapshot.network(&network).map(|network| network.vni) else { continue };
+                let Some((vni, segment)) = snapshot.network(&network).map(|n| (n.vni, n.segment)) else {
+                    continue;
+                };
                 let bound = snapshot.bound_ports(network).map(|(_, port)| Owner::Port(vni, port.key));
                 self.impact.owners.extend(bound);
-                self.impact.owners.insert(Owner::Network(vni));
+                // On a physical network there are neighbours to learn from now on, or none any more.
+                self.impact.owners.extend(segment.map(|_| Owner::Network(vni)));
             }
         }
     }

@@ -259,8 +259,7 @@ fn without_a_controller(
         .unwrap();
     m.ip(&format!("link set dev eth0 address {mac}\n")).unwrap();
     wait_until("the new MAC to be learned", LIMIT, || {
-        let has =
-            |host: &Host| learned(host).iter().filter(|flow| flow.contains(mac)).count() >= 4;
+        let has = |host: &Host| learned(host).iter().filter(|flow| flow.contains(mac)).count() >= 4;
         Ok(site.hosts.iter().all(has))
     })
     .unwrap_or_else(|error| panic!("{error:#}; {}", tables(site)));

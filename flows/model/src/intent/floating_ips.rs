@@ -123,7 +123,7 @@ impl Draft<'_> {
             ..NewPort::new(new.port, network.id, new.mac_seed)
         };
         let port = self.make_external_port(network, port)?;
-        let address = port.fixed_ips.iter().find_map(|ip| v4_of(ip));
+        let address = port.fixed_ips.iter().find_map(v4_of);
         Ok((port.id, address.expect("an address of an IPv4 subnet was asked for")))
     }
 
