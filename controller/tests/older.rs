@@ -29,7 +29,7 @@ fn port<'a>(state: &'a Snapshot, address: &str) -> &'a Port {
 fn what_an_older_version_stored_is_all_there() {
     for engine in [Engine::Redb, Engine::Sled] {
         let folder = tempfile::tempdir().unwrap();
-        let store = weft_store::open(engine, &folder.path().join("store"), Options::default()).unwrap();
+        let store = weft_store::open(engine, folder.path().join("store"), Options::default()).unwrap();
         let old = Path::new(env!("CARGO_MANIFEST_DIR")).join(OLD);
         store.import(&mut File::open(old).unwrap()).unwrap();
         let state = Vault::new(store).load().unwrap();

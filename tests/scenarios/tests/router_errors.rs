@@ -5,6 +5,7 @@
 
 use weft_api::{
     HostRoute, InterfaceAsked, Network, NetworkUpdate, PortCreate, Router, RouterCreate, RouterUpdate,
+    SecurityGroup,
 };
 use weft_compiler::Reason;
 use weft_rig::{Workload, wait_until};
@@ -17,6 +18,8 @@ const NARROW: u32 = 1300;
 struct Row<'a> {
     site: &'a Site,
     red: Tenancy<'a>,
+    /// Who is behind two routers is a member of nothing that a receiver could ask for.
+    open: SecurityGroup,
 }
 
 impl Row<'_> {
@@ -51,7 +54,12 @@ impl Row<'_> {
 
     fn workload(&self, name: &str, network: &Network, number: u8, host: usize) -> Workload {
         let addresses = [format!("10.{number}.0.11"), format!("fd0{number}::11")];
-        let port = self.red.port_at(network, name, &[&addresses[0], &addresses[1]]).unwrap();
+        let new = PortCreate {
+            fixed_ips: Some(asked(&[&addresses[0], &addresses[1]])),
+            security_groups: Some(vec![self.open.id.clone()]),
+            ..Tenancy::new_port(network, name)
+        };
+        let port = self.red.port_from(new).unwrap();
         let mut spec = self.site.workload_spec(name, &port).unwrap();
         for gateway in [format!("10.{number}.0.1"), format!("fd0{number}::1")] {
             spec = spec.gateway(gateway.parse::<std::net::IpAddr>().unwrap());
@@ -67,7 +75,8 @@ impl Row<'_> {
 #[test]
 fn every_router_on_the_way_tells_what_it_cannot_hand_on() {
     let site = Site::start("routererr", 2).unwrap();
-    let row = Row { site: &site, red: Tenancy::create(&site, "red").unwrap() };
+    let red = Tenancy::create(&site, "red").unwrap();
+    let row = Row { site: &site, open: red.open_group().unwrap(), red };
     let [left, middle, far] = [("left", 1), ("middle", 2), ("far", 3)].map(|(name, n)| row.network(name, n));
     let narrow = NetworkUpdate { mtu: Some(NARROW), ..NetworkUpdate::default() };
     site.wait(row.red.client.networks().update(&middle.id, &narrow)).unwrap();

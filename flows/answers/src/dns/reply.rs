@@ -74,7 +74,9 @@ impl Question {
     }
 
     fn write(&self, found: &Found) -> Result<Vec<u8>, PushError> {
-        let mut answer = self.begin(OptRcode::NOERROR)?;
+        let is_nothing = matches!(found, Found::Nothing { .. });
+        let rcode = if is_nothing { OptRcode::NXDOMAIN } else { OptRcode::NOERROR };
+        let mut answer = self.begin(rcode)?;
         answer.header_mut().set_aa(true);
         let mut wanted = 0;
         let domain = match found {
@@ -100,10 +102,7 @@ impl Question {
                 }
                 None
             }
-            Found::Nothing { domain } => {
-                answer.header_mut().set_rcode(domain::base::iana::Rcode::NXDOMAIN);
-                domain.as_ref()
-            }
+            Found::Nothing { domain } => domain.as_ref(),
         };
         let domain = domain.filter(|_| wanted == 0).and_then(|domain| Name::vec_from_str(domain).ok());
         let mut additional = match domain {
@@ -119,7 +118,7 @@ impl Question {
                 authorities.additional()
             }
         };
-        self.end(&mut additional, OptRcode::NOERROR)?;
+        self.end(&mut additional, rcode)?;
         Ok(additional.finish().into_target())
     }
 
