@@ -87,5 +87,5 @@ fn routers_and_hosts(state: &Snapshot) {
     assert_eq!(host.bridge_mappings.get("physnet1").map(String::as_str), Some("br-ex"));
     let claim = state.claim(port(state, "10.0.0.20").id, &host.id).unwrap();
     assert_eq!((claim.interface.as_str(), Some(claim.ofport)), ("tap0", OfPort::new(5)));
-    assert_eq!(state.tokens().count(), 2);
+    assert_eq!(state.tokens().count(), 3);
 }

@@ -357,6 +357,32 @@ fn malformed_flows_have_the_same_errors() {
 }
 
 #[test]
+fn groups_that_choose_by_liveness_are_taken_and_refused_alike() {
+    play(|s| {
+        let group = |g: GroupMod| Message::GroupMod(g);
+        let (first, second) = (GroupId(6), BucketId(2));
+        s.send(
+            "by liveness",
+            group(GroupMod::put(first, GroupType::FastFailover, vec![alive(1, 1), alive(2, 2)])),
+        );
+        s.send(
+            "by another order",
+            group(GroupMod::put(first, GroupType::FastFailover, vec![alive(2, 2), alive(1, 1)])),
+        );
+        let insertion = GroupMod::insert_buckets(first, second, vec![alive(3, 3)]);
+        s.send("into it", group(GroupMod { kind: GroupType::FastFailover, ..insertion.clone() }));
+        s.send("into it as into another kind", group(insertion));
+        s.send(
+            "one that watches nothing",
+            group(GroupMod::add(GroupId(7), GroupType::FastFailover, vec![to(1, 1)])),
+        );
+        s.send("a copy that watches", group(GroupMod::add(GroupId(8), GroupType::All, vec![alive(1, 1)])));
+        s.send("an empty one", group(GroupMod::add(GroupId(9), GroupType::FastFailover, vec![])));
+        s.dump("after those that choose by liveness");
+    });
+}
+
+#[test]
 fn groups_are_taken_and_refused_alike() {
     play(|s| {
         let group = |g: GroupMod| Message::GroupMod(g);
@@ -398,25 +424,6 @@ fn groups_are_taken_and_refused_alike() {
             group(GroupMod::add(GroupId(5), GroupType::Indirect, vec![to(1, 1), to(2, 2)])),
         );
         s.send("too high a number", group(GroupMod::add(GroupId(0xffff_ff10), GroupType::All, vec![])));
-        let (first, second) = (GroupId(6), BucketId(2));
-        s.send(
-            "by liveness",
-            group(GroupMod::put(first, GroupType::FastFailover, vec![alive(1, 1), alive(2, 2)])),
-        );
-        s.send(
-            "by another order",
-            group(GroupMod::put(first, GroupType::FastFailover, vec![alive(2, 2), alive(1, 1)])),
-        );
-        let insertion = GroupMod::insert_buckets(first, second, vec![alive(3, 3)]);
-        s.send("into it", group(GroupMod { kind: GroupType::FastFailover, ..insertion.clone() }));
-        s.send("into it as into another kind", group(insertion));
-        s.send(
-            "one that watches nothing",
-            group(GroupMod::add(GroupId(7), GroupType::FastFailover, vec![to(1, 1)])),
-        );
-        s.send("a copy that watches", group(GroupMod::add(GroupId(8), GroupType::All, vec![alive(1, 1)])));
-        s.send("an empty one", group(GroupMod::add(GroupId(9), GroupType::FastFailover, vec![])));
-        s.dump("after those that choose by liveness");
         s.flow("a flow to group 1", ADD, "cookie=1,table=2,priority=1,actions=group:1");
         s.flow("a flow to none", ADD, "cookie=2,table=2,priority=2,actions=output:1");
         s.ask("who uses it", Request::GroupStats(one));

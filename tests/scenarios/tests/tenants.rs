@@ -78,6 +78,47 @@ fn tenants_with_the_same_addresses_never_meet() {
     a_file_arrives_intact(&site, &red);
 }
 
+/// A workload with a leg in each of two networks reaches the others there; they do not reach each other, nor its other leg.
+#[test]
+fn a_workload_on_two_networks_joins_nothing() {
+    let site = Site::start("twolegs", 2).unwrap();
+    let red = Tenancy::create(&site, "red").unwrap();
+    let network = |name: &str, n: u8| {
+        let cidrs = [format!("10.0.{n}.0/24"), format!("fd0{n}::/64")];
+        red.network(&NetworkSpec::new(name, &[&cidrs[0], &cidrs[1]])).unwrap()
+    };
+    let (left, right) = (network("left", 1), network("right", 2));
+    let attach = |name: &str, network: &Network, addresses: &[&str], host: usize| {
+        let port = red.port_at(network, name, addresses).unwrap();
+        site.attach(&site.hosts[host], name, &port).unwrap()
+    };
+    let a = attach("a", &left, &["10.0.1.11", "fd01::11"], 0);
+    let c = attach("c", &right, &["10.0.2.13", "fd02::13"], 1);
+    let both = attach("both", &left, &["10.0.1.12", "fd01::12"], 0);
+    // The other leg is raised by itself, and handed over to the workload.
+    let leg = attach("leg", &right, &["10.0.2.12", "fd02::12"], 0);
+    let handed = format!("link set dev eth0 netns {} name eth1\n", both.netns().name());
+    leg.netns().ip(&handed).unwrap();
+    let addressed = "link set eth1 up\naddr add 10.0.2.12/24 dev eth1\naddr add fd02::12/64 dev eth1 nodad\n";
+    both.netns().ip(addressed).unwrap();
+    site.rig.seed_tunnel_neighbours().unwrap();
+    for (there, own) in [(&a, ["10.0.1.12", "fd01::12"]), (&c, ["10.0.2.12", "fd02::12"])] {
+        for (address, own) in [there.ipv4().unwrap(), there.ipv6().unwrap()].into_iter().zip(own) {
+            both.wait_reaches(address, LIMIT)
+                .unwrap_or_else(|e| panic!("{e:#}; {}", drops_text(&site.hosts)));
+            assert!(there.ping(own.parse::<IpAddr>().unwrap(), 2).unwrap().all(), "{own}");
+        }
+    }
+    // Even with a route that leads by the workload in the middle: it does not forward, and Weft does not either.
+    a.netns().ip("route add 10.0.2.0/24 via 10.0.1.12\nroute add fd02::/64 via fd01::12\n").unwrap();
+    c.netns().ip("route add 10.0.1.0/24 via 10.0.2.12\nroute add fd01::/64 via fd02::12\n").unwrap();
+    for (from, to) in [(&a, &c), (&c, &a)] {
+        for address in [to.ipv4().unwrap(), to.ipv6().unwrap()] {
+            assert!(from.ping(address, 2).unwrap().none(), "{} reached {address}", from.name());
+        }
+    }
+}
+
 /// Red's workloads see nothing of blue's pings to the very addresses they have; and what only red has, blue cannot reach.
 fn pings_stay_at_home(red: &Camp<'_>, blue: &Camp<'_>) {
     const ECHO: &str = "icmp or (icmp6 and (ip6[40] == 128 or ip6[40] == 129))";

@@ -240,7 +240,7 @@ fn a_missing_tunnel_is_added_with_both_rows_marked() {
     assert_eq!(
         lines,
         [
-            "insert Interface external_ids,name,ofport_request,options,type",
+            "insert Interface bfd,external_ids,name,ofport_request,options,type",
             "insert Port external_ids,interfaces,name",
             "mutate Bridge ports"
         ]

@@ -102,7 +102,6 @@ fn actions_and_matches_are_those_of_open_vswitch() -> Result<()> {
 fn what_is_not_known_is_a_fault() -> Result<()> {
     for flow in [
         "actions=NORMAL",
-        "actions=learn(table=1,in_port=99)",
         "actions=push_mpls:0x8847",
         "actions=write_actions(output:1)",
         "actions=sample(probability=1,collector_set_id=1,obs_domain_id=1,obs_point_id=1)",

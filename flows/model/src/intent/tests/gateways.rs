@@ -218,7 +218,7 @@ fn static_routes_may_lead_outside() {
     let routes = Some(RoutesPatch::Add(vec![via]));
     let route = Intent::UpdateRouter(router(1), RouterPatch { routes, ..RouterPatch::default() });
     let expected = "route to 192.0.2.0/24: the nexthop is not connected with router";
-    refused(&member(), &[route.clone()], expected);
+    refused(&member(), std::slice::from_ref(&route), expected);
     refused(&member(), &[gateway(), route.clone(), gateway_of(router(1), None)], expected);
     assert_eq!(router_in(&planned(&member(), &[gateway(), route])).routes, [via]);
 }
