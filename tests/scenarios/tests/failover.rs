@@ -152,7 +152,13 @@ impl<'a> Estate<'a> {
         };
         let (plain, workload) = (attach("plain", &plain), attach("floating", &floating));
         let address = site.apply(red.client.floating_ips().create(&new)).unwrap().floating_ip_address;
-        let router = site.wait(site.admin.routers().show(&router.id)).unwrap().value;
+        // Hosts say in their own time which bridges they have.
+        let mut router = router;
+        wait_until("two hosts that serve the gateway", LIMIT, || {
+            router = site.wait(site.admin.routers().show(&router.id))?.value;
+            Ok(router.weft_gateway_hosts.as_ref().is_some_and(|hosts| hosts.len() == 2))
+        })
+        .unwrap();
         site.rig.seed_tunnel_neighbours().unwrap();
         let address = address.parse().unwrap();
         let query = [("device_id", router.id.as_str()), ("device_owner", "network:router_gateway")];

@@ -75,9 +75,11 @@ pub(crate) fn host(sheet: &mut Sheet) {
             sheet.flow(gate, ALWAYS, dhcp, Then::new().goto(end));
         }
     }
-    // What hosts tell routers goes to groups, and so to filtered ports as well; no tracker makes sense of it.
+    // What hosts tell routers goes to groups, and so to filtered ports as well; no tracker makes sense of it. Where none is
+    // asked, the rules say.
     for kind in [131, 132, 133, 143] {
-        sheet.flow(&INGRESS_GATE, ALWAYS, icmpv6(kind), Then::drop(Reason::ForRouters));
+        let senseless = icmpv6(kind).with(state(TRACKED | INVALID, TRACKED | INVALID));
+        sheet.flow(&INGRESS_RULES, 1001, senseless, Then::drop(Reason::ForRouters));
     }
     sheet.flow(&EGRESS_GATE, 10, Fields::new().with(SOURCE_POLICY.is(0)), Then::new().goto(&L2_LOCAL));
     for rules in [&EGRESS_RULES, &INGRESS_RULES] {
