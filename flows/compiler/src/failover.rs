@@ -11,6 +11,7 @@ use weft_model::{
 
 use crate::gateways::{Floating, Outside, Seat};
 use crate::group_id::GroupUse;
+use crate::realms;
 use crate::tunnels::{Link, Liveness, TunnelId, tunnel_ofport};
 use crate::uplinks::uplink_ofport;
 
@@ -18,22 +19,9 @@ use crate::uplinks::uplink_ofport;
 /// host of the router's realm, in the encapsulation of the transit.
 pub(crate) fn liveness(link: Link, snapshot: &Snapshot) -> Liveness {
     let Link { host, peer, encap } = link;
-    // By whichever end has fewer realms to look at; both are asked for a gateway of the other.
-    let watched = |gateway: HostIndex, other: HostIndex| {
-        let serves = |router: &Router| {
-            router.gateway.as_ref().is_some_and(|g| g.encap == encap && g.hosts.contains(&gateway))
-        };
-        realms_of(other, snapshot).into_iter().any(|network| {
-            let routers = snapshot.realm_routers(network);
-            routers.iter().filter_map(|id| snapshot.router(id)).any(|router| serves(router))
-        })
-    };
+    // One end is asked for its gateways, mostly none, before anything is asked about the other.
+    let watched = |gateway, other| realms::serves((gateway, encap), other, snapshot);
     if watched(host, peer) || watched(peer, host) { Liveness::Bfd } else { Liveness::Unwatched }
-}
-
-/// A network of every realm that a host needs.
-fn realms_of(host: HostIndex, snapshot: &Snapshot) -> Vec<NetworkId> {
-    crate::realms::one_each(crate::gateways::entries(host, snapshot), snapshot)
 }
 
 /// The links that are watched because of the gateways of a network's realm.

@@ -4,6 +4,7 @@
 //! networks that the routers of its realms lead to, where it has a way to them.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use weft_model::{Encap, HostIndex, NetworkId, Router, Snapshot};
 
@@ -90,16 +91,17 @@ pub(crate) fn ways(
 pub(crate) fn has_way(host: HostIndex, peer: HostIndex, encap: Encap, snapshot: &Snapshot) -> bool {
     let leads = |from: HostIndex, to: HostIndex| {
         let mut networks = snapshot.networks_at(from).filter(|network| network.tunnel() == Some(encap));
-        let is_transit = |router: &&std::sync::Arc<Router>| {
-            router.gateway.as_ref().is_some_and(|gateway| gateway.encap == encap)
-        };
-        let mut transits = snapshot.gateways_at(from).filter(is_transit);
-        networks.any(|network| snapshot.is_in_realm_at(network.id, to))
-            || transits.any(|router| {
-                let mut interfaces = snapshot.interfaces_of(router.id);
-                // All of them are in one realm.
-                interfaces.next().is_some_and(|port| snapshot.is_in_realm_at(port.network, to))
-            })
+        networks.any(|network| snapshot.is_in_realm_at(network.id, to)) || serves((from, encap), to, snapshot)
     };
     host != peer && (leads(host, peer) || leads(peer, host))
+}
+
+/// True if the one host may serve a gateway, in that encapsulation, of a realm that the other host needs.
+pub(crate) fn serves((gateway, encap): (HostIndex, Encap), other: HostIndex, snapshot: &Snapshot) -> bool {
+    let in_encap = |router: &&Arc<Router>| router.gateway.as_ref().is_some_and(|own| own.encap == encap);
+    snapshot.gateways_at(gateway).filter(in_encap).any(|router| {
+        // All interfaces of a router are in one realm.
+        let mut interfaces = snapshot.interfaces_of(router.id);
+        interfaces.next().is_some_and(|port| snapshot.is_in_realm_at(port.network, other))
+    })
 }
