@@ -1,0 +1,97 @@
+"""What every step needs: tenants of its own, the `openstack` command, checks that end the run."""
+
+import contextlib
+import io
+import json
+import pathlib
+import subprocess
+import sys
+import urllib.request
+
+
+class Tenant:
+    """A tenant of its own for this run, with a token that speaks for it."""
+
+    def __init__(self, endpoint, admin, name):
+        self.endpoint, self.admin, self.name = endpoint, admin, name
+        self.id = self.ask("POST", "/v1/tenants", {"tenant": {"name": name}})["tenant"]["id"]
+        self.token = self.ask("POST", f"/v1/tenants/{self.id}/tokens", {"token": {}})["token"]
+
+    def ask(self, method, path, body=None):
+        """One request in the administrator's name."""
+        request = urllib.request.Request(self.endpoint + path, method=method)
+        request.add_header("X-Auth-Token", self.admin)
+        data = None if body is None else json.dumps(body).encode()
+        with urllib.request.urlopen(request, data, timeout=30) as answer:
+            text = answer.read()
+        return json.loads(text) if text else None
+
+    def forget(self):
+        """Removes the tenant and, should a check have failed, what it left behind."""
+        for port in self.ask("GET", f"/v2.0/ports?project_id={self.id}&device_owner=network:router_interface")["ports"]:
+            router = f"/v2.0/routers/{port['device_id']}"
+            self.ask("PUT", router, {"router": {"routes": []}})
+            self.ask("PUT", f"{router}/remove_router_interface", {"port_id": port["id"]})
+        for kind in ("floatingips", "routers", "ports", "subnets", "networks"):
+            for row in self.ask("GET", f"/v2.0/{kind}?project_id={self.id}")[kind]:
+                self.ask("DELETE", f"/v2.0/{kind}/{row['id']}")
+        self.ask("DELETE", f"/v1/tenants/{self.id}")
+
+
+class Cli:
+    """The `openstack` command with one account."""
+
+    def __init__(self, **account):
+        self.account = [part for name, value in account.items() for part in (f"--os-{name.replace('_', '-')}", value)]
+
+    def run(self, line, *more):
+        """Runs one command; gives its exit code, output and error output."""
+        command = [str(pathlib.Path(sys.executable).parent / "openstack"), *self.account, *line.split(), *more]
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        return ended.returncode, ended.stdout, ended.stderr
+
+    def json(self, line, *more):
+        """Runs one command that must succeed; gives its output, read."""
+        code, out, err = self.run(f"{line} -f json", *more)
+        check(code == 0, f"openstack {line}: exit code {code}: {err or out}")
+        return json.loads(out)
+
+    def done(self, line, *more):
+        """Runs one command that must succeed and says nothing."""
+        code, out, err = self.run(line, *more)
+        check(code == 0, f"openstack {line}: exit code {code}: {err or out}")
+
+    def refused(self, reason, line, *more):
+        """Runs one command that must fail and say why."""
+        code, out, err = self.run(line, *more)
+        check(code != 0, f"openstack {line} should have failed: {out}")
+        check(reason in err, f"openstack {line} should say {reason!r}: {err}")
+
+
+class QuickCli(Cli):
+    """The same command inside this process, because it takes longer to start than to do anything. It keeps the first
+    account that it sees for good, so there can be only one of these."""
+
+    def run(self, line, *more):
+        from openstackclient import shell
+
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code = shell.main([*self.account, *line.split(), *more])
+        return code, out.getvalue(), err.getvalue()
+
+
+def check(holds, message):
+    if not holds:
+        raise SystemExit(f"FAILED: {message}")
+
+
+def same(found, expected, what):
+    check(found == expected, f"{what}: {found!r} instead of {expected!r}")
+
+
+def connection(endpoint, token):
+    import openstack
+
+    return openstack.connect(auth_type="admin_token", auth={"endpoint": endpoint, "token": token}, region_name="",
+                             identity_api_version="3", load_yaml_config=False, load_envvars=False)
