@@ -44,6 +44,7 @@ use crate::metrics::Metrics;
 use crate::notices;
 use crate::rest;
 use crate::southbound::advertising::Advertising;
+use crate::southbound::crowd::Crowd;
 use crate::southbound::{host, listen::Kind, listen::listen, switch};
 use crate::status::{Board, Fleet};
 use crate::vault::{Vault, VaultError};
@@ -272,7 +273,7 @@ async fn serve_switches(
     let (notices, inbox) = mpsc::channel(notices::QUEUE);
     tasks.spawn(notices::run(inbox, metrics.clone()));
     let (engine, metrics) = (events.clone(), metrics.clone());
-    let (pace, crowd, stop_all) = (switch::Pace::default(), switch::Crowd::default(), stop.clone());
+    let (pace, crowd, stop_all) = (switch::Pace::default(), Crowd::default(), stop.clone());
     let advertising = Advertising { snapshots: Some(desk.watch()), interval: config.advertise_interval };
     let resolver = Some(resolver);
     let context =

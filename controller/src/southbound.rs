@@ -2,6 +2,7 @@
 
 pub mod advertising;
 pub mod claims;
+pub mod crowd;
 pub mod datapath;
 pub mod frames;
 pub mod handshake;

@@ -16,9 +16,10 @@ use weft_controller::engine::{Event, ToSwitch};
 use weft_controller::metrics::Metrics;
 use weft_controller::notices::Notice;
 use weft_controller::southbound::advertising::Advertising;
+use weft_controller::southbound::crowd::Crowd;
 use weft_controller::southbound::line::Link;
 use weft_controller::southbound::meters::METERS;
-use weft_controller::southbound::switch::{Context, Crowd, Pace, serve};
+use weft_controller::southbound::switch::{Context, Pace, serve};
 use weft_distributor::{Answer, SessionId};
 use weft_openflow::message::multipart::{FlowUpdate, MultipartReply, Reply};
 use weft_openflow::message::{

@@ -203,8 +203,13 @@ async fn write<K: Writable>(
 }
 
 fn settle<K: Kind>(fields: Fields) -> Result<(), Failure> {
+    settle_row(fields, K::full)
+}
+
+/// Refuses a request with faults or with members that are none of a row's.
+pub(super) fn settle_row<R: Serialize>(fields: Fields, full: impl FnOnce() -> R) -> Result<(), Failure> {
     // Made only for those who send what was not asked for.
-    let known = LazyCell::new(|| members(K::full()));
+    let known = LazyCell::new(|| members(full()));
     let (mut faults, unknown) = fields.settle(|name| known.contains_key(name));
     match (faults.is_empty(), unknown.is_empty()) {
         (true, true) => Ok(()),

@@ -14,7 +14,7 @@ use super::call::{Body, Call, Reply, View};
 use super::failure::Failure;
 use super::fields::Fields;
 use super::floating_ips::FloatingIps;
-use super::kind::{Envelope, Kind, members, visible};
+use super::kind::{Envelope, Kind, members, settle_row, visible};
 use super::page::compare;
 use super::query::ListQuery;
 use super::scope;
@@ -71,16 +71,6 @@ fn unwrapped(mut body: Map<String, Value>) -> Result<Fields, Failure> {
         Some(Value::Object(_)) => Err(Failure::malformed(format!("Nothing belongs beside '{ONE}'"))),
         _ => Err(Failure::malformed(format!("Unable to find '{ONE}' in request body"))),
     }
-}
-
-fn settled(fields: Fields) -> Result<(), Failure> {
-    let known = members(api::PortForwarding::default());
-    let (mut faults, unknown) = fields.settle(|name| known.contains_key(name));
-    if faults.is_empty() && !unknown.is_empty() {
-        return Err(Failure::unrecognized(unknown));
-    }
-    faults.extend(unknown);
-    if faults.is_empty() { Ok(()) } else { Err(Failure::invalid(faults)) }
 }
 
 /// Ports, as one or as a range.
@@ -203,7 +193,7 @@ pub(super) async fn create(call: Call, Path(id): Path<String>, Body(body): Body)
     let of = floating_ip(&call.view, &id)?;
     let mut fields = unwrapped(body)?;
     let new = read_new(&mut fields, of);
-    settled(fields)?;
+    settle_row(fields, api::PortForwarding::default)?;
     let new = new.ok_or_else(|| Failure::malformed(format!("Unable to read '{ONE}' in request body")))?;
     let (revision, row) = write(&call, Intent::CreatePortForwarding(new)).await?;
     Ok(Reply::created(revision, Envelope(ONE, row)))
@@ -236,7 +226,7 @@ pub(super) async fn update(
     let forwarding = find(&call.view, (&of.0, &of.1))?;
     let mut fields = unwrapped(body)?;
     let patch = read_patch(&mut fields);
-    settled(fields)?;
+    settle_row(fields, api::PortForwarding::default)?;
     let intent = Intent::UpdatePortForwarding(forwarding.floating_ip, forwarding.id, patch);
     let (revision, row) = write(&call, intent).await?;
     Ok(Reply::ok(revision, Envelope(ONE, row)))

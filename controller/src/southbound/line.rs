@@ -69,9 +69,7 @@ impl Link {
             ToSwitch::Read(read, depth) => self.0.read(read, depth),
         }
     }
-}
 
-impl Link {
     /// Has the switch send packets, if there is room: nobody waits for them.
     ///
     /// # Errors

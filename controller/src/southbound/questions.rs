@@ -74,55 +74,62 @@ impl Desk {
         let Ok((_, Message::Experimenter(Experimenter::PacketIn2(packet)))) = Message::decode(frame) else {
             return Outcome::Unreadable;
         };
-        if let Some(Service::Dns { port }) = packet.userdata.as_ref().and_then(|data| Service::decode(data)) {
-            return self.resolve(port, &packet, line);
-        }
-        match answer(&packet) {
-            Ok(answer) if line.answer(answer.encode(PACKETS)).is_ok() => Outcome::Answered,
-            Ok(_) => Outcome::Dropped,
+        match self.answered(&packet, line) {
+            Ok(outcome) => outcome,
             Err(Silence::NotAsked) => Outcome::Silent,
             Err(Silence::Userdata | Silence::Packet) => Outcome::Unreadable,
         }
     }
 
+    fn answered(&mut self, packet: &PacketIn2, line: &Arc<Line>) -> Result<Outcome, Silence> {
+        let service = packet.userdata.as_ref().and_then(|data| Service::decode(data));
+        let message = match service.ok_or(Silence::Userdata)? {
+            Service::Dns { port } => return self.resolve(port, packet, line),
+            service => answer(&service, packet)?,
+        };
+        let sent = line.answer(message.encode(PACKETS));
+        Ok(if sent.is_ok() { Outcome::Answered } else { Outcome::Dropped })
+    }
+
     /// What a port asks its resolver.
-    fn resolve(&mut self, port: u32, packet: &PacketIn2, line: &Arc<Line>) -> Outcome {
-        let (Some(resolver), true) = (&self.resolver, self.left_dns > 0) else { return Outcome::Dropped };
+    fn resolve(&mut self, port: u32, packet: &PacketIn2, line: &Arc<Line>) -> Result<Outcome, Silence> {
+        let (Some(resolver), true) = (&self.resolver, self.left_dns > 0) else {
+            return Ok(Outcome::Dropped);
+        };
         self.left_dns -= 1;
-        let Some(in_port) = in_port(packet) else { return Outcome::Unreadable };
-        resolver.serve(port, &packet.packet, Back::new(line, in_port), &self.places)
+        let back = Back::new(line, in_port(&packet.metadata)?);
+        Ok(resolver.serve(port, &packet.packet, back, &self.places))
     }
 }
 
 /// Back out by the port that it came in by, past the pipeline: to a physical network, under its tag. Or out where the answer
 /// says.
-fn answer(packet: &PacketIn2) -> Result<Message, Silence> {
-    let userdata = packet.userdata.as_ref().ok_or(Silence::Userdata)?;
+fn answer(service: &Service, packet: &PacketIn2) -> Result<Message, Silence> {
     // In the form in which every register stands by itself.
     let metadata = packet.metadata.canonical_bytes();
     let metadata = Match::decode_fields(&mut Reader::new(&metadata)).map_err(|_| Silence::Packet)?;
     let value = |field: FieldId| metadata.get(field).and_then(|field| field.value());
     let number = |field: FieldId| value(field).and_then(|value| u32::try_from(value).ok());
-    let in_port = number(oxm::in_port(PortNo(0)).id()).ok_or(Silence::Packet)?;
+    let in_port = in_port(&metadata)?;
     let next_hop = [8, 9, 10, 11].map(|register| number(FieldId::reg(register)).unwrap_or(0));
-    let reply = weft_answers::reply(userdata, &Question { packet: &packet.packet, next_hop })?;
+    let reply = weft_answers::reply(service, &Question { packet: &packet.packet, next_hop })?;
     let (from, actions) = match reply.way {
         Way::Out(port) => (PortNo::CONTROLLER, vec![Action::output(PortNo(u32::from(port)))]),
         Way::Back => {
             let kept = value(oxm::metadata(0).id()).and_then(|kept| u64::try_from(kept).ok()).unwrap_or(0);
             let tag = u16::try_from(registers::SENDER_TAG.of(kept)).ok().filter(|tag| *tag != 0);
-            let tag = tag.filter(|_| uplinks::uplink_at(in_port).is_some());
+            let tag = tag.filter(|_| uplinks::uplink_at(in_port.0).is_some());
             let tagged = tag.map(|tag| [Action::PushVlan(ETH_VLAN), Action::SetField(oxm::vlan_vid(tag))]);
             let back = tagged.into_iter().flatten().chain([Action::output(PortNo::IN_PORT)]).collect();
-            (PortNo(in_port), back)
+            (in_port, back)
         }
     };
     Ok(Message::PacketOut(PacketOut::new(from, actions, reply.frame.into())))
 }
 
-fn in_port(packet: &PacketIn2) -> Option<PortNo> {
-    let in_port = packet.metadata.get(oxm::in_port(PortNo(0)).id()).and_then(|field| field.value());
-    in_port.and_then(|port| u32::try_from(port).ok()).map(PortNo)
+fn in_port(metadata: &Match) -> Result<PortNo, Silence> {
+    let in_port = metadata.get(oxm::in_port(PortNo(0)).id()).and_then(|field| field.value());
+    in_port.and_then(|port| u32::try_from(port).ok()).map(PortNo).ok_or(Silence::Packet)
 }
 
 #[cfg(test)]
@@ -150,23 +157,22 @@ mod tests {
         let asked = PacketIn2 {
             packet: packet.into(),
             metadata: Match::new().with(oxm::in_port(PortNo(42))),
-            userdata: Some(service.encode().into()),
             ..PacketIn2::default()
         };
-        let Ok(Message::PacketOut(out)) = answer(&asked) else { panic!("no answer") };
+        let Ok(Message::PacketOut(out)) = answer(&service, &asked) else { panic!("no answer") };
         assert_eq!(out.metadata, Match::new().with(oxm::in_port(PortNo(42))));
         assert_eq!(out.actions, [Action::output(PortNo::IN_PORT)]);
         assert_eq!(out.packet[..6], [2, 0, 0, 0, 0, 7]);
         // A machine on a physical network is told under its VLAN.
         let outside = oxm::in_port(PortNo(u32::from(uplinks::UPLINK_BASE) + 1));
         let kept = Match::new().with(outside).with(oxm::metadata(100 << 48 | 7));
-        let Ok(Message::PacketOut(out)) = answer(&PacketIn2 { metadata: kept, ..asked.clone() }) else {
+        let Ok(Message::PacketOut(out)) = answer(&service, &PacketIn2 { metadata: kept, ..asked.clone() })
+        else {
             panic!("no answer")
         };
         assert_eq!(out.actions.len(), 3);
         assert_eq!(out.actions[1], Action::SetField(oxm::vlan_vid(100)));
-        assert!(answer(&PacketIn2 { metadata: Match::new(), ..asked.clone() }).is_err());
-        assert!(answer(&PacketIn2 { userdata: None, ..asked }).is_err());
+        assert!(answer(&service, &PacketIn2 { metadata: Match::new(), ..asked }).is_err());
     }
 
     #[test]
@@ -179,10 +185,10 @@ mod tests {
         let asked = PacketIn2 {
             packet: vec![0; 60].into(),
             metadata: Match::new().with(oxm::in_port(PortNo(42))).with(pair),
-            userdata: Some(Service::Neighbour(question).encode().into()),
             ..PacketIn2::default()
         };
-        let Ok(Message::PacketOut(out)) = answer(&asked) else { panic!("no question") };
+        let asked = answer(&Service::Neighbour(question), &asked);
+        let Ok(Message::PacketOut(out)) = asked else { panic!("no question") };
         assert_eq!(out.metadata, Match::new().with(oxm::in_port(PortNo::CONTROLLER)));
         assert_eq!(out.actions, [Action::output(PortNo(65_101))]);
         assert_eq!(out.packet[38..], [10, 0, 0, 9]);

@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use weft_compiler::{
     Liveness, TunnelId, TunnelPort, TunnelSettings, UplinkEnd, tunnel, tunnel_ids, tunnel_to,
@@ -14,6 +15,7 @@ use weft_model::{HostId, HostIndex, PhysnetKey, Snapshot};
 use weft_ovsdb::vswitch::{Bridge, Controller, DATABASE, Dictionary, Interface, OpenVSwitch, Port};
 use weft_ovsdb::{Column, Fresh, Id, Mirror, Table, Transaction, View};
 
+use super::crowd;
 use super::datapath::datapath_id;
 use super::inventory::{BRIDGE, Inventory, OURS, OWNER, TunnelRows, chosen_datapath_type, marked, root_of};
 use super::uplinks::{self, Uplinks};
@@ -24,12 +26,8 @@ use crate::status::{TunnelNews, TunnelState};
 const PROTOCOLS: [&str; 3] = ["OpenFlow10", "OpenFlow13", "OpenFlow15"];
 /// How long a bridge waits at most before it dials the controller again, in milliseconds.
 const MAX_BACKOFF_MS: i64 = 1000;
-/// How long a bridge's connection may be quiet before it is probed, in milliseconds: in a small fleet, and in a large one.
-/// A fleet of a thousand that probes every 5 s costs the controller hundreds of answers a second, and while it is busy with
-/// something else those that get none in time dial all at once.
-const INACTIVITY_PROBE_MS: (i64, i64) = (5_000, 30_000);
-/// Up to how many hosts a fleet is small, and from how many on it is large.
-const FLEET: (i64, i64) = (100, 1_000);
+/// How long a bridge's connection may be quiet before it is probed: in a small fleet, and in a large one.
+const INACTIVITY_PROBE: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(30));
 
 /// What is wrong with a watched tunnel whose other end is silent.
 const SILENT: &str = "the other end does not answer (BFD is down)";
@@ -456,9 +454,8 @@ fn keep_controller(
 
 /// After how many milliseconds of quiet a bridge probes, in a fleet of so many hosts.
 fn inactivity_probe(hosts: usize) -> i64 {
-    let ((shortest, longest), (small, large)) = (INACTIVITY_PROBE_MS, FLEET);
-    let beyond = i64::try_from(hosts).unwrap_or(large).clamp(small, large) - small;
-    shortest + (longest - shortest) * beyond / (large - small)
+    let wait = crowd::wait(u32::try_from(hosts).unwrap_or(u32::MAX), INACTIVITY_PROBE);
+    i64::try_from(wait.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// What a host was given at its first contact stays until the fleet is quite another: a host more or less must not be a

@@ -8,7 +8,6 @@ use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -30,6 +29,7 @@ use weft_openflow::message::{
 use weft_openflow::{DecodeError, Xid};
 
 use super::advertising::{Advertising, Rounds};
+use super::crowd::Crowd;
 use super::frames::{Filled, Frames};
 use super::handshake::{self, LISTEN, MONITOR};
 use super::line::{Line, READS, Stuck};
@@ -94,37 +94,6 @@ pub struct Pace {
 impl Default for Pace {
     fn default() -> Pace {
         Pace { quiet: Duration::from_secs(10), patience: Duration::from_secs(30) }
-    }
-}
-
-/// How many switches are connected. Bridges probe as well, every 5 s, in a fleet of thousands every 30 s; where ours came
-/// sooner, two of three messages of an idle fleet would be ours.
-#[derive(Debug, Clone, Default)]
-pub struct Crowd(Arc<AtomicU32>);
-
-impl Crowd {
-    /// From how many switches on they are probed less often, and from how many on a quarter as often.
-    const SIZES: (u32, u32) = (100, 1000);
-
-    /// One more, as long as the place is held.
-    fn join(&self) -> Place {
-        self.0.fetch_add(1, Ordering::Relaxed);
-        Place(self.clone())
-    }
-
-    fn stretch(&self, quiet: Duration) -> Duration {
-        let (small, large) = Crowd::SIZES;
-        let beyond = self.0.load(Ordering::Relaxed).clamp(small, large) - small;
-        quiet + quiet * 3 * beyond / (large - small)
-    }
-}
-
-/// One of a [`Crowd`].
-struct Place(Crowd);
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -649,19 +618,6 @@ fn is_awaited(frame: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_crowd_is_probed_less_often() {
-        let (crowd, quiet) = (Crowd::default(), Duration::from_secs(10));
-        let mut places: Vec<Place> = (0..100).map(|_| crowd.join()).collect();
-        assert_eq!(crowd.stretch(quiet), quiet);
-        places.extend((0..450).map(|_| crowd.join()));
-        assert_eq!(crowd.stretch(quiet), Duration::from_secs(25));
-        places.extend((0..9000).map(|_| crowd.join()));
-        assert_eq!(crowd.stretch(quiet), Duration::from_secs(40));
-        drop(places);
-        assert_eq!(crowd.stretch(quiet), quiet);
-    }
 
     #[test]
     fn an_answer_that_cannot_be_read_ends_the_session_and_small_talk_does_not() {

@@ -74,7 +74,8 @@ pub fn packet(userdata: &[u8], packet: &[u8]) {
         assert!(SlicedPacket::from_ethernet(&frame).is_ok());
     }
     let next_hop = [0x0a00_0001, 2, 3, u32::try_from(packet.len()).unwrap_or(0)];
-    if let Ok(reply) = reply(userdata, &Question { packet, next_hop }) {
+    let reply = Service::decode(userdata).map(|service| reply(&service, &Question { packet, next_hop }));
+    if let Some(Ok(reply)) = reply {
         assert!(reply.frame.len() <= 4096, "{} bytes", reply.frame.len());
         assert!(SlicedPacket::from_ethernet(&reply.frame).is_ok());
     }

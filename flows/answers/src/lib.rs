@@ -64,16 +64,16 @@ pub enum Way {
     Out(u16),
 }
 
-/// What to send for a packet.
+/// What to send for a packet that came with the userdata of this service.
 ///
 /// # Errors
 /// [`Silence`] when nothing is to be sent.
-pub fn reply(userdata: &[u8], question: &Question<'_>) -> Result<Reply, Silence> {
-    if let Some(Service::Neighbour(asked)) = Service::decode(userdata) {
-        let frame = neighbour::question(&asked, question.next_hop)?;
+pub fn reply(service: &Service, question: &Question<'_>) -> Result<Reply, Silence> {
+    if let Service::Neighbour(asked) = service {
+        let frame = neighbour::question(asked, question.next_hop)?;
         return Ok(Reply { frame: frame::under_tag(frame, asked.vlan), way: Way::Out(asked.uplink) });
     }
-    Ok(Reply { frame: answer(userdata, question.packet)?, way: Way::Back })
+    Ok(Reply { frame: back(service, question.packet)?, way: Way::Back })
 }
 
 /// The frame to send back to where the packet came from, if all that is needed for it is the packet.
@@ -81,15 +81,19 @@ pub fn reply(userdata: &[u8], question: &Question<'_>) -> Result<Reply, Silence>
 /// # Errors
 /// [`Silence`] when nothing is to be sent.
 pub fn answer(userdata: &[u8], packet: &[u8]) -> Result<Vec<u8>, Silence> {
-    match Service::decode(userdata).ok_or(Silence::Userdata)? {
+    back(&Service::decode(userdata).ok_or(Silence::Userdata)?, packet)
+}
+
+fn back(service: &Service, packet: &[u8]) -> Result<Vec<u8>, Silence> {
+    match service {
         // The packet does not say who is asked for.
         Service::Neighbour(_) => Err(Silence::NotAsked),
-        Service::Dhcp4(service) => dhcp4::answer(&service, packet),
-        Service::Dhcp6(service) => dhcp6::answer(&service, packet),
-        Service::Advertisement(service) => advertisement::answer(&service, packet),
+        Service::Dhcp4(service) => dhcp4::answer(service, packet),
+        Service::Dhcp6(service) => dhcp6::answer(service, packet),
+        Service::Advertisement(service) => advertisement::answer(service, packet),
         // Who answers it needs names.
         Service::Dns { .. } => Err(Silence::Userdata),
-        Service::IcmpError(service) => icmp_error::answer(&service, packet),
+        Service::IcmpError(service) => icmp_error::answer(service, packet),
     }
 }
 

@@ -64,8 +64,7 @@ mod tests {
     fn ask(asker: &str, vlan: Option<u16>, next_hop: [u32; 4]) -> Result<Reply, Silence> {
         let question = Neighbour { asker_mac: MAC, asker: asker.parse().unwrap(), uplink: 65_101, vlan };
         let packet = [0; 14];
-        let question = (Service::Neighbour(question).encode(), Question { packet: &packet, next_hop });
-        reply(&question.0, &question.1)
+        reply(&Service::Neighbour(question), &Question { packet: &packet, next_hop })
     }
 
     #[test]

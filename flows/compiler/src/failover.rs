@@ -5,9 +5,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use weft_answers::{Announcement, Mac};
-use weft_model::{
-    Gateway, HostIndex, Network, NetworkId, Port, PortKey, Router, RouterKey, Segment, Snapshot, Vni,
-};
+use weft_model::{Gateway, HostIndex, Network, NetworkId, Port, PortKey, RouterKey, Segment, Snapshot, Vni};
 
 use crate::gateways::{Floating, Outside, Seat};
 use crate::group_id::GroupUse;

@@ -79,7 +79,7 @@ fn controller() -> weft_ovsdb::Record<Controller> {
     Controller::record()
         .set(Controller::target(), TARGET)
         .set(Controller::max_backoff(), Some(MAX_BACKOFF_MS))
-        .set(Controller::inactivity_probe(), Some(INACTIVITY_PROBE_MS.0))
+        .set(Controller::inactivity_probe(), Some(5_000))
         .set(Controller::external_ids(), marks())
 }
 
