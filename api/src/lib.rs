@@ -8,10 +8,12 @@
 
 pub mod discovery;
 pub mod envelope;
+pub mod event;
 pub mod floating_ip;
 pub mod host;
 pub mod identity;
 pub mod network;
+pub mod plan;
 pub mod port;
 pub mod problem;
 pub mod progress;
@@ -29,12 +31,14 @@ pub use envelope::{
     SecurityGroupRuleList, SubnetEnvelope, SubnetList, TagList, TenantEnvelope, TenantList, TokenEnvelope,
     TokenList, TraceEnvelope,
 };
+pub use event::Event;
 pub use floating_ip::{
     FloatingIp, FloatingIpCreate, FloatingIpUpdate, ForwardingOfFloatingIp, PortDetails, PortForwarding,
     PortForwardingCreate, PortForwardingUpdate,
 };
 pub use host::{Audit, Host, Tunnel};
 pub use network::{Network, NetworkCreate, NetworkUpdate};
+pub use plan::{ApplyAsked, LeftObject, Plan, PlanEnvelope, PlannedFlows, PlannedHost, PlannedObject};
 pub use port::{DnsAssignment, ExtraDhcpOpt, FixedIp, FixedIpAsked, Port, PortCreate, PortUpdate};
 pub use problem::{FieldError, NeutronError, NeutronFault, Problem};
 pub use progress::{Applied, Health, Whoami};

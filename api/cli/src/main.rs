@@ -1,6 +1,8 @@
 //! The `weft` command: what a person asks of a Weft controller. One file for each noun; this one only picks.
 
 mod address_group;
+mod apply;
+mod events;
 mod failure;
 mod floating_ip;
 mod host;
@@ -8,6 +10,7 @@ mod join;
 mod network;
 mod output;
 mod picture;
+mod plan;
 mod port;
 mod port_forwarding;
 mod progress;
@@ -85,6 +88,12 @@ enum Noun {
     Show(show::Show),
     /// Where would a packet go, and why. Nothing is sent.
     Trace(trace::Trace),
+    /// Show what applying a file would do.
+    Plan(apply::File),
+    /// Make a tenant's objects what a file says they are, after showing what that changes.
+    Apply(apply::Apply),
+    /// Follow what happens to objects.
+    Events(events::Follow),
     /// Wait until a revision is in force on every switch that it concerns.
     Applied(progress::Applied),
     /// Who the token speaks for.
@@ -100,7 +109,10 @@ enum Noun {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let Err(failure) = run(Cli::parse()).await else { return ExitCode::SUCCESS };
+    let cli = Cli::parse();
+    let format = cli.options.output;
+    let Err(failure) = run(cli).await else { return ExitCode::SUCCESS };
+    let Err(failure) = plan::settled(format, failure) else { return ExitCode::SUCCESS };
     if let Some(message) = failure.message() {
         eprintln!("{message}");
     }
@@ -128,6 +140,9 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Noun::Token(command) => token::run(&session, command).await,
         Noun::Show(wish) => show::run(&session, &wish).await,
         Noun::Trace(asked) => trace::run(&session, asked).await,
+        Noun::Plan(file) => apply::plan(&session, &file).await,
+        Noun::Apply(wish) => apply::apply(&session, &wish).await,
+        Noun::Events(wish) => events::follow(&session, &wish).await,
         Noun::Applied(wanted) => progress::applied(&session, &wanted).await,
         Noun::Whoami => progress::whoami(&session).await,
         Noun::Version => progress::version(&session).await,

@@ -4,6 +4,8 @@
 
 mod bulk;
 mod concurrency;
+mod events;
+mod files;
 mod filters;
 mod isolation;
 mod logins;
@@ -11,6 +13,7 @@ mod malformed;
 mod operators;
 mod outside;
 mod pages;
+mod plans;
 mod providers;
 mod published;
 mod refusals;
