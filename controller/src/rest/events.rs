@@ -22,7 +22,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use weft_api as api;
 use weft_api::REVISION_HEADER;
-use weft_model::{Record, Revision, Snapshot, TenantId};
+use weft_model::{Record, Snapshot, TenantId};
 
 use super::call::{Api, Call, View};
 use super::caller::Caller;

@@ -106,7 +106,7 @@ async fn a_file_is_for_one_tenant_and_faults_are_named_by_their_place() {
         done.text
     );
     let before = lab.desk.snapshot();
-    let mut check = |change: fn(&mut Value), field: &'static str| {
+    let check = |change: fn(&mut Value), field: &'static str| {
         let mut file = file(false);
         change(&mut file["apply"]);
         (file, field)
