@@ -6,6 +6,7 @@
 //! Bodies travel in envelopes: `{"network": {...}}` for one, `{"networks": [...]}` for many. Fields that a server of
 //! another version does not send read as their defaults, and fields that we do not know are skipped.
 
+pub mod audit;
 pub mod discovery;
 pub mod envelope;
 pub mod event;
@@ -17,6 +18,7 @@ pub mod plan;
 pub mod port;
 pub mod problem;
 pub mod progress;
+pub mod quota;
 pub mod router;
 pub mod security;
 pub mod subnet;
@@ -24,6 +26,7 @@ pub mod tenant;
 pub mod token;
 pub mod trace;
 
+pub use audit::{AuditAuthor, AuditChange, AuditEntry, AuditPage};
 pub use envelope::{
     AddressGroupEnvelope, AddressGroupList, FloatingIpEnvelope, FloatingIpList, HostEnvelope, HostList,
     NetworkEnvelope, NetworkList, PortEnvelope, PortForwardingEnvelope, PortForwardingList, PortList,
@@ -42,6 +45,9 @@ pub use plan::{ApplyAsked, LeftObject, Plan, PlanEnvelope, PlannedFlows, Planned
 pub use port::{DnsAssignment, ExtraDhcpOpt, FixedIp, FixedIpAsked, Port, PortCreate, PortUpdate};
 pub use problem::{FieldError, NeutronError, NeutronFault, Problem};
 pub use progress::{Applied, Health, Whoami};
+pub use quota::{
+    Quota, QuotaDetail, QuotaDetailsEnvelope, QuotaEnvelope, QuotaList, QuotaOfTenant, QuotaUpdate,
+};
 pub use router::{
     ExternalGateway, GatewayAsked, InterfaceAsked, Router, RouterCreate, RouterInterface, RouterRoutes,
     RouterUpdate,

@@ -17,6 +17,7 @@
 //! Shutdown: the API stops taking requests, then sessions end, then the engine, then the writer. Switches keep
 //! forwarding all the while.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -147,7 +148,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
 }
 
 fn open_state(config: &Config) -> Result<(Vault, Snapshot), StartError> {
-    let vault = Vault::new(open_store(config)?);
+    let vault = Vault::new(open_store(config)?).audited(config.audit_log)?;
     let loaded = vault.load()?;
     Ok((vault, loaded))
 }
@@ -306,7 +307,8 @@ async fn serve_api(
 ) -> Result<(), StartError> {
     let listener = bind(config.api_listen, "the REST API").await?;
     let (authentication, stop) = (config.authentication, stop.clone());
-    let router = rest::router(desk, board, rest::Config { metrics, authentication, stop: stop.clone() });
+    let api = rest::Config { metrics, authentication, rates: config.rates, stop: stop.clone() };
+    let router = rest::router(desk, board, api).into_make_service_with_connect_info::<SocketAddr>();
     tasks.spawn(async move {
         let served = axum::serve(listener.tap_io(cut_off_stuck), router)
             .with_graceful_shutdown(stop.cancelled_owned())

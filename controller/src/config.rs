@@ -11,7 +11,9 @@ use serde::Deserialize;
 use thiserror::Error;
 use weft_model::Encap;
 
+use crate::audit;
 use crate::dns::Servers;
+use crate::rest::Rates;
 
 /// The Weft controller: tenant networks over Open vSwitch.
 #[derive(Debug, Clone, Default, Parser, Deserialize)]
@@ -59,6 +61,23 @@ pub struct Options {
     /// Per cent of one core that audits may take, 1 to 100 [default: 2].
     #[arg(long, env = "WEFT_AUDIT_SHARE")]
     pub audit_share: Option<u8>,
+    /// The most entries of the audit log; the oldest go first, and 0 keeps none [default: 100000].
+    #[arg(long, env = "WEFT_AUDIT_LOG_ENTRIES")]
+    pub audit_log_entries: Option<u64>,
+    /// Days after which entries of the audit log go [default: only their number counts].
+    #[arg(long, env = "WEFT_AUDIT_LOG_DAYS")]
+    pub audit_log_days: Option<u64>,
+    /// Requests that the holder of one token may send in a second, with twice as many at once; 0 is no limit [default: 0].
+    #[arg(long, env = "WEFT_RATE_LIMIT")]
+    pub rate_limit: Option<u32>,
+    /// Requests that may come from one address in a second, with or without a token, with twice as many at once; 0 is no
+    /// limit [default: 0].
+    #[arg(long, env = "WEFT_RATE_LIMIT_ADDRESS")]
+    pub rate_limit_address: Option<u32>,
+    /// Requests with no valid token that may come from one address in a second, with ten times as many at once; 0 is no
+    /// limit [default: 10].
+    #[arg(long, env = "WEFT_RATE_LIMIT_REFUSED")]
+    pub rate_limit_refused: Option<u32>,
     /// Seconds between two router advertisements that nobody asked for, at most; at least half as many [default: 1800].
     #[arg(long, env = "WEFT_ADVERTISE_INTERVAL", hide = true)]
     pub advertise_interval: Option<u64>,
@@ -147,6 +166,10 @@ pub struct Config {
     pub audit_interval: Duration,
     /// Per cent of one core that audits may take.
     pub audit_share: u8,
+    /// How much the audit log keeps.
+    pub audit_log: audit::Bounds,
+    /// How many requests are answered.
+    pub rates: Rates,
     /// The longest time between two router advertisements that nobody asked for.
     pub advertise_interval: Duration,
     /// Whom resolvers may ask.
@@ -223,6 +246,11 @@ impl Options {
             encap: self.encap.or(other.encap),
             audit_interval: self.audit_interval.or(other.audit_interval),
             audit_share: self.audit_share.or(other.audit_share),
+            audit_log_entries: self.audit_log_entries.or(other.audit_log_entries),
+            audit_log_days: self.audit_log_days.or(other.audit_log_days),
+            rate_limit: self.rate_limit.or(other.rate_limit),
+            rate_limit_address: self.rate_limit_address.or(other.rate_limit_address),
+            rate_limit_refused: self.rate_limit_refused.or(other.rate_limit_refused),
             advertise_interval: self.advertise_interval.or(other.advertise_interval),
             dns_forwarders: self.dns_forwarders.or(other.dns_forwarders),
             dns_forward_to: self.dns_forward_to.or(other.dns_forward_to),
@@ -265,6 +293,7 @@ fn complete(options: Options) -> Result<Config, ConfigError> {
     if vxlan_port == 0 {
         return Err(wrong("vxlan_port", "must not be 0"));
     }
+    let (audit_log, rates) = (audit_log(&options), rates(&options));
     let dns_servers = Servers {
         forwarders: parsed("dns_forwarders", options.dns_forwarders)?.unwrap_or_default(),
         allowed: parsed("dns_forward_to", options.dns_forward_to)?,
@@ -287,6 +316,8 @@ fn complete(options: Options) -> Result<Config, ConfigError> {
         encap: Encap::from_name(encap).ok_or_else(|| wrong("encap", "must be vxlan, geneve or gre"))?,
         audit_interval: Duration::from_secs(audit),
         audit_share,
+        audit_log,
+        rates,
         advertise_interval: Duration::from_secs(advertise_interval),
         dns_servers,
         log: options.log.unwrap_or_else(|| "info".into()),
@@ -301,6 +332,21 @@ fn complete(options: Options) -> Result<Config, ConfigError> {
             Authentication::Required
         },
     })
+}
+
+fn audit_log(options: &Options) -> audit::Bounds {
+    audit::Bounds {
+        entries: options.audit_log_entries.unwrap_or(audit::Bounds::default().entries),
+        age: options.audit_log_days.map(|days| Duration::from_secs(days.saturating_mul(24 * 3600))),
+    }
+}
+
+fn rates(options: &Options) -> Rates {
+    Rates {
+        caller: options.rate_limit.unwrap_or(Rates::default().caller),
+        address: options.rate_limit_address.unwrap_or(Rates::default().address),
+        refused: options.rate_limit_refused.unwrap_or(Rates::default().refused),
+    }
 }
 
 /// A list of values, of which empty ones count for nothing.

@@ -15,6 +15,7 @@ use tracing::error;
 use weft_model::intent::{Actor, Context, Intent, Plan, Refusal, Rejected, Settings, plan_each};
 use weft_model::{Key, Revision, Snapshot};
 
+use crate::audit::{Author, Log};
 use crate::clock;
 use crate::journal::Journal;
 use crate::vault::Vault;
@@ -88,11 +89,14 @@ pub struct Desk {
     snapshots: watch::Receiver<Snapshot>,
     settings: Settings,
     journal: Journal,
+    log: Option<Log>,
 }
 
 #[derive(Debug)]
 struct Request {
     actor: Actor,
+    /// Who the audit log says it was; none for what nobody asked for.
+    author: Option<Author>,
     intents: Vec<Intent>,
     reply: oneshot::Sender<Result<Committed, WriteError>>,
 }
@@ -109,12 +113,14 @@ impl Desk {
         let (done, idle) = mpsc::channel(1);
         let halt = hooks.halt.clone();
         let journal = vault.journal();
+        let log = vault.log();
         let planner = Planner::new(loaded.clone(), settings, (lots, idle));
+        let planner = if vault.is_audited() { planner.audited() } else { planner };
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;
         spawn("planner", halt.clone(), move || runtime.block_on(planner.run(inbox)))?;
         let disk = Disk { vault, current: loaded, publisher, hooks };
         spawn("writer", halt, move || disk.run(to_write, &done))?;
-        Ok(Desk { requests, snapshots, settings, journal })
+        Ok(Desk { requests, snapshots, settings, journal, log })
     }
 
     /// A desk that keeps everything in memory: for tests of what stands in front of it.
@@ -158,14 +164,42 @@ impl Desk {
         Ok((before, plan))
     }
 
-    /// Commits all of `intents` or none of them.
+    /// The audit log; none where nothing is stored.
+    pub fn log(&self) -> Option<&Log> {
+        self.log.as_ref()
+    }
+
+    /// Commits all of `intents` or none of them: what the controller writes by itself, and what hosts report. It is not
+    /// in the audit log.
     ///
     /// # Errors
     /// [`WriteError::Rejected`] says what is wrong with the request; [`WriteError::Unavailable`] that it may be repeated.
     pub async fn write(&self, actor: Actor, intents: Vec<Intent>) -> Result<Committed, WriteError> {
+        self.submit(actor, None, intents).await
+    }
+
+    /// Commits all of `intents` or none of them, and tells the audit log who wanted that.
+    ///
+    /// # Errors
+    /// As [`Desk::write`].
+    pub async fn write_for(
+        &self,
+        author: Author,
+        actor: Actor,
+        intents: Vec<Intent>,
+    ) -> Result<Committed, WriteError> {
+        self.submit(actor, Some(author), intents).await
+    }
+
+    async fn submit(
+        &self,
+        actor: Actor,
+        author: Option<Author>,
+        intents: Vec<Intent>,
+    ) -> Result<Committed, WriteError> {
         let (reply, answer) = oneshot::channel();
         let stopping = |_| WriteError::Unavailable("the controller is stopping".into());
-        let request = Request { actor, intents, reply };
+        let request = Request { actor, author, intents, reply };
         self.requests
             .send(request)
             .await

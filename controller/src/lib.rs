@@ -1,6 +1,7 @@
 //! The shell: store, REST server, engine loop, southbound sessions.
 
 pub mod app;
+pub mod audit;
 mod clock;
 pub mod config;
 pub mod descriptors;

@@ -5,6 +5,7 @@
 
 mod gateways;
 mod physical;
+mod quotas;
 mod routers;
 mod security;
 
@@ -26,6 +27,7 @@ use weft_model::{
 
 use gateways::{StoredFloatingIp, StoredForwarding};
 use physical::{StoredPhysicalNetwork, StoredSegment};
+use quotas::StoredQuota;
 use routers::StoredRouter;
 use security::{StoredAddressGroup, StoredGroup, StoredPair, StoredPolicy, StoredRule};
 
@@ -42,9 +44,10 @@ pub struct Damaged {
 }
 
 /// The names of the tables, in the order in which they are loaded.
-pub const TABLES: [&str; 16] = [
+pub const TABLES: [&str; 17] = [
     "counters",
     "tenants",
+    "quotas",
     "tokens",
     "hosts",
     "physical_networks",
@@ -73,6 +76,7 @@ pub fn place(key: &Key) -> (&'static str, String) {
         Key::Subnet(id) => ("subnets", id.to_string()),
         Key::Port(id) => ("ports", id.to_string()),
         Key::Router(id) => ("routers", id.to_string()),
+        Key::Quota(tenant) => ("quotas", tenant.to_string()),
         Key::FloatingIp(id) => ("floating_ips", id.to_string()),
         Key::PortForwarding(id) => ("port_forwardings", id.to_string()),
         Key::Binding(port, host) => ("bindings", format!("{port}/{host}")),
@@ -95,6 +99,7 @@ pub fn encode(record: &Record) -> Vec<u8> {
         Record::Subnet(r) => serde_json::to_vec(&StoredSubnet::from(&**r)),
         Record::Port(r) => serde_json::to_vec(&StoredPort::from(&**r)),
         Record::Router(r) => serde_json::to_vec(&StoredRouter::from(&**r)),
+        Record::Quota(r) => serde_json::to_vec(&StoredQuota::from(&**r)),
         Record::FloatingIp(r) => serde_json::to_vec(&StoredFloatingIp::from(&**r)),
         Record::PortForwarding(r) => serde_json::to_vec(&StoredForwarding::from(&**r)),
         Record::Binding(r) => serde_json::to_vec(&StoredBinding::from(&**r)),
@@ -158,6 +163,7 @@ impl Decoder {
             "subnets" => Record::Subnet(Arc::new(json::<StoredSubnet>(value)?.parse(names)?)),
             "ports" => Record::Port(Arc::new(json::<StoredPort>(value)?.parse(names)?)),
             "routers" => Record::Router(Arc::new(json::<StoredRouter>(value)?.parse(names)?)),
+            "quotas" => Record::Quota(Arc::new(json::<StoredQuota>(value)?.parse(names)?)),
             "floating_ips" => Record::FloatingIp(Arc::new(json::<StoredFloatingIp>(value)?.parse(names)?)),
             "port_forwardings" => Record::PortForwarding(Arc::new(json::<StoredForwarding>(value)?.parse()?)),
             "bindings" => Record::Binding(Arc::new(json::<StoredBinding>(value)?.parse(names)?)),

@@ -7,6 +7,7 @@
 
 mod address_groups;
 mod apply;
+mod audit;
 mod call;
 mod caller;
 mod dhcp_options;
@@ -23,6 +24,7 @@ mod hosts;
 mod identity;
 mod kind;
 mod labels;
+mod limits;
 mod networks;
 mod page;
 mod plans;
@@ -30,6 +32,7 @@ mod port_forwardings;
 mod ports;
 mod progress;
 mod query;
+mod quotas;
 mod routers;
 mod scope;
 mod security_groups;
@@ -41,7 +44,7 @@ mod tokens;
 mod told;
 mod traces;
 
-use std::time::Duration;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -61,6 +64,9 @@ use crate::metrics::Metrics;
 use crate::status::Board;
 use call::Api;
 use failure::Failure;
+use frame::Frame;
+use limits::Limits;
+pub use limits::Rates;
 
 /// Most bytes of a request's body.
 const BODY: usize = 1024 * 1024;
@@ -72,6 +78,8 @@ pub struct Config {
     pub metrics: Metrics,
     /// Whether callers must show a token.
     pub authentication: Authentication,
+    /// How many requests are answered.
+    pub rates: Rates,
     /// Ends waiting answers when the controller stops.
     pub stop: CancellationToken,
 }
@@ -80,24 +88,28 @@ pub struct Config {
 pub fn router(desk: Desk, board: Board, config: Config) -> Router {
     let (routes, _) = routes().split_for_parts();
     let routes = routes.route("/docs", get(docs::index)).route("/docs/{*name}", get(docs::part));
-    framed(routes.with_state(Api { desk, board, config, watchers: events::Watchers::default() }), None)
+    let limits = Arc::new(Limits::new(config.rates));
+    let frame = Frame { patience: None, limits: limits.clone() };
+    let watchers = events::Watchers::default();
+    framed(routes.with_state(Api { desk, board, config, limits, watchers }), frame)
 }
 
 /// The OpenAPI document of all routes.
 pub fn openapi() -> utoipa::openapi::OpenApi {
     let mut document = routes().into_openapi();
     dry_runs::describe(&mut document);
+    document::say_failures(&mut document);
     document
 }
 
 /// Puts what every request goes through around the routes.
-fn framed(routes: Router, limit: Option<Duration>) -> Router {
+fn framed(routes: Router, frame: Frame) -> Router {
     let inner = routes
         .fallback(|| async { Failure::of_status(StatusCode::NOT_FOUND) })
         .layer(DefaultBodyLimit::max(BODY))
         .layer(CatchPanicLayer::new());
     // The frame changes addresses, so it has to stand before the place where routes are chosen.
-    Router::new().fallback_service(inner).layer(from_fn_with_state(limit, frame::frame))
+    Router::new().fallback_service(inner).layer(from_fn_with_state(frame, frame::frame))
 }
 
 fn routes() -> OpenApiRouter<Api> {
@@ -123,6 +135,10 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(floating_ips::show, floating_ips::update, floating_ips::delete))
         .routes(routes!(port_forwardings::list, port_forwardings::create))
         .routes(routes!(port_forwardings::show, port_forwardings::update, port_forwardings::delete))
+        .routes(routes!(quotas::list))
+        .routes(routes!(quotas::show, quotas::update, quotas::delete))
+        .routes(routes!(quotas::defaults))
+        .routes(routes!(quotas::details))
         .routes(routes!(security_groups::list, security_groups::create))
         .routes(routes!(security_groups::show, security_groups::update, security_groups::delete))
         .routes(routes!(security_rules::list, security_rules::create))
@@ -143,6 +159,7 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(identity::login))
         .routes(routes!(identity::projects))
         .routes(routes!(identity::project))
+        .routes(routes!(audit::list))
         .routes(routes!(traces::trace))
         .routes(routes!(progress::applied))
         .routes(routes!(events::events))

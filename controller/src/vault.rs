@@ -8,6 +8,7 @@ use thiserror::Error;
 use weft_model::{Change, Key, Record, Revision, Snapshot};
 use weft_store::{Batch, Span, Store, StoreError, Table};
 
+use crate::audit::{Bounds, Deed, Keeper, Log};
 use crate::journal::Journal;
 use crate::records::{self, Damaged, Decoder, TABLES};
 
@@ -18,6 +19,8 @@ const READERS: usize = 8;
 #[derive(Default)]
 pub struct Vault {
     store: Option<Arc<dyn Store>>,
+    /// Writes the audit log, if one is kept.
+    keeper: Option<Keeper>,
 }
 
 /// The store cannot be read or written.
@@ -42,7 +45,28 @@ pub enum VaultError {
 impl Vault {
     /// A vault over a store.
     pub fn new(store: Box<dyn Store>) -> Vault {
-        Vault { store: Some(store.into()) }
+        Vault { store: Some(store.into()), keeper: None }
+    }
+
+    /// The same vault, with an audit log of what is stored from now on.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn audited(mut self, bounds: Bounds) -> Result<Vault, VaultError> {
+        if let Some(store) = self.store.as_ref().filter(|_| bounds.entries > 0) {
+            self.keeper = Some(Keeper::open(store, bounds)?);
+        }
+        Ok(self)
+    }
+
+    /// True if there is an audit log to write.
+    pub(crate) fn is_audited(&self) -> bool {
+        self.keeper.is_some()
+    }
+
+    /// The audit log to read; there may be nothing in it.
+    pub(crate) fn log(&self) -> Option<Log> {
+        self.store.clone().map(Log::new)
     }
 
     /// A vault that keeps nothing.
@@ -96,20 +120,24 @@ impl Vault {
         self.apply(revision, batch)
     }
 
-    /// The same, so that the change log also says what the changes were to the state before: see [`Journal`].
+    /// The same, so that the change log also says what the changes were to the state before (see [`Journal`]), with what
+    /// the audit log has to say about it.
     ///
     /// # Errors
     /// As [`Vault::store`].
-    pub fn commit(
-        &self,
+    pub(crate) fn commit(
+        &mut self,
         revision: Revision,
-        changes: &[Change],
+        (changes, deeds): (&[Change], &[Deed]),
         before: &Snapshot,
     ) -> Result<(), VaultError> {
         let mut batch = Batch::new();
         for change in changes {
             mark(&mut batch, change, before);
             write(&mut batch, change);
+        }
+        if let (Some(store), Some(keeper)) = (&self.store, &mut self.keeper) {
+            keeper.write(store, &mut batch, (revision, deeds))?;
         }
         self.apply(revision, batch)
     }

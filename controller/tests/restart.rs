@@ -10,14 +10,14 @@ use weft_controller::desk::{Desk, Hooks, WriteError};
 use weft_controller::records;
 use weft_controller::vault::Vault;
 use weft_model::intent::{
-    Actor, AskedIp, AskedTarget, HostReport, Intent, NewAddressGroup, NewFloatingIp, NewGateway,
+    Actor, AskedIp, AskedTarget, BelowUse, HostReport, Intent, NewAddressGroup, NewFloatingIp, NewGateway,
     NewInterface, NewNetwork, NewPort, NewPortForwarding, NewRouter, NewSecurityGroup, NewSegment, NewSubnet,
-    NewTenant, NewToken, PortGroups, Rejected, ReportedInterface, RouterPatch, Settings,
+    NewTenant, NewToken, PortGroups, QuotaPatch, Rejected, ReportedInterface, RouterPatch, Settings,
 };
 use weft_model::{
     AddressGroupId, EncapIps, FloatingIpId, HostRoute, Key, NetworkId, OfPort, PortForwardingId, PortId,
-    PortRange, PortSecurity, Revision, RouterId, SecurityGroupId, SecurityRuleId, Snapshot, SubnetId,
-    TenantId, Timestamp, TokenId, TokenRole, Tracking, Transport, VlanId, Vni,
+    PortRange, PortSecurity, QuotaKind, Revision, RouterId, SecurityGroupId, SecurityRuleId, Snapshot,
+    SubnetId, TenantId, Timestamp, TokenId, TokenRole, Tracking, Transport, VlanId, Vni,
 };
 use weft_store::{Batch, Engine, Options, Store, Table};
 
@@ -80,6 +80,8 @@ fn everything() -> Vec<Intent> {
     let mut filtered = NewPort::new(PortId(id(13)), network(), 8);
     filtered.groups = PortGroups::These([group.id].into());
     let router = NewRouter { tenant: Some(tenant()), ..NewRouter::new(RouterId(id(14))) };
+    let limits = [(QuotaKind::Port, Some(5000)), (QuotaKind::Router, Some(1))].into();
+    let quota = QuotaPatch { limits, below_use: BelowUse::Refused };
     let token = |n, role, expires| {
         let digest = [u8::try_from(n).unwrap(); 32];
         Intent::CreateToken(NewToken {
@@ -101,6 +103,7 @@ fn everything() -> Vec<Intent> {
         Intent::CreateAddressGroup(addresses),
         Intent::CreatePort(filtered),
         Intent::CreateRouter(router),
+        Intent::SetQuota(tenant(), quota),
     ];
     [first].into_iter().chain(networks()).chain(rest).chain(outside()).collect()
 }

@@ -2,6 +2,7 @@
 
 mod address_group;
 mod apply;
+mod audit;
 mod events;
 mod failure;
 mod floating_ip;
@@ -14,6 +15,7 @@ mod plan;
 mod port;
 mod port_forwarding;
 mod progress;
+mod quota;
 mod router;
 mod security;
 mod session;
@@ -78,12 +80,17 @@ enum Noun {
     /// Named sets of addresses for the rules of security groups.
     #[command(subcommand)]
     AddressGroup(address_group::Command),
+    /// How much tenants may have.
+    #[command(subcommand)]
+    Quota(quota::Command),
     /// The machines that joined.
     #[command(subcommand)]
     Host(host::Command),
     /// What tenants show to be let in.
     #[command(subcommand)]
     Token(token::Command),
+    /// Who wrote what.
+    Audit(audit::Audit),
     /// The whole picture at a glance.
     Show(show::Show),
     /// Where would a packet go, and why. Nothing is sent.
@@ -136,8 +143,10 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Noun::PortForwarding(command) => port_forwarding::run(&session, command).await,
         Noun::SecurityGroup(command) => security::run(&session, command).await,
         Noun::AddressGroup(command) => address_group::run(&session, command).await,
+        Noun::Quota(command) => quota::run(&session, command).await,
         Noun::Host(command) => host::run(&session, command).await,
         Noun::Token(command) => token::run(&session, command).await,
+        Noun::Audit(wanted) => audit::run(&session, wanted).await,
         Noun::Show(wish) => show::run(&session, &wish).await,
         Noun::Trace(asked) => trace::run(&session, asked).await,
         Noun::Plan(file) => apply::plan(&session, &file).await,

@@ -13,6 +13,7 @@ mod error;
 mod events;
 mod transport;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use reqwest::Method;
@@ -25,7 +26,8 @@ pub use transport::Answer;
 use transport::Transport;
 pub use weft_api as api;
 use weft_api::{
-    AddressGroup, Applied, ApplyAsked, FloatingIp, Health, Host, Network, Plan, PlanEnvelope, Port, Router,
+    AddressGroup, Applied, ApplyAsked, AuditEntry, AuditPage, FloatingIp, Health, Host, Network, Plan,
+    PlanEnvelope, Port, Quota, QuotaDetail, QuotaDetailsEnvelope, QuotaEnvelope, QuotaUpdate, Router,
     SecurityGroup, SecurityGroupRule, Subnet, Tenant, Trace, TraceAsked, TraceEnvelope, Whoami,
 };
 
@@ -34,6 +36,26 @@ const APPLIED_SLACK: Duration = Duration::from_secs(15);
 
 /// How long applying a file may take.
 const APPLY: Duration = Duration::from_secs(120);
+
+/// The most entries of the audit log in one answer.
+const AUDIT_PAGE: usize = 1000;
+
+/// Which entries of the audit log are wanted; what is absent narrows nothing down.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AuditQuery {
+    /// Only what became of these: `networks`, `ports`.
+    pub kind: Option<String>,
+    /// Only what became of this object.
+    pub id: Option<String>,
+    /// Only what became of this tenant's objects.
+    pub project: Option<String>,
+    /// Nothing before this revision or time (RFC 3339).
+    pub since: Option<String>,
+    /// Nothing after this revision or time.
+    pub until: Option<String>,
+    /// The most entries.
+    pub limit: usize,
+}
 
 /// A handle to one controller; clones share its connections.
 #[derive(Debug, Clone)]
@@ -158,6 +180,62 @@ impl Client {
     /// `project_id`, `id`) want it.
     pub fn events<'a>(&'a self, from: Option<u64>, filters: Vec<(&'a str, String)>) -> Events<'a> {
         Events::new(&self.transport, from, filters)
+    }
+
+    /// What was written and by whom, newest first, of as many pages as that takes.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn audit(&self, wanted: &AuditQuery) -> Result<Vec<AuditEntry>, ClientError> {
+        let filters = [
+            ("kind", &wanted.kind),
+            ("id", &wanted.id),
+            ("project_id", &wanted.project),
+            ("since", &wanted.since),
+            ("until", &wanted.until),
+        ];
+        let filters = filters.into_iter().filter_map(|(name, value)| Some((name, value.clone()?)));
+        let filters: Vec<(&str, String)> = filters.collect();
+        let (mut entries, mut marker) = (Vec::new(), None);
+        while entries.len() < wanted.limit {
+            let mut query = filters.clone();
+            query.push(("limit", (wanted.limit - entries.len()).min(AUDIT_PAGE).to_string()));
+            query.extend(marker.map(|marker: u64| ("marker", marker.to_string())));
+            let page = self.transport.get(&["v1", "audit"], &query).send::<AuditPage>().await?.value;
+            entries.extend(page.entries);
+            marker = page.next;
+            if marker.is_none() {
+                break;
+            }
+        }
+        Ok(entries)
+    }
+
+    /// How much a tenant may have and has, by kind.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn quota(&self, tenant: &str) -> Result<Answer<BTreeMap<String, QuotaDetail>>, ClientError> {
+        let request = self.transport.get(&["v2.0", "quotas", tenant, "details"], &[]);
+        Ok(request.send::<QuotaDetailsEnvelope>().await?.map(|envelope| envelope.quota))
+    }
+
+    /// Sets how much a tenant may have. For administrators.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn set_quota(&self, tenant: &str, change: &QuotaUpdate) -> Result<Answer<Quota>, ClientError> {
+        let request = self.transport.request(Method::PUT, &["v2.0", "quotas", tenant], &[]);
+        let answer = request.body(&json!({ "quota": change })).send::<QuotaEnvelope>().await?;
+        Ok(answer.map(|envelope| envelope.quota))
+    }
+
+    /// Takes all limits from a tenant. For administrators.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn reset_quota(&self, tenant: &str) -> Result<Answer<()>, ClientError> {
+        self.transport.request(Method::DELETE, &["v2.0", "quotas", tenant], &[]).send_for_nothing().await
     }
 
     /// Where a packet would go, and why. Nothing is sent.

@@ -20,10 +20,10 @@ pub(super) struct Disk {
 impl Disk {
     /// Takes lots until the planner is gone, or one could not be stored. Says into `done` when the store is free again.
     pub(super) fn run(mut self, mut lots: mpsc::Receiver<Lot>, done: &mpsc::Sender<()>) {
-        while let Some(Lot { revision, snapshot, changes, planned }) = lots.blocking_recv() {
+        while let Some(Lot { revision, snapshot, changes, deeds, planned }) = lots.blocking_recv() {
             let changes: Vec<Change> = changes.into_values().collect();
             if !changes.is_empty()
-                && let Err(failure) = self.vault.commit(revision, &changes, &self.current)
+                && let Err(failure) = self.vault.commit(revision, (&changes, &deeds), &self.current)
             {
                 return self.refuse(planned, &failure);
             }

@@ -8,6 +8,7 @@ use weft_model::intent::{Context, Settings, plan_each};
 use weft_model::{Change, Key, Revision, Snapshot};
 
 use super::{Committed, Request, WriteError};
+use crate::audit::Deed;
 use crate::clock;
 
 /// How many requests are taken from the queue at once, and are planned before the disk is looked after.
@@ -24,6 +25,8 @@ pub(super) struct Lot {
     pub(super) snapshot: Snapshot,
     /// What changes, one change per key.
     pub(super) changes: BTreeMap<Key, Change>,
+    /// What the audit log has to say about it, request by request.
+    pub(super) deeds: Vec<Deed>,
     /// Who waits for it.
     pub(super) planned: Vec<Planned>,
 }
@@ -44,6 +47,9 @@ pub(super) struct Planner {
     working: Snapshot,
     settings: Settings,
     changes: BTreeMap<Key, Change>,
+    deeds: Vec<Deed>,
+    /// Whether there is an audit log to write.
+    is_audited: bool,
     planned: Vec<Planned>,
     /// Requests that came when the lot was full.
     waiting: VecDeque<Request>,
@@ -60,7 +66,24 @@ impl Planner {
         (lots, idle): (mpsc::Sender<Lot>, mpsc::Receiver<()>),
     ) -> Planner {
         let (changes, planned, waiting) = (BTreeMap::new(), Vec::new(), VecDeque::new());
-        Planner { working: loaded, settings, changes, planned, waiting, lots, idle, is_idle: true }
+        let (deeds, is_audited, is_idle) = (Vec::new(), false, true);
+        Planner {
+            working: loaded,
+            settings,
+            changes,
+            deeds,
+            is_audited,
+            planned,
+            waiting,
+            lots,
+            idle,
+            is_idle,
+        }
+    }
+
+    /// The same, also noting for the audit log who changed what.
+    pub(super) fn audited(self) -> Planner {
+        Planner { is_audited: true, ..self }
     }
 
     /// Plans until all who could ask are gone, or the disk is, because a commit failed.
@@ -105,12 +128,15 @@ impl Planner {
     fn plan_waiting(&mut self) {
         let context = Context { now: clock::now(), settings: self.settings };
         while !self.is_full()
-            && let Some(Request { actor, intents, reply }) = self.waiting.pop_front()
+            && let Some(Request { actor, author, intents, reply }) = self.waiting.pop_front()
         {
             let outcome = match plan_each(&self.working, &actor, &intents, &context) {
                 Err(refusal) => Err(WriteError::refused(refusal, intents.len())),
                 Ok(plan) => {
                     let revision = self.working.revision();
+                    if let Some(author) = author.filter(|_| self.is_audited && !plan.changes.is_empty()) {
+                        self.deeds.push(Deed::of(author, context.now, &self.working, &plan));
+                    }
                     self.working = plan.snapshot;
                     self.working.apply(revision, &[]);
                     self.changes.extend(plan.changes.into_iter().map(|change| (change.key(), change)));
@@ -126,7 +152,7 @@ impl Planner {
         let before = self.working.revision();
         let revision = if changes.is_empty() { before } else { Revision(before.0 + 1) };
         self.working.apply(revision, &[]);
-        let planned = std::mem::take(&mut self.planned);
-        Lot { revision, snapshot: self.working.clone(), changes, planned }
+        let (planned, deeds) = (std::mem::take(&mut self.planned), std::mem::take(&mut self.deeds));
+        Lot { revision, snapshot: self.working.clone(), changes, deeds, planned }
     }
 }

@@ -1,5 +1,8 @@
 //! A request as the handlers see it: who asks, the state they see, the query; and the answer that they give back.
 
+use std::sync::Arc;
+use std::time::Instant;
+
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::header::{CONTENT_TYPE, IF_MATCH};
@@ -17,7 +20,10 @@ use weft_model::{Revision, Snapshot};
 use super::caller::Caller;
 use super::events::Watchers;
 use super::failure::Failure;
+use super::frame::Origin;
+use super::limits::Limits;
 use super::{Config, frame, plans};
+use crate::audit::{Author, Log};
 use crate::clock;
 use crate::config::Authentication;
 use crate::desk::{Committed, Desk};
@@ -31,6 +37,7 @@ pub(super) struct Api {
     pub(super) config: Config,
     /// Who follows `/v1/events`.
     pub(super) watchers: Watchers,
+    pub(super) limits: Arc<Limits>,
 }
 
 /// What an answer is made from: one state, and for whom.
@@ -63,6 +70,7 @@ pub(super) struct Call {
     pub(super) stop: CancellationToken,
     /// Whether writes are made.
     run: Run,
+    origin: Origin,
     desk: Desk,
 }
 
@@ -75,6 +83,9 @@ impl FromRequestParts<Api> for Call {
             Authentication::Off => Caller::anyone(),
             Authentication::Required => Caller::of(&parts.headers, &snapshot, clock::now())?,
         };
+        if let Some(failure) = caller.token.and_then(|token| api.limits.of_caller(token, Instant::now())) {
+            return Err(failure);
+        }
         if let Some(tenant) = caller.tenant() {
             tracing::Span::current().record("tenant", tenant.as_str());
         }
@@ -84,8 +95,9 @@ impl FromRequestParts<Api> for Call {
         let if_number = if_number(&parts.headers)?;
         let run = read_run(&query)?;
         let view = View { snapshot, board: api.board.clone(), caller };
+        let origin = parts.extensions.get::<Origin>().cloned().unwrap_or_default();
         let (stop, desk) = (api.config.stop.clone(), api.desk.clone());
-        Ok(Call { view, query, address, if_number, stop, run, desk })
+        Ok(Call { view, query, address, if_number, stop, run, origin, desk })
     }
 }
 
@@ -101,7 +113,10 @@ impl Call {
         if self.is_dry() {
             return Err(Failure::planned(&self.plan(&intents).await?));
         }
-        let committed = self.desk.write(self.caller().actor(), intents).await?;
+        let caller = self.caller();
+        let author =
+            Author { request: self.origin.request.clone(), address: self.origin.address, ..caller.author() };
+        let committed = self.desk.write_for(author, caller.actor(), intents).await?;
         let view = View { snapshot: committed.snapshot.clone(), ..self.view.clone() };
         Ok((committed, view))
     }
@@ -120,6 +135,11 @@ impl Call {
     /// What the operator configured about networks.
     pub(super) fn settings(&self) -> &Settings {
         self.desk.settings()
+    }
+
+    /// What was written by whom; none where nothing is stored.
+    pub(super) fn log(&self) -> Option<&Log> {
+        self.desk.log()
     }
 
     /// Looks at the newest state instead of the one at which the request came.

@@ -6,6 +6,7 @@ use weft_model::intent::Actor;
 use weft_model::{Snapshot, TenantId, Timestamp, TokenId, TokenRole};
 
 use super::failure::Failure;
+use crate::audit::Author;
 use crate::first_token;
 
 /// Who is asking.
@@ -44,6 +45,16 @@ impl Caller {
     pub(super) fn refused() -> Failure {
         let message = "The request needs a valid token in X-Auth-Token or Authorization: Bearer.";
         Failure::new(StatusCode::UNAUTHORIZED, "Unauthorized", message)
+    }
+
+    /// Who the audit log says it was.
+    pub(super) fn author(&self) -> Author {
+        Author {
+            role: self.role_name().to_owned(),
+            token: self.token.map(|token| token.to_string()),
+            project: self.tenant().cloned(),
+            ..Author::default()
+        }
     }
 
     /// In whose name writes are planned.

@@ -13,19 +13,20 @@ use super::failure::Failure;
 use super::frame::origin;
 
 /// The collections under `/v2.0`, each with the word for one of them.
-const COLLECTIONS: [(&str, &str); 8] = [
+const COLLECTIONS: [(&str, &str); 9] = [
     ("network", "networks"),
     ("subnet", "subnets"),
     ("port", "ports"),
     ("router", "routers"),
     ("floatingip", "floatingips"),
+    ("quota", "quotas"),
     ("security_group", "security-groups"),
     ("security_group_rule", "security-group-rules"),
     ("address_group", "address-groups"),
 ];
 
 /// The extensions that work here: alias, name, what it adds. Clients look for an alias before they use what it stands for.
-const EXTENSIONS: [(&str, &str, &str); 37] = [
+const EXTENSIONS: [(&str, &str, &str); 40] = [
     ("address-group", "Address group", "Named sets of addresses for rules"),
     ("allowed-address-pairs", "Allowed Address Pairs", "Ports may send from further addresses"),
     ("binding", "Port Binding", "Expose port bindings of a virtual port to external application"),
@@ -64,6 +65,9 @@ const EXTENSIONS: [(&str, &str, &str); 37] = [
     ("port-security", "Port Security", "Provides port security"),
     ("project-id", "project_id field enabled", "Every tenant_id is a project_id as well"),
     ("provider", "Provider Network", "Expose how a virtual network is carried, to administrators"),
+    ("quota-check-limit", "Quota check limit", "Limits below what is in use can be refused"),
+    ("quota_details", "Quota details", "How much tenants have of what they may have"),
+    ("quotas", "Quota management", "How much tenants may have"),
     ("revision-if-match", "If-Match constraints based on revision_number", "Conditional changes"),
     ("router", "Neutron L3 Router", "Routers between the networks of a tenant"),
     ("security-group", "security-group", "Groups of rules about what ports may send and receive"),

@@ -1,8 +1,11 @@
 //! The OpenAPI document's own parts: title, security, request envelopes, the parameters of lists.
 #![allow(dead_code, reason = "the types here are read by the document's generator only")]
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{Ref, RefOr};
 use utoipa::{IntoParams, Modify, OpenApi, ToSchema};
 use weft_api as api;
 
@@ -30,6 +33,59 @@ impl Modify for Schemes {
         components.add_security_scheme("token", header);
         let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
         components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+    }
+}
+
+/// Says of every operation with which statuses it may fail, instead of `default`: the body is the same for all of them.
+///
+/// What the frame answers is the same everywhere, so no operation says it itself: a route is documented by being there.
+pub(super) fn say_failures(document: &mut utoipa::openapi::OpenApi) {
+    let mut bodies = BTreeMap::new();
+    for (path, item) in &mut document.paths.paths {
+        let name = match path {
+            path if path.starts_with("/v2.0") => "NeutronFailure",
+            path if path.starts_with("/v3") => "IdentityFailure",
+            _ => "Failure",
+        };
+        let operations = [
+            (&mut item.get, Does::Read),
+            (&mut item.post, Does::Create),
+            (&mut item.put, Does::Change),
+            (&mut item.delete, Does::Change),
+        ];
+        for (operation, does) in operations {
+            let Some(operation) = operation else { continue };
+            let responses = &mut operation.responses.responses;
+            let Some(mut failure) = responses.remove("default") else { continue };
+            if let RefOr::T(response) = &mut failure {
+                response.description = "Why not; the status says what kind of reason it is.".to_owned();
+            }
+            let shared = bodies.entry(name.to_owned()).or_insert_with(|| failure.clone());
+            let said = if *shared == failure { RefOr::Ref(Ref::from_response_name(name)) } else { failure };
+            for status in does.failures() {
+                responses.entry((*status).to_owned()).or_insert_with(|| said.clone());
+            }
+        }
+    }
+    document.components.get_or_insert_default().responses.extend(bodies);
+}
+
+/// What an operation does, as far as its failures go.
+#[derive(Clone, Copy)]
+enum Does {
+    Read,
+    Create,
+    Change,
+}
+
+impl Does {
+    fn failures(self) -> &'static [&'static str] {
+        match self {
+            // 404 also of a list, whose marker may be gone.
+            Does::Read => &["400", "401", "403", "404", "429", "500", "503"],
+            Does::Create => &["400", "401", "403", "404", "409", "413", "429", "500", "503"],
+            Does::Change => &["400", "401", "403", "404", "409", "412", "413", "429", "500", "503"],
+        }
     }
 }
 
@@ -76,6 +132,7 @@ bodies! {
     FloatingIpBody { floatingip: api::FloatingIpUpdate }
     NewPortForwardingBody { port_forwarding: api::PortForwardingCreate }
     PortForwardingBody { port_forwarding: api::PortForwardingUpdate }
+    QuotaBody { quota: api::QuotaUpdate }
     NewSecurityGroupBody { security_group: api::SecurityGroupCreate }
     SecurityGroupBody { security_group: api::SecurityGroupUpdate }
     NewSecurityGroupRuleBody { security_group_rule: api::SecurityGroupRuleCreate }

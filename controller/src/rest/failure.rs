@@ -1,8 +1,10 @@
 //! Why a request failed: status, kind and words, before anyone decides in which body they travel.
 
+use std::time::Duration;
+
 use axum::body::Bytes;
 use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::response::{IntoResponse, Response};
 use weft_api::FieldError;
 use weft_model::intent::{Fault, Rejected};
@@ -24,11 +26,14 @@ pub(super) struct Failure {
     pub(super) position: Option<usize>,
     /// Nothing is wrong: it is a dry run, and what is answered instead is what would have been done.
     pub(super) planned: Option<Bytes>,
+    /// After how many seconds it is worth trying again.
+    pub(super) retry_after: Option<u64>,
 }
 
 impl Failure {
     pub(super) fn new(status: StatusCode, kind: &'static str, message: impl Into<String>) -> Failure {
-        Failure { status, kind, message: message.into(), errors: Vec::new(), position: None, planned: None }
+        let (message, errors) = (message.into(), Vec::new());
+        Failure { status, kind, message, errors, position: None, planned: None, retry_after: None }
     }
 
     /// Ends a handler at the place where it would have written: with what the write would have done, in JSON.
@@ -36,6 +41,14 @@ impl Failure {
         let plan = serde_json::to_vec(&serde_json::json!({ "plan": plan }));
         let plan = plan.expect("our own words have text keys").into();
         Failure { planned: Some(plan), ..Failure::new(StatusCode::OK, "Planned", "Nothing was written.") }
+    }
+
+    /// Too many requests of one caller or from one address.
+    pub(super) fn too_many(wait: Duration) -> Failure {
+        let seconds = wait.as_secs() + 1;
+        let message = format!("Too many requests. Try again after {seconds} seconds.");
+        let failure = Failure::new(StatusCode::TOO_MANY_REQUESTS, "HTTPTooManyRequests", message);
+        Failure { retry_after: Some(seconds), ..failure }
     }
 
     /// Something in the request as a whole cannot be read.
@@ -135,6 +148,9 @@ impl IntoResponse for Failure {
             return (self.status, [(CONTENT_TYPE, "application/json")], plan).into_response();
         }
         let mut response = self.status.into_response();
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(RETRY_AFTER, seconds.into());
+        }
         response.extensions_mut().insert(self);
         response
     }
@@ -442,6 +458,9 @@ fn in_conflict(rejected: Rejected) -> Failure {
                 "Tenant {id} still owns networks, subnets, ports, routers, floating IPs or security groups."
             ),
         ),
+        Rejected::OverQuota { kind, .. } => {
+            ("OverQuota", format!("Quota exceeded for resources: ['{}'].", kind.name()))
+        }
         Rejected::AlreadyExists { what, id } => ("AlreadyExists", format!("{what} {id} already exists.")),
         other => ("Conflict", format!("{other}.")),
     };

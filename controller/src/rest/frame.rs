@@ -1,9 +1,11 @@
 //! What every request goes through: a request id, a log line, a time limit, forgiving addresses, and error bodies.
 
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{CONTENT_TYPE, HOST, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::middleware::Next;
@@ -14,32 +16,56 @@ use weft_api::identity::{IdentityError, IdentityFault};
 use weft_api::{NeutronError, NeutronFault, Problem};
 
 use super::failure::Failure;
+use super::limits::Limits;
 
 /// How long a request may take, reading its body included.
 const LIMIT: Duration = Duration::from_secs(60);
 /// How long `/v1/applied` may take: its largest timeout and something for the way.
 const LIMIT_APPLIED: Duration = Duration::from_secs(330);
 
+/// What the outermost layer needs to know.
+#[derive(Debug, Clone)]
+pub(super) struct Frame {
+    /// How long a request may take, where that is not as usual.
+    pub(super) patience: Option<Duration>,
+    pub(super) limits: Arc<Limits>,
+}
+
+/// Which request it is, and where it came from.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Origin {
+    /// As the answer and the log have it.
+    pub(super) request: String,
+    /// Unknown where requests do not come by a socket.
+    pub(super) address: Option<IpAddr>,
+}
+
 /// The outermost layer of the API.
-pub(super) async fn frame(
-    State(limit): State<Option<Duration>>,
-    mut request: Request,
-    next: Next,
-) -> Response {
+pub(super) async fn frame(State(frame): State<Frame>, mut request: Request, next: Next) -> Response {
     let id = format!("req-{}", Uuid::new_v4());
     let path = request.uri().path().to_owned();
     let origin = origin(request.headers());
-    let limit = limit.unwrap_or(if path == "/v1/applied" { LIMIT_APPLIED } else { LIMIT });
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    let address = peer.map(|ConnectInfo(peer)| peer.ip().to_canonical());
+    request.extensions_mut().insert(Origin { request: id.clone(), address });
+    let limit = frame.patience.unwrap_or(if path == "/v1/applied" { LIMIT_APPLIED } else { LIMIT });
     let (tenant, status) = (field::Empty, field::Empty);
     let method = request.method().clone();
     let span = info_span!("request", %method, path = %clip(&path), request_id = %id, tenant, status);
     forgive(request.uri_mut());
     let begun = Instant::now();
-    let answered = tokio::time::timeout(limit, next.run(request).instrument(span.clone())).await;
-    let mut response = match answered {
-        Ok(response) => with_body(response, &path, &origin, &id),
-        Err(_) => with_body(error(too_slow(limit)), &path, &origin, &id),
+    let answer = async {
+        if let Some(failure) = address.and_then(|address| frame.limits.before_any(address, begun)) {
+            return error(failure);
+        }
+        let answer = tokio::time::timeout(limit, next.run(request)).await;
+        answer.unwrap_or_else(|_| error(too_slow(limit)))
     };
+    let answer = answer.instrument(span.clone()).await;
+    if let Some(address) = address.filter(|_| answer.status() == StatusCode::UNAUTHORIZED) {
+        frame.limits.refused(address, begun);
+    }
+    let mut response = with_body(answer, &path, &origin, &id);
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert("x-request-id", value.clone());
         response.headers_mut().insert("x-openstack-request-id", value);

@@ -2,12 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
+mod audit;
 mod bulk;
 mod concurrency;
 mod events;
 mod files;
 mod filters;
 mod isolation;
+mod limits;
 mod logins;
 mod malformed;
 mod operators;
@@ -16,6 +18,8 @@ mod pages;
 mod plans;
 mod providers;
 mod published;
+mod quotas;
+mod races;
 mod refusals;
 mod routers;
 mod security;
@@ -32,7 +36,7 @@ use uuid::Uuid;
 use weft_model::intent::{Actor, Intent, Labels, NewTenant, NewToken};
 use weft_model::{TenantId, TokenId, TokenRole};
 
-use super::{Config, router};
+use super::{Config, Rates, router};
 use crate::config::Authentication;
 use crate::desk::Desk;
 use crate::first_token;
@@ -62,11 +66,23 @@ impl Lab {
 
     /// The same over another desk, on which nothing has been written.
     async fn over(desk: Desk) -> Lab {
+        Lab::with(desk, Rates::default()).await
+    }
+
+    /// The API over a desk that has everything already.
+    fn again(desk: Desk, rates: Rates) -> Lab {
         let (pen, board) = Board::new();
         pen.send_modify(|fleet| fleet.started = true);
         let authentication = Authentication::Required;
-        let config = Config { metrics: Metrics::default(), authentication, stop: CancellationToken::new() };
+        let (metrics, stop) = (Metrics::default(), CancellationToken::new());
+        let config = Config { metrics, authentication, rates, stop };
         let router = router(desk.clone(), board, config);
+        Lab { router, desk, pen }
+    }
+
+    /// The same as [`Lab::over`], with limits.
+    async fn with(desk: Desk, rates: Rates) -> Lab {
+        let lab = Lab::again(desk, rates);
         let tenant =
             |id: &str| NewTenant { id: id.parse().unwrap(), labels: Labels::default(), enabled: true };
         let red: TenantId = "red".parse().unwrap();
@@ -86,8 +102,8 @@ impl Lab {
             Intent::CreateToken(token("red-reader", TokenRole::Reader(red))),
             Intent::CreateToken(token("blue", TokenRole::Member(blue))),
         ];
-        desk.write(Actor::Admin, intents).await.unwrap();
-        Lab { router, desk, pen }
+        lab.desk.write(Actor::Admin, intents).await.unwrap();
+        lab
     }
 
     /// Sends exactly this.

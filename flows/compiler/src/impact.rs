@@ -56,7 +56,7 @@ pub fn impact(before: &Snapshot, after: &Snapshot, touched: &BTreeSet<Key>) -> I
     for key in touched {
         match key {
             // Flows never depend on tenants, tokens or counters.
-            Key::Tenant(_) | Key::Token(_) | Key::Counters => {}
+            Key::Tenant(_) | Key::Token(_) | Key::Quota(_) | Key::Counters => {}
             Key::FloatingIp(id) => collector.floating_ip(*id),
             Key::PortForwarding(id) => collector.port_forwarding(*id),
             Key::PhysicalNetwork(physnet) => collector.physnet(*physnet),

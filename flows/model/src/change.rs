@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::{
     AddressGroup, AddressGroupId, Binding, FloatingIp, FloatingIpId, Host, HostId, Network, NetworkId,
-    PhysicalNetwork, PhysnetKey, Policy, PolicyKey, Port, PortForwarding, PortForwardingId, PortId, Router,
-    RouterId, SecurityGroup, SecurityGroupId, SecurityRule, SecurityRuleId, Subnet, SubnetId, Tenant,
+    PhysicalNetwork, PhysnetKey, Policy, PolicyKey, Port, PortForwarding, PortForwardingId, PortId, Quota,
+    Router, RouterId, SecurityGroup, SecurityGroupId, SecurityRule, SecurityRuleId, Subnet, SubnetId, Tenant,
     TenantId, Token, TokenId,
 };
 
@@ -67,6 +67,8 @@ pub enum Record {
     FloatingIp(Arc<FloatingIp>),
     /// A port forwarding.
     PortForwarding(Arc<PortForwarding>),
+    /// The limits of a tenant.
+    Quota(Arc<Quota>),
     /// A host.
     Host(Arc<Host>),
     /// A host's claim to a port.
@@ -104,6 +106,8 @@ pub enum Key {
     FloatingIp(FloatingIpId),
     /// A port forwarding.
     PortForwarding(PortForwardingId),
+    /// The limits of a tenant.
+    Quota(TenantId),
     /// A host.
     Host(HostId),
     /// A host's claim to a port.
@@ -133,6 +137,7 @@ impl Record {
             Record::Router(r) => Key::Router(r.id),
             Record::FloatingIp(r) => Key::FloatingIp(r.id),
             Record::PortForwarding(r) => Key::PortForwarding(r.id),
+            Record::Quota(r) => Key::Quota(r.tenant.clone()),
             Record::Host(r) => Key::Host(r.id.clone()),
             Record::Binding(r) => Key::Binding(r.port, r.host.clone()),
             Record::SecurityGroup(r) => Key::SecurityGroup(r.id),

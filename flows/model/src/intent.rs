@@ -17,6 +17,7 @@ mod networks;
 mod policies;
 mod port_forwardings;
 mod ports;
+mod quotas;
 mod rejected;
 mod request;
 mod routers;
@@ -30,9 +31,9 @@ pub use external_request::{
 };
 pub use rejected::{Fault, Rejected};
 pub use request::{
-    AskedIp, HostReport, Labels, LabelsPatch, NetworkPatch, NewInterface, NewNetwork, NewPort, NewRouter,
-    NewSegment, NewSubnet, NewTenant, NewToken, OldInterface, PortPatch, ReportedInterface, RouterPatch,
-    RoutesPatch, SubnetPatch, TenantPatch,
+    AskedIp, BelowUse, HostReport, Labels, LabelsPatch, NetworkPatch, NewInterface, NewNetwork, NewPort,
+    NewRouter, NewSegment, NewSubnet, NewTenant, NewToken, OldInterface, PortPatch, QuotaPatch,
+    ReportedInterface, RouterPatch, RoutesPatch, SubnetPatch, TenantPatch,
 };
 pub use security_request::{
     AddressGroupPatch, NewAddressGroup, NewSecurityGroup, NewSecurityRule, PortGroups, SecurityGroupPatch,
@@ -91,6 +92,10 @@ pub enum Intent {
     UpdateTenant(TenantId, TenantPatch),
     /// Remove a tenant that owns no networks, subnets, ports or routers, and its tokens (admin only).
     DeleteTenant(TenantId, Option<u64>),
+    /// Set limits of a tenant (admin only).
+    SetQuota(TenantId, QuotaPatch),
+    /// Take all limits from a tenant (admin only).
+    ResetQuota(TenantId),
     /// Make an API token (admin only).
     CreateToken(NewToken),
     /// Revoke an API token (admin only).
@@ -225,10 +230,21 @@ pub fn plan_each(
 
 impl Draft<'_> {
     fn carry_out(&mut self, intent: &Intent) -> Result<Key, Rejected> {
+        let touched = self.carry_out_unlimited(intent)?;
+        // A tenant's default group comes by itself, whatever its quota.
+        if !matches!(intent, Intent::EnsureDefaultGroup(_)) {
+            self.within_quota(&touched)?;
+        }
+        Ok(touched)
+    }
+
+    fn carry_out_unlimited(&mut self, intent: &Intent) -> Result<Key, Rejected> {
         match intent {
             Intent::CreateTenant(new) => self.create_tenant(new),
             Intent::UpdateTenant(id, patch) => self.update_tenant(id, patch),
             Intent::DeleteTenant(id, number) => self.delete_tenant(id, *number),
+            Intent::SetQuota(tenant, patch) => self.set_quota(tenant, patch),
+            Intent::ResetQuota(tenant) => self.reset_quota(tenant),
             Intent::CreateToken(new) => self.create_token(new),
             Intent::DeleteToken(id) => self.delete_token(*id),
             Intent::CreateNetwork(new) => self.create_network(new),

@@ -16,6 +16,7 @@ pub mod names;
 pub mod network;
 mod ordered;
 pub mod port;
+pub mod quota;
 pub mod router;
 pub mod security;
 pub mod snapshot;
@@ -39,6 +40,7 @@ pub use ids::{
 pub use mac::MacAddr;
 pub use network::{Encap, Mtu, Network, PhysicalNetwork, Segment};
 pub use port::{FixedIp, Port, PortSecurity};
+pub use quota::{Quota, QuotaKind};
 pub use router::{NextHop, ROUTER_INTERFACE, Route, Router};
 pub use security::{
     AddressGroup, AllowedPair, Direction, Family, GroupRole, Policy, Remote, SecurityGroup, SecurityRule,

@@ -8,6 +8,7 @@ mod commit;
 mod external;
 mod names;
 mod physical;
+mod quotas;
 mod routers;
 mod security;
 mod used;
@@ -20,8 +21,8 @@ use uuid::Uuid;
 use crate::change::Counters;
 use crate::ordered::OrderedMap;
 use crate::{
-    Binding, Host, HostId, HostIndex, MacAddr, Network, NetworkId, Port, PortId, PortKey, Revision, Subnet,
-    SubnetId, Tenant, TenantId, Token, TokenId, Vni,
+    Binding, Host, HostId, HostIndex, MacAddr, Network, NetworkId, Port, PortId, PortKey, Quota, Revision,
+    Subnet, SubnetId, Tenant, TenantId, Token, TokenId, Vni,
 };
 
 use external::External;
@@ -38,6 +39,7 @@ pub struct Snapshot {
     revision: Revision,
     counters: Counters,
     tenants: Map<TenantId, Arc<Tenant>>,
+    quotas: Map<TenantId, Arc<Quota>>,
     tokens: Map<TokenId, Arc<Token>>,
     tokens_by_digest: Map<[u8; 32], TokenId>,
     networks: Map<NetworkId, Arc<Network>>,
@@ -76,6 +78,8 @@ pub struct Snapshot {
     physical: Physical,
     /// Groups, rules and policies, with their indexes.
     security: security::Security,
+    /// How much tenants have of what is counted.
+    usage: quotas::Usage,
 }
 
 /// Records by key.

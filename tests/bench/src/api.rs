@@ -1,5 +1,8 @@
 //! What the API takes: creates per second and their latency, durable, with 1, 8 and 32 clients, also beside reads.
 
+pub mod audit;
+pub mod calls;
+
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;

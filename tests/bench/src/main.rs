@@ -50,7 +50,7 @@ struct Options {
 enum Bench {
     /// One change to N subscribers, against a raw writer.
     Fanout,
-    /// The API: creates per second.
+    /// The API: creates per second, common calls, what the audit log costs.
     Api,
     /// Start of a controller whose hosts have nothing.
     Coldstart,
@@ -81,7 +81,10 @@ const GROUPS: [&[Bench]; 6] = [
 fn run(group: &[Bench], size: Size, systems: &[System]) -> Result<Vec<(Bench, Report)>> {
     match group[0] {
         Bench::Fanout => Ok(vec![(Bench::Fanout, fanout::run(size)?)]),
-        Bench::Api => Ok(vec![(Bench::Api, api::run(size)?)]),
+        Bench::Api => {
+            let reports = [api::run(size)?, api::calls::run(size)?, api::audit::run(size)?];
+            Ok(reports.map(|report| (Bench::Api, report)).into())
+        }
         Bench::Switches => Ok(vec![(Bench::Switches, switches::run(size)?)]),
         Bench::Groups => Ok(vec![(Bench::Groups, groups::run(size)?)]),
         Bench::Dataplane => Ok(vec![(Bench::Dataplane, dataplane::run(size)?)]),

@@ -1,10 +1,15 @@
 //! Proves that no input does harm: whatever comes in, the answer is a problem that says so, and nothing is half done.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::http::Request;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use super::super::Rates;
+use super::super::frame::Frame;
+use super::super::limits::Limits;
 use super::Lab;
 
 async fn check(lab: &Lab, request: Request<Body>, status: u16) {
@@ -65,11 +70,16 @@ async fn what_is_no_request_of_this_api_is_said_to_be_none() {
     assert_eq!(lab.desk.snapshot(), before);
 }
 
+fn framed(routes: axum::Router, patience: Option<std::time::Duration>) -> axum::Router {
+    let limits = Arc::new(Limits::new(Rates::default()));
+    super::super::framed(routes, Frame { patience, limits })
+}
+
 #[tokio::test]
 async fn a_panic_is_an_answer_too() {
     let boom =
         axum::Router::new().route("/v2.0/boom", axum::routing::get(async || -> () { panic!("on purpose") }));
-    let lab = Lab { router: super::super::framed(boom, None), ..Lab::new().await };
+    let lab = Lab { router: framed(boom, None), ..Lab::new().await };
     check(&lab, request("GET /v2.0/boom", ""), 500).await;
 }
 
@@ -79,7 +89,7 @@ async fn a_body_that_never_ends_is_given_up() {
     let slow = async || -> () { std::future::pending().await };
     let routes = axum::Router::new().route("/v1/slow", axum::routing::get(slow));
     let limit = Some(std::time::Duration::from_millis(20));
-    let lab = Lab { router: super::super::framed(routes, limit), ..lab };
+    let lab = Lab { router: framed(routes, limit), ..lab };
     check(&lab, request("GET /v1/slow", ""), 503).await;
 }
 

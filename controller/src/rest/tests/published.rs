@@ -64,6 +64,7 @@ async fn every_field_that_the_document_offers_is_known_to_the_server() {
         ("SecurityGroupUpdate", "security_group", format!("PUT /v2.0/security-groups/{group}")),
         ("SecurityGroupRuleCreate", "security_group_rule", "POST /v2.0/security-group-rules".into()),
         ("AddressGroupCreate", "address_group", "POST /v2.0/address-groups".into()),
+        ("QuotaUpdate", "quota", "PUT /v2.0/quotas/red".into()),
         ("TenantCreate", "tenant", "POST /v1/tenants".into()),
         ("TenantUpdate", "tenant", "PUT /v1/tenants/red".into()),
         ("TokenCreate", "token", "POST /v1/tenants/red/tokens".into()),

@@ -57,6 +57,11 @@ impl<'a> Draft<'a> {
         key
     }
 
+    /// True for what was not there when the request began.
+    pub(super) fn is_new(&self, key: &Key) -> bool {
+        self.base.record(key).is_none()
+    }
+
     fn write(&mut self, change: Change) {
         self.written.insert(change.key());
         let revision = self.revision();

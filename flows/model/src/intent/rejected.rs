@@ -6,8 +6,8 @@ use ipnet::IpNet;
 use thiserror::Error;
 
 use crate::{
-    AddressGroupId, FloatingIpId, HostId, MacAddr, NetworkId, PortForwardingId, PortId, PortRange, RouterId,
-    SecurityGroupId, SecurityRuleId, SubnetId, TenantId, TokenId, Transport, VlanId, Vni,
+    AddressGroupId, FloatingIpId, HostId, MacAddr, NetworkId, PortForwardingId, PortId, PortRange, QuotaKind,
+    RouterId, SecurityGroupId, SecurityRuleId, SubnetId, TenantId, TokenId, Transport, VlanId, Vni,
 };
 
 /// What is wrong with one field of a request.
@@ -345,6 +345,14 @@ pub enum Rejected {
         external: PortRange,
         /// Which forwarding has one of them.
         forwarding: PortForwardingId,
+    },
+    /// The tenant has as much as it may have.
+    #[error("the quota of {limit} is used up: {}", .kind.name())]
+    OverQuota {
+        /// Of what.
+        kind: QuotaKind,
+        /// How much it may have.
+        limit: u32,
     },
     /// Fields break rules: all of them.
     #[error("{}", list(.0))]

@@ -11,8 +11,8 @@ use super::NewGateway;
 use super::security_request::PortGroups;
 use crate::{
     AddressRange, AllowedPair, DhcpFamily, DhcpOption, Encap, EncapIps, HostId, HostRoute, MacAddr,
-    NetworkId, OfPort, PortId, PortSecurity, Route, RouterId, SecurityGroupId, SubnetId, TenantId, Timestamp,
-    TokenId, TokenRole, VlanId, Vni,
+    NetworkId, OfPort, PortId, PortSecurity, QuotaKind, Route, RouterId, SecurityGroupId, SubnetId, TenantId,
+    Timestamp, TokenId, TokenRole, VlanId, Vni,
 };
 
 /// The descriptive part of a new object.
@@ -57,6 +57,25 @@ pub struct TenantPatch {
     pub labels: LabelsPatch,
     /// Whether its tokens are accepted.
     pub enabled: Option<bool>,
+}
+
+/// What happens to a limit below what the tenant has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum BelowUse {
+    /// It is set, and keeps the tenant from having more.
+    #[default]
+    Allowed,
+    /// It is refused.
+    Refused,
+}
+
+/// Changes to the limits of a tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct QuotaPatch {
+    /// The new limits; `None` is no limit. What is not in it stays as it is.
+    pub limits: BTreeMap<QuotaKind, Option<u32>>,
+    /// Whether a limit may be below what the tenant has.
+    pub below_use: BelowUse,
 }
 
 /// An API token to create.

@@ -57,6 +57,7 @@ impl Draft<'_> {
         if let Some(group) = self.state.default_group(id).map(|group| group.id) {
             self.drop_security_group(group);
         }
+        self.delete(Key::Quota(id.clone()));
         Ok(self.delete(Key::Tenant(id.clone())))
     }
 

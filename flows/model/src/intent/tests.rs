@@ -8,6 +8,7 @@ mod hosts;
 mod names;
 mod networks;
 mod ports;
+mod quotas;
 mod routers;
 mod security;
 mod subnets;
@@ -106,6 +107,7 @@ fn show(change: &Change) -> String {
             let (id, label, routes) = (r.id, label(&r.stamp), routes.join(", "));
             format!("router {id} {label} of {} key {} [{routes}]", r.tenant, r.key)
         }
+        Change::Put(Record::Quota(r)) => format!("quota of {} {:?}", r.tenant, r.limits),
         Change::Put(Record::FloatingIp(r)) => {
             let target = r.target.map_or("nothing".to_owned(), |t| format!("{} by {}", t.address, t.router));
             format!("floating ip {} of {} {} for {target}", r.id, r.tenant, r.address)

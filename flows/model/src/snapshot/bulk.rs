@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::quotas::Usage;
 use super::{External, Map, Physical, Routing, Snapshot, UsedAddresses, commit};
 use crate::change::{Counters, Key, Record};
 use crate::{
     Binding, FloatingIp, FloatingIpId, Host, HostId, HostIndex, Network, NetworkId, PhysicalNetwork,
-    PhysnetKey, Port, PortForwarding, PortForwardingId, PortId, Revision, Router, RouterId, Subnet, SubnetId,
-    Tenant, TenantId, Token, TokenId,
+    PhysnetKey, Port, PortForwarding, PortForwardingId, PortId, Quota, Revision, Router, RouterId, Subnet,
+    SubnetId, Tenant, TenantId, Token, TokenId,
 };
 
 impl Snapshot {
@@ -29,6 +30,7 @@ impl Snapshot {
 struct Pile {
     counters: Counters,
     tenants: Vec<(TenantId, Arc<Tenant>)>,
+    quotas: Vec<(TenantId, Arc<Quota>)>,
     tokens: Vec<(TokenId, Arc<Token>)>,
     /// At most a few hundred.
     physnets: BTreeMap<PhysnetKey, Arc<PhysicalNetwork>>,
@@ -49,6 +51,7 @@ impl Pile {
         match record {
             Record::Counters(counters) => self.counters = counters,
             Record::Tenant(r) => self.tenants.push((r.id.clone(), r)),
+            Record::Quota(r) => self.quotas.push((r.tenant.clone(), r)),
             Record::Token(r) => self.tokens.push((r.id, r)),
             Record::PhysicalNetwork(r) => drop(self.physnets.insert(r.key, r)),
             Record::Network(r) => self.networks.push((r.id, r)),
@@ -91,6 +94,7 @@ impl Pile {
         snapshot.claims_by_host = with_claims.claims_by_host;
         snapshot.bound_by_network = with_claims.bound_by_network;
         snapshot.bound_by_host = with_claims.bound_by_host;
+        snapshot.quotas = primary(self.quotas);
         snapshot.put_tenants(self.tenants, self.tokens);
         snapshot.put_networks(self.networks, self.subnets);
         snapshot.physical = Physical::of(self.physnets.values(), snapshot.networks.values());
@@ -100,6 +104,7 @@ impl Pile {
         let by_index = self.hosts.iter().map(|(id, host)| (host.index, id.clone()));
         snapshot.hosts_by_index = index(by_index);
         snapshot.hosts = Map::from_sorted(self.hosts.into_iter());
+        snapshot.usage = Usage::of(&snapshot);
         snapshot
     }
 }

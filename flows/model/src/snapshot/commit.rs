@@ -13,6 +13,7 @@ impl Snapshot {
     pub fn records(&self) -> impl Iterator<Item = Record> {
         std::iter::once(Record::Counters(self.counters))
             .chain(self.tenants.values().cloned().map(Record::Tenant))
+            .chain(self.quotas.values().cloned().map(Record::Quota))
             .chain(self.tokens.values().cloned().map(Record::Token))
             .chain(self.physnets().cloned().map(Record::PhysicalNetwork))
             .chain(self.networks.values().cloned().map(Record::Network))
@@ -59,6 +60,7 @@ impl Snapshot {
             Key::Router(id) => Record::Router(self.router(id)?.clone()),
             Key::FloatingIp(id) => Record::FloatingIp(self.floating_ip(id)?.clone()),
             Key::PortForwarding(id) => Record::PortForwarding(self.port_forwarding(id)?.clone()),
+            Key::Quota(tenant) => Record::Quota(self.quotas.get(tenant)?.clone()),
             Key::Host(id) => Record::Host(self.hosts.get(id)?.clone()),
             Key::Binding(port, host) => Record::Binding(self.bindings.get(&(*port, host.clone()))?.clone()),
             Key::Counters => Record::Counters(self.counters),
@@ -69,6 +71,7 @@ impl Snapshot {
     }
 
     fn put(&mut self, record: &Record) {
+        self.usage.gained(record);
         match record {
             Record::Tenant(r) => self.tenants.insert(r.id.clone(), r.clone()),
             Record::Token(r) => {
@@ -93,6 +96,7 @@ impl Snapshot {
                 self.external.put_gateway(r);
                 self.routing.put(r);
             }
+            Record::Quota(r) => self.quotas.insert(r.tenant.clone(), r.clone()),
             Record::FloatingIp(r) => self.external.put_floating_ip(r),
             Record::PortForwarding(r) => self.external.put_forwarding(r),
             Record::Host(r) => {
@@ -146,7 +150,11 @@ impl Snapshot {
 
     /// Takes the record away with everything the indexes derived from it.
     fn remove(&mut self, key: &Key) {
-        match self.record(key) {
+        let found = self.record(key);
+        if let Some(record) = &found {
+            self.usage.lost(record);
+        }
+        match found {
             None | Some(Record::Counters(_)) => {}
             Some(Record::Tenant(r)) => self.tenants.remove(&r.id),
             Some(Record::Token(r)) => {
@@ -171,6 +179,7 @@ impl Snapshot {
                 self.external.remove_gateway(&r);
                 self.routing.remove(&r);
             }
+            Some(Record::Quota(r)) => self.quotas.remove(&r.tenant),
             Some(Record::FloatingIp(r)) => self.external.remove_floating_ip(&r),
             Some(Record::PortForwarding(r)) => self.external.remove_forwarding(&r),
             Some(Record::Host(r)) => {
