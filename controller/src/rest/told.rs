@@ -61,7 +61,8 @@ pub(super) fn told(view: &View, record: &Record) -> Option<Told> {
         Record::Host(host) => shown::<Hosts>(view, host),
         // Where a port is, is a part of how the port is shown.
         Record::Binding(binding) => shown::<Ports>(view, view.snapshot.port(&binding.port)?),
-        Record::Counters(_) | Record::Policy(_) | Record::PhysicalNetwork(_) | Record::Token(_) => None,
+        Record::Counters(_) | Record::Policy(_) | Record::PhysicalNetwork(_) => None,
+        Record::Token(_) | Record::Quota(_) => None,
     }
 }
 
