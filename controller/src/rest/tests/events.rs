@@ -40,7 +40,8 @@ async fn desk(folder: &Path, options: Options) -> Desk {
 fn again(desk: Desk) -> Lab {
     let (pen, board) = Board::new();
     let (metrics, stop) = (Metrics::default(), CancellationToken::new());
-    let config = Config { metrics, authentication: Authentication::Required, stop };
+    let (authentication, rates) = (Authentication::Required, super::Rates::default());
+    let config = Config { metrics, authentication, rates, stop };
     Lab { router: router(desk.clone(), board, config), desk, pen }
 }
 
