@@ -112,7 +112,7 @@ pub static NEIGHBOUR: Table = Table {
         ETH_TYPE,
     ],
     sets: &[ETH_DST, ETH_SRC, reg(ROUTER), reg(CHOICE)],
-    verbs: &[Verb::Resubmit, Verb::ToController],
+    verbs: &[Verb::Resubmit, Verb::ToController, Verb::Track],
     next: &[&ROUTER_LOCAL, &EGRESS_GATE, &LEARNED, &NEIGHBOUR_STATE, &DROP],
     miss: Miss::Drop(Reason::NoNeighbour),
 };

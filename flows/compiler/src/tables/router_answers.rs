@@ -22,7 +22,7 @@ use crate::registers::{
 use crate::sheet::{Sheet, Then};
 use crate::tables::routers::{EXPIRED, Interface};
 use crate::tables::{
-    PROTO_ICMP, PROTO_ICMPV6, PROTO_UDP, copy, ipv4, ipv4_of, ipv6, ipv6_of, neighbours, services,
+    PROTO_ICMP, PROTO_ICMPV6, PROTO_UDP, copy, ipv4, ipv4_of, ipv6, ipv6_of, neighbours, security, services,
     with_link_local,
 };
 
@@ -140,12 +140,13 @@ fn from_machine(matching: Fields) -> Fields {
 /// What senders are told whose packets came in by this interface when the router cannot hand them on.
 pub(crate) fn errors(sheet: &mut Sheet, interface: &Interface<'_>, sizes: &Sizes) {
     let Interface { network, port, router } = *interface;
-    let told = |router_address: IpAddr, trouble, reason: Reason| {
+    let tell = |router_address: IpAddr, trouble, reason: Reason| {
         let error = Service::IcmpError(IcmpError { router: router_address, trouble });
         let up = services::question(meters::of_router(router.key), &error);
-        // Told or not, it is a drop that counts.
-        Then::new().act(sender_to(oxm::eth_src([0; 6]))).act(up).set(REASON.is(reason.number())).goto(&DROP)
+        Then::new().act(sender_to(oxm::eth_src([0; 6]))).act(up).set(REASON.is(reason.number()))
     };
+    // Told or not, it is a drop that counts.
+    let told = |router_address, trouble, reason| tell(router_address, trouble, reason).goto(&DROP);
     let first =
         [ipv4_of(port).first().copied().map(IpAddr::from), ipv6_of(port).first().copied().map(IpAddr::from)];
     for address in first.into_iter().flatten() {
@@ -165,7 +166,10 @@ pub(crate) fn errors(sheet: &mut Sheet, interface: &Interface<'_>, sizes: &Sizes
         sheet.flow(&NEIGHBOUR, NOBODY, left, told(address, Trouble::HostUnreachable, Reason::NoNeighbour));
         for (vni, mtu) in sizes.below(network.mtu) {
             let large = left.with(NETWORK.is(vni)).with(FLAGS.has(TOO_BIG));
-            sheet.flow(&NEIGHBOUR, TOO_LARGE, large, told(address, Trouble::TooBig(mtu.0), Reason::TooBig));
+            // What follows `check_pkt_larger` counts packets of either size, so table drop is reached by way of the
+            // connection tracker, which nothing is remembered in: past it only what is too large is counted.
+            let then = tell(address, Trouble::TooBig(mtu.0), Reason::TooBig).act(security::track(&DROP));
+            sheet.flow(&NEIGHBOUR, TOO_LARGE, large, then);
         }
         // Connections to the router itself: there is nobody to take them.
         let own = port.fixed_ips.iter().map(|ip| ip.address).filter(|own| own.is_ipv4() == address.is_ipv4());
