@@ -43,15 +43,8 @@ const ARP_REQUEST: [u8; 10] = [0x08, 0x06, 0, 1, 0x08, 0, 6, 4, 0, 1];
 
 /// The question to everybody for who has an address (RFC 826).
 pub(crate) fn arp_request(mac: Mac, asker: Ipv4Addr, wanted: Ipv4Addr) -> Vec<u8> {
-    let parts: [&[u8]; 7] = [
-        &Mac::BROADCAST.0,
-        &mac.0,
-        &ARP_REQUEST,
-        &mac.0,
-        &asker.octets(),
-        &[0; 6],
-        &wanted.octets(),
-    ];
+    let parts: [&[u8]; 7] =
+        [&Mac::BROADCAST.0, &mac.0, &ARP_REQUEST, &mac.0, &asker.octets(), &[0; 6], &wanted.octets()];
     parts.concat()
 }
 

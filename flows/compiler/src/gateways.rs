@@ -3,8 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use weft_model::{
-    FloatingIp, Gateway, GatewayZone, Host, HostIndex, Mtu, Network, NetworkId, Port, PortForwarding, PortKey,
-    Router, Snapshot, Subnet,
+    FloatingIp, Gateway, GatewayZone, Host, HostIndex, Mtu, Network, NetworkId, Port, PortForwarding,
+    PortKey, Router, Snapshot, Subnet,
 };
 
 use crate::realms::one_each;
@@ -39,7 +39,7 @@ impl<'a> Outside<'a> {
     ///
     /// A host that no tunnel can join with each of those before it (their VTEPs have addresses of different families) would
     /// never know that they are alive, and serve beside them: it is left out.
-    pub fn servers(&self, snapshot: &Snapshot) -> impl Iterator<Item = HostIndex> + use<> {
+    pub fn servers(&self, snapshot: &Snapshot) -> std::vec::IntoIter<HostIndex> {
         let mut seats: Vec<&Host> = Vec::new();
         let able = self.gateway.hosts.iter().filter(|host| can_serve(**host, self.network, snapshot));
         for host in able.filter_map(|host| snapshot.host_by_index(*host)) {

@@ -377,14 +377,7 @@ pub static L2_LOCAL: Table = Table {
         ND_OPTIONS_TYPE,
         VLAN_VID,
     ],
-    verbs: &[
-        Verb::Resubmit,
-        Verb::OutputBack,
-        Verb::OutputTunnel,
-        Verb::Tag,
-        Verb::Group,
-        Verb::CheckSize,
-    ],
+    verbs: &[Verb::Resubmit, Verb::OutputBack, Verb::OutputTunnel, Verb::Tag, Verb::Group, Verb::CheckSize],
     next: &[
         &ACTIVE,
         &STANDBY,

@@ -139,10 +139,14 @@ fn gateways_answer_for_themselves() {
 fn told(answer: &Answer, reason: Reason) -> (Trouble, String, [String; 2]) {
     let trace = answer.trace.as_ref().expect("it was sent");
     assert_eq!(trace.reason(), Some(reason), "{:#?}", trace.outcomes);
-    let told: Vec<_> = trace.outcomes.iter().filter_map(|outcome| match &outcome.fate {
-        Fate::Told(told) => Some(told),
-        _ => None,
-    }).collect();
+    let told: Vec<_> = trace
+        .outcomes
+        .iter()
+        .filter_map(|outcome| match &outcome.fate {
+            Fate::Told(told) => Some(told),
+            _ => None,
+        })
+        .collect();
     assert_eq!(told.len(), 1);
     let Some(Service::IcmpError(IcmpError { router, trouble })) = Service::decode(&told[0].userdata) else {
         panic!("no error: {:?}", told[0])
@@ -156,7 +160,8 @@ fn who_is_outside_is_told_in_the_words_that_it_knows() {
     for to in ["203.0.113.22", "203.0.113.21"] {
         let asking = Question { ttl: 1, ..question("m", to, HTTP) };
         let answer = ask(&mut world(), &asking).expect("no fault");
-        let wanted = (Trouble::TimeExceeded, "203.0.113.2".to_owned(), ["203.0.113.77", to].map(str::to_owned));
+        let wanted =
+            (Trouble::TimeExceeded, "203.0.113.2".to_owned(), ["203.0.113.77", to].map(str::to_owned));
         assert_eq!(told(&answer, Reason::TtlExpired), wanted);
     }
     // The gateway itself is not beyond it.
@@ -188,7 +193,8 @@ fn who_is_inside_is_told_before_anything_is_translated() {
             ask(&mut world, &asking).expect("no fault")
         };
         got(&sized(1414), "m");
-        let wanted = (Trouble::TooBig(1400), "10.0.0.1".to_owned(), [inside, "203.0.113.77"].map(str::to_owned));
+        let wanted =
+            (Trouble::TooBig(1400), "10.0.0.1".to_owned(), [inside, "203.0.113.77"].map(str::to_owned));
         assert_eq!(told(&sized(1415), Reason::TooBig), wanted);
     }
 }

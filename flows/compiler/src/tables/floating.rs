@@ -12,9 +12,9 @@ use crate::pipeline::{EXTERNAL, EXTERNAL_KNOWN, GATEWAY, GATEWAY_KNOWN, INWARD, 
 use crate::registers::{NETWORK, ROUTER, SOURCE, ZONE};
 use crate::sheet::{Sheet, Then};
 use crate::tables::gateways::{HERE, Mark, ONE, commit, is_new, known, leave_as, look_up};
+use crate::tables::policy::{masks, port_field};
 use crate::tables::served::{Present, present};
 use crate::tables::{ipv4, outside_errors};
-use crate::tables::policy::{masks, port_field};
 
 /// Everything of a floating IP on the host that serves it.
 pub(crate) fn floating(sheet: &mut Sheet, host: HostIndex, floating: &Floating<'_>, snapshot: &Snapshot) {

@@ -128,9 +128,7 @@ impl<'a> Routes<'a> {
         }
         // Who sent what is too large is told in the next table, before anything is translated.
         let (then, next) = match self.limit {
-            Some(mtu) => {
-                (Then::new().act(check_size(mtu)).act(copy(NETWORK.is(0), HOME.is(0))), &NEIGHBOUR)
-            }
+            Some(mtu) => (Then::new().act(check_size(mtu)).act(copy(NETWORK.is(0), HOME.is(0))), &NEIGHBOUR),
             None => (Then::new(), &EGRESS_GATE),
         };
         then.set(NETWORK.is(gateway.transit.get()))
@@ -241,8 +239,7 @@ pub(crate) fn gateway(sheet: &mut Sheet, outside: &Outside<'_>, standing: &Stand
     }
     for address in ipv6_of(port) {
         let echo = ipv6().with(ROUTER.is(key)).with(oxm::ipv6_dst(address));
-        let echo =
-            echo.with(oxm::ip_proto(PROTO_ICMPV6)).with(oxm::icmpv6_type(router_answers::ECHO_V6.0));
+        let echo = echo.with(oxm::ip_proto(PROTO_ICMPV6)).with(oxm::icmpv6_type(router_answers::ECHO_V6.0));
         for (flags, then) in replies(|| router_answers::echo_answer_v6(address)) {
             sheet.flow(&EXTERNAL, ALL, echo.with(flags), then);
         }

@@ -26,13 +26,11 @@ use crate::registers::{
     ASKED, CHOICE, FLAGS, FRESH, FROM_TUNNEL, KNOWN, NETWORK, NEXT_HOP, REASON, ROUTED, UNKNOWN,
 };
 use crate::sheet::{Sheet, Then};
-use crate::tables::arp_nd::{
-    ARP_REPLY, ARP_REQUEST, ROUTER_SOLICITED_OVERRIDE, advertisement, arp_reply,
-};
+use crate::tables::arp_nd::{ARP_REPLY, ARP_REQUEST, ROUTER_SOLICITED_OVERRIDE, advertisement, arp_reply};
 use crate::tables::routers::{Interface, next_hop_is};
 use crate::tables::{
-    ADVERTISEMENT, ETH_IPV4, ETH_IPV6, GROUP_BIT, SOLICITATION, Side, arp, icmpv6, ipv4, ipv4_of, ipv6, ipv6_of,
-    prefix_field, services, with_link_local,
+    ADVERTISEMENT, ETH_IPV4, ETH_IPV6, GROUP_BIT, SOLICITATION, Side, arp, icmpv6, ipv4, ipv4_of, ipv6,
+    ipv6_of, prefix_field, services, with_link_local,
 };
 use crate::uplinks::{carrier_mac, macs_of_carrier, uplink_ofport};
 
@@ -254,7 +252,12 @@ fn answer(sheet: &mut Sheet, network: &Network, mac: MacAddr, addresses: impl It
             IpAddr::V6(address) => {
                 let asked = icmpv6(SOLICITATION).with(oxm::nd_target(address));
                 // Its second half knows the way out.
-                sheet.flow(&UPLINK_OWN, ANSWER, here(asked), advertisement(mac, address, ROUTER_SOLICITED_OVERRIDE));
+                sheet.flow(
+                    &UPLINK_OWN,
+                    ANSWER,
+                    here(asked),
+                    advertisement(mac, address, ROUTER_SOLICITED_OVERRIDE),
+                );
             }
         }
     }

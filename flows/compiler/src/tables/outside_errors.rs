@@ -14,10 +14,10 @@ use crate::pipeline::EXTERNAL;
 use crate::reasons::Reason;
 use crate::registers::{FLAGS, ROUTER, TOO_BIG};
 use crate::sheet::Sheet;
+use crate::tables::ipv4;
 use crate::tables::router_answers::{self, Telling, told, told_too_big};
 use crate::tables::routers::Interface;
 use crate::tables::sizes::Sizes;
-use crate::tables::ipv4;
 
 /// What has been forwarded too often, in table external.
 const EXPIRED: u16 = 300;

@@ -44,7 +44,6 @@ pub(super) const ECHO_V6: (u8, u8) = (128, 129);
 /// The TTL of what a router sends itself (RFC 1700).
 const OWN_TTL: u8 = 64;
 
-
 /// From where a router's addresses may be asked.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Askers {

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::draft::Draft;
-use crate::{EncapIps, GATEWAY_HOSTS, Gateway, Host, HostIndex, Network, Record, Router, RouterId, RouterKey};
+use crate::{
+    EncapIps, GATEWAY_HOSTS, Gateway, Host, HostIndex, Network, Record, Router, RouterId, RouterKey,
+};
 
 impl Draft<'_> {
     /// Fills a gateway's list from the hosts that have a bridge for its network; what is in it stays.

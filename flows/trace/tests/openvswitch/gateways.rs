@@ -49,13 +49,13 @@ fn packet(random: &mut Random) -> Packet {
     let inner = ["10.0.0.11", "10.0.0.12", "10.0.0.13", "203.0.113.2", "203.0.113.21"];
     let machine = "203.0.113.77";
     let (port, tunnel, from, to, by) = match random.below(3) {
-        0 => (UPLINK, 0, machine, *random.pick(&outer), frame("02:00:00:00:99:0a", random.pick(&doors))),
+        0 => (UPLINK, 0, machine, *random.pick(&outer), frame("02:00:00:00:99:0a", *random.pick(&doors[..]))),
         1 => {
-            let by = frame("02:00:00:00:01:01", random.pick(&doors));
+            let by = frame("02:00:00:00:01:01", *random.pick(&doors[..]));
             (33_003, *random.pick(&[900, 901, 10]), *random.pick(&inner), machine, by)
         }
         _ => {
-            let by = frame(random.pick(&["02:00:00:00:01:0b", "02:00:00:00:01:0d"]), "02:00:00:00:01:01");
+            let by = frame(*random.pick(&["02:00:00:00:01:0b", "02:00:00:00:01:0d"]), "02:00:00:00:01:01");
             (1, 0, *random.pick(&inner[..3]), *random.pick(&[machine, outer[1], outer[2]]), by)
         }
     };
@@ -64,7 +64,10 @@ fn packet(random: &mut Random) -> Packet {
     let packet = packet.with(oxm::ip_ttl(*random.pick(&[1, 2, 64, 64])));
     let packet = match random.below(3) {
         0 => packet.with(oxm::ip_proto(1)).with(oxm::icmpv4_type(*random.pick(&[0, 8]))),
-        1 => packet.with(oxm::ip_proto(6)).with(oxm::tcp_src(40_000)).with(oxm::tcp_dst(*random.pick(&[80, 22, 7]))),
+        1 => packet
+            .with(oxm::ip_proto(6))
+            .with(oxm::tcp_src(40_000))
+            .with(oxm::tcp_dst(*random.pick(&[80, 22, 7]))),
         _ => packet.with(oxm::ip_proto(17)).with(oxm::udp_src(40_000)).with(oxm::udp_dst(1001)),
     };
     let packet = if port == UPLINK { packet.with(oxm::vlan_vid(VLAN)) } else { packet };
@@ -82,7 +85,8 @@ fn gateways_do_what_the_interpreter_says() -> Result<()> {
             let text = packet(&mut random).to_string();
             let said = ["trk,new", "trk,new", "trk,est", "trk,est,rpl", "trk,inv", "trk,rel"];
             let sent = Sent { text: &text, states: vec![*random.pick(&said), *random.pick(&said)] };
-            let (ours, theirs) = (ours(&switch, &bridge, &sent).context(text.clone())?, theirs(&bridge, &sent)?);
+            let (ours, theirs) =
+                (ours(&switch, &bridge, &sent).context(text.clone())?, theirs(&bridge, &sent)?);
             if !ours.allows(&theirs) {
                 faults.push(format!("host {index}: {text}\n  ours   {ours:?}\n  theirs {theirs:?}"));
             }
@@ -210,7 +214,10 @@ impl Both<'_> {
             vlan: there.vlan,
         };
         let back = self.pass(out, &back, by)?;
-        ensure!((back.ips, back.ports) == ([sent.ips[1], sent.ips[0]], [sent.ports[1], sent.ports[0]]), "{back:?}");
+        ensure!(
+            (back.ips, back.ports) == ([sent.ips[1], sent.ips[0]], [sent.ports[1], sent.ports[0]]),
+            "{back:?}"
+        );
         ensure!(self.pass(by, sent, out)? == there, "the same again");
         Ok(there)
     }
@@ -251,7 +258,10 @@ fn a_datapath_translates_as_the_interpreter_does() -> Result<()> {
     let out = both.walk((1, UPLINK), &inside(0x0b, 11, [5000, 53]))?;
     ensure!(out.ips[0] == [203, 0, 113, 21] && out.macs[0] == mac([0x99, 0x15]), "{out:?}");
     let come = both.walk((UPLINK, 1), &outside(0x15, 21, 80))?;
-    ensure!((come.ips[1], come.ports[1], come.macs) == ([10, 0, 0, 11], 80, [mac([1, 1]), mac([1, 0x0b])]), "{come:?}");
+    ensure!(
+        (come.ips[1], come.ports[1], come.macs) == ([10, 0, 0, 11], 80, [mac([1, 1]), mac([1, 0x0b])]),
+        "{come:?}"
+    );
     let left: BTreeSet<u16> = both.tracker.all().map(|(zone, _)| zone).collect();
     ensure!(left.len() == 1, "one zone serves both directions: {left:?}");
     Ok(())

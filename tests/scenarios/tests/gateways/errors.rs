@@ -6,9 +6,9 @@ use weft_compiler::Reason;
 use weft_rig::{Netns, Workload, wait_until};
 use weft_scenarios::{LIMIT, Site, drops, drops_text, wait_caches};
 
+use crate::MACHINE;
 use crate::estate::{Estate, Family};
 use crate::walk::reaches;
-use crate::MACHINE;
 
 /// The machine's address of IPv6.
 const MACHINE_V6: &str = "2001:db8::77";
@@ -48,9 +48,10 @@ pub fn refused(from: &Netns, to: &str) {
 
 /// A large datagram there, and a large one back: the first ones are lost while the way is found out.
 fn large(site: &Site, from: &Netns, to: &str, size: u32, back: u32) {
-    let ask = ["python3", "-c", ASK, to, &size.to_string(), &back.to_string()];
+    let (sent, answer) = (size.to_string(), back.to_string());
+    let ask = ["python3", "-c", ASK, to, &sent, &answer];
     wait_until(&format!("{size} bytes to {to} and {back} back"), LIMIT, || {
-        Ok(from.output(&ask)?.stdout.trim() == back.to_string())
+        Ok(from.output(&ask)?.stdout.trim() == answer)
     })
     .unwrap_or_else(|error| panic!("{error:#}; {}", drops_text(&site.hosts)));
 }
@@ -114,7 +115,8 @@ pub fn of_what_comes_in(red: &Estate<'_>, machine: &Netns, floating: [&str; 2], 
     forget(&[machine]);
     large(site, plain.netns(), MACHINE, 100, 1472);
     wait_until("the drops to be counted", LIMIT, || {
-        let now: u64 = site.hosts.iter().map(|host| Ok(drops(host)?[&Reason::TooBig])).sum::<anyhow::Result<_>>()?;
+        let now: u64 =
+            site.hosts.iter().map(|host| Ok(drops(host)?[&Reason::TooBig])).sum::<anyhow::Result<_>>()?;
         Ok(now >= before + 8)
     })
     .unwrap();

@@ -84,7 +84,11 @@ impl Ways<'_> {
             );
             stop("between the hosts", (site.hosts[host].netns(), "eth0"), between);
         }
-        stop("on the trunk", (self.fabric.switch.netns(), trunk.as_str()), on_the_wire(Around::Vlan(VLAN), 63));
+        stop(
+            "on the trunk",
+            (self.fabric.switch.netns(), trunk.as_str()),
+            on_the_wire(Around::Vlan(VLAN), 63),
+        );
         stop("at the machine", (self.machine, "eth0"), on_the_wire(Around::Nothing, 63));
         let (from, to) =
             if is_asked_by_machine { (self.machine, public) } else { (workload.netns(), machine) };
@@ -121,8 +125,7 @@ fn ways_out_and_in(name: &str, encap: &str) {
     let (_, c) = red.workload("c", 13, 0);
     site.rig.seed_tunnel_neighbours().unwrap();
     let gateway = red.face("gateway", Family::V4);
-    let ways =
-        Ways { red: &red, fabric: &fabric, machine: &machine, encap, transit: red.transit(0) };
+    let ways = Ways { red: &red, fabric: &fabric, machine: &machine, encap, transit: red.transit(0) };
 
     // Out with the gateway's address, from every host.
     let outside = (gateway.address.as_str(), gateway.mac.as_str());
