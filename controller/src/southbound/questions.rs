@@ -117,7 +117,7 @@ fn answer(service: &Service, packet: &PacketIn2) -> Result<Message, Silence> {
     let reply = weft_answers::reply(service, &Question { packet: &packet.packet, next_hop })?;
     let (from, actions) = match reply.way {
         Way::Out(port) => (PortNo::CONTROLLER, vec![Action::output(PortNo(u32::from(port)))]),
-        Way::Back if in_port == 0 => {
+        Way::Back if in_port == PortNo(0) => {
             let register = |register: Register| number(register.field()).unwrap_or(0);
             let network = Some(register(registers::HOME)).filter(|home| *home != 0);
             let network = registers::NETWORK.is(network.unwrap_or(register(registers::NETWORK)));
