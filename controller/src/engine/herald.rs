@@ -124,3 +124,6 @@ fn packets(
     }
     (!writer.is_empty()).then(|| writer.into_bytes())
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,10 +10,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 use weft_answers::{Question, Service, Silence, Way};
-use weft_compiler::{registers, uplinks};
+use weft_compiler::registers::Register;
+use weft_compiler::{pipeline, registers, uplinks};
 use weft_openflow::message::nicira::Experimenter;
 use weft_openflow::message::{Message, PacketIn2, PacketInFormat, PacketOut};
-use weft_openflow::{Action, FieldId, Match, PortNo, Reader, Xid, oxm};
+use weft_openflow::{Action, FieldId, Match, PortNo, Reader, TableId, Xid, oxm};
 
 use super::line::Line;
 use crate::dns::{Back, Places, Resolver};
@@ -103,7 +104,8 @@ impl Desk {
 }
 
 /// Back out by the port that it came in by, past the pipeline: to a physical network, under its tag. Or out where the answer
-/// says.
+/// says. What left a router of this host for the outside has forgotten by which port it came: the answer goes to that router
+/// as if it came from the external network.
 fn answer(service: &Service, packet: &PacketIn2) -> Result<Message, Silence> {
     // In the form in which every register stands by itself.
     let metadata = packet.metadata.canonical_bytes();
@@ -115,6 +117,13 @@ fn answer(service: &Service, packet: &PacketIn2) -> Result<Message, Silence> {
     let reply = weft_answers::reply(service, &Question { packet: &packet.packet, next_hop })?;
     let (from, actions) = match reply.way {
         Way::Out(port) => (PortNo::CONTROLLER, vec![Action::output(PortNo(u32::from(port)))]),
+        Way::Back if in_port == PortNo(0) => {
+            let register = |register: Register| number(register.field()).unwrap_or(0);
+            let network = Some(register(registers::HOME)).filter(|home| *home != 0);
+            let network = registers::NETWORK.is(network.unwrap_or(register(registers::NETWORK)));
+            let within = Action::resubmit_table(TableId(pipeline::L2_LOCAL.number));
+            (PortNo::CONTROLLER, vec![Action::SetField(network), within])
+        }
         Way::Back => {
             let kept = value(oxm::metadata(0).id()).and_then(|kept| u64::try_from(kept).ok()).unwrap_or(0);
             let tag = u16::try_from(registers::SENDER_TAG.of(kept)).ok().filter(|tag| *tag != 0);
@@ -172,6 +181,15 @@ mod tests {
         };
         assert_eq!(out.actions.len(), 3);
         assert_eq!(out.actions[1], Action::SetField(oxm::vlan_vid(100)));
+        // Who sent what a router of this host has sent outside is reached by way of the external network.
+        let left = Match::new().with(oxm::in_port(PortNo(0))).with(oxm::reg(0, 9));
+        let Ok(Message::PacketOut(out)) = answer(&service, &PacketIn2 { metadata: left, ..asked.clone() })
+        else {
+            panic!("no answer")
+        };
+        assert_eq!(out.metadata, Match::new().with(oxm::in_port(PortNo::CONTROLLER)));
+        let within = Action::resubmit_table(TableId(60));
+        assert_eq!(out.actions, [Action::SetField(oxm::reg(0, 9)), within]);
         assert!(answer(&service, &PacketIn2 { metadata: Match::new(), ..asked }).is_err());
     }
 

@@ -1,9 +1,9 @@
 //! Saying unasked who has an address now: gratuitous ARP (RFC 5227 section 2.3) and unsolicited neighbour advertisements
 //! (RFC 4861 section 7.2.6). Switches and neighbours on a physical network learn from it where an address has moved to.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr};
 
-use crate::frame::{End, IcmpHead, Mac, icmp6_frame};
+use crate::frame::{End, IcmpHead, Mac, arp_request, icmp6_frame, under_tag};
 
 /// An address and who has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,8 +16,6 @@ pub struct Announcement {
     pub vlan: Option<u16>,
 }
 
-const ETH_VLAN: u16 = 0x8100;
-const ETH_ARP: u16 = 0x0806;
 /// All nodes of the link (RFC 4291 section 2.7.1), and the MAC address that goes with it (RFC 2464 section 7).
 const ALL_NODES: (Ipv6Addr, Mac) =
     (Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1), Mac([0x33, 0x33, 0, 0, 0, 1]));
@@ -31,27 +29,11 @@ impl Announcement {
     /// The Ethernet frame that says so to everybody on the link.
     pub fn frame(&self) -> Vec<u8> {
         let frame = match self.address {
-            IpAddr::V4(address) => self.arp(address),
+            // A request for one's own address: whoever has an entry for it takes the sender's MAC over.
+            IpAddr::V4(address) => arp_request(self.mac, address, address),
             IpAddr::V6(address) => self.advertisement(address),
         };
-        match self.vlan {
-            None => frame,
-            Some(vlan) => {
-                let (addresses, rest) = frame.split_at(12);
-                [addresses, &ETH_VLAN.to_be_bytes(), &vlan.to_be_bytes(), rest].concat()
-            }
-        }
-    }
-
-    /// A request for one's own address: whoever has an entry for it takes the sender's MAC over.
-    fn arp(&self, address: Ipv4Addr) -> Vec<u8> {
-        let mac = self.mac.0;
-        // Ethernet, IPv4, their lengths, and a request.
-        let head = [0, 1, 8, 0, 6, 4, 0, 1];
-        let ip = address.octets();
-        let parts: [&[u8]; 8] =
-            [&Mac::BROADCAST.0, &mac, &ETH_ARP.to_be_bytes(), &head, &mac, &ip, &[0; 6], &ip];
-        parts.concat()
+        under_tag(frame, self.vlan)
     }
 
     fn advertisement(&self, address: Ipv6Addr) -> Vec<u8> {
@@ -66,6 +48,7 @@ impl Announcement {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::Ipv4Addr;
 
     const MAC: Mac = Mac([2, 0, 0, 0, 0, 9]);
 

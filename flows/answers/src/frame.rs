@@ -38,6 +38,16 @@ pub(crate) fn under_tag(mut frame: Vec<u8>, vlan: Option<u16>) -> Vec<u8> {
     frame
 }
 
+/// Ethernet type of ARP, hardware type Ethernet, protocol type IPv4, their address lengths, and the operation "request".
+const ARP_REQUEST: [u8; 10] = [0x08, 0x06, 0, 1, 0x08, 0, 6, 4, 0, 1];
+
+/// The question to everybody for who has an address (RFC 826).
+pub(crate) fn arp_request(mac: Mac, asker: Ipv4Addr, wanted: Ipv4Addr) -> Vec<u8> {
+    let parts: [&[u8]; 7] =
+        [&Mac::BROADCAST.0, &mac.0, &ARP_REQUEST, &mac.0, &asker.octets(), &[0; 6], &wanted.octets()];
+    parts.concat()
+}
+
 /// A UDP datagram that came.
 pub(crate) struct Datagram<'a, A> {
     pub from_mac: Mac,

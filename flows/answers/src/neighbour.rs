@@ -4,11 +4,9 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::Silence;
-use crate::frame::{End, IcmpHead, Mac, icmp6_frame};
+use crate::frame::{End, IcmpHead, Mac, arp_request, icmp6_frame};
 use crate::userdata::Neighbour;
 
-/// Ethernet type of ARP, hardware type Ethernet, protocol type IPv4, their address lengths, and the operation "request".
-const ARP_REQUEST: [u8; 10] = [0x08, 0x06, 0, 1, 0x08, 0, 6, 4, 0, 1];
 /// ICMPv6 type of a neighbour solicitation.
 const SOLICITATION: u8 = 135;
 /// Option with the sender's MAC, in units of 8 bytes one long (RFC 4861 section 4.6.1).
@@ -29,15 +27,7 @@ fn request(mac: Mac, asker: Ipv4Addr, wanted: Ipv4Addr) -> Result<Vec<u8>, Silen
     if wanted.is_unspecified() || wanted.is_multicast() || wanted.is_broadcast() {
         return Err(Silence::NotAsked);
     }
-    let mut frame = Vec::with_capacity(42);
-    frame.extend(Mac::BROADCAST.0);
-    frame.extend(mac.0);
-    frame.extend(ARP_REQUEST);
-    frame.extend(mac.0);
-    frame.extend(asker.octets());
-    frame.extend([0; 6]);
-    frame.extend(wanted.octets());
-    Ok(frame)
+    Ok(arp_request(mac, asker, wanted))
 }
 
 fn solicitation(mac: Mac, asker: Ipv6Addr, wanted: Ipv6Addr) -> Result<Vec<u8>, Silence> {

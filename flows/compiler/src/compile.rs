@@ -328,9 +328,7 @@ fn gateway(sheet: &mut Sheet, snapshot: &Snapshot, host: HostIndex, key: RouterK
 
 /// A floating IP, on the host that serves it.
 fn floating_ip(sheet: &mut Sheet, snapshot: &Snapshot, host: HostIndex, key: PortKey) -> Option<()> {
-    let ip = snapshot.floating_ip(&snapshot.port_by_key(key)?.floating_ip()?)?;
-    let is_it = |floating: &Floating<'_>| floating.hosts.contains(&host) && floating.port.key == key;
-    let served = Floating::of(ip, snapshot).filter(is_it)?;
+    let served = Floating::of_port(key, snapshot).filter(|floating| floating.hosts.contains(&host))?;
     floating::floating(sheet, host, &served, snapshot);
     Some(())
 }

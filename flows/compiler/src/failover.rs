@@ -24,9 +24,7 @@ pub(crate) fn liveness(link: Link, snapshot: &Snapshot) -> Liveness {
 
 /// The links that are watched because of the gateways of a network's realm.
 pub(crate) fn watched(network: NetworkId, snapshot: &Snapshot) -> BTreeSet<Link> {
-    let routers = snapshot.realm_routers(network);
-    let gateways: Vec<&Gateway> =
-        routers.iter().filter_map(|id| snapshot.router(id)?.gateway.as_ref()).collect();
+    let gateways: Vec<&Gateway> = snapshot.gateways_in_realm(network).collect();
     if gateways.is_empty() {
         return BTreeSet::new();
     }
@@ -130,8 +128,7 @@ fn of_floating(
     key: PortKey,
     snapshot: &Snapshot,
 ) -> Option<Vec<Announced>> {
-    let ip = snapshot.floating_ip(&snapshot.port_by_key(key)?.floating_ip()?)?;
-    let floating = Floating::of(ip, snapshot).filter(|floating| floating.port.key == key)?;
+    let floating = Floating::of_port(key, snapshot)?;
     let is_here = match floating.seat {
         Seat::Own { .. } => floating.hosts.contains(&host),
         Seat::Gateway => is_active(host, &floating.outside, dead, snapshot),

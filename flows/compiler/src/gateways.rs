@@ -1,11 +1,10 @@
 //! Where gateways and floating IPs are served: what the tables of gateways and impact have in common.
 
-use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
 use weft_model::{
-    FloatingIp, Gateway, GatewayZone, HostIndex, Network, NetworkId, Port, PortForwarding, PortKey, Router,
-    RouterId, Snapshot, Subnet,
+    FloatingIp, Gateway, GatewayZone, Host, HostIndex, Mtu, Network, NetworkId, Port, PortForwarding,
+    PortKey, Router, Snapshot, Subnet,
 };
 
 use crate::realms::one_each;
@@ -37,14 +36,23 @@ impl<'a> Outside<'a> {
 
     /// The hosts that serve the gateway, the preferred one first: those of its list that can. The first one that is alive
     /// does; see [`crate::failover`].
-    pub fn servers(&self, snapshot: &'a Snapshot) -> impl Iterator<Item = HostIndex> + use<'a> {
-        let network = self.network;
-        self.gateway.hosts.iter().copied().filter(move |host| can_serve(*host, network, snapshot))
+    ///
+    /// A host that no tunnel can join with each of those before it (their VTEPs have addresses of different families) would
+    /// never know that they are alive, and serve beside them: it is left out.
+    pub fn servers(&self, snapshot: &Snapshot) -> std::vec::IntoIter<HostIndex> {
+        let mut seats: Vec<&Host> = Vec::new();
+        let able = self.gateway.hosts.iter().filter(|host| can_serve(**host, self.network, snapshot));
+        for host in able.filter_map(|host| snapshot.host_by_index(*host)) {
+            if seats.iter().all(|before| before.encap_ips.towards(&host.encap_ips).is_some()) {
+                seats.push(host);
+            }
+        }
+        seats.into_iter().map(|host| host.index).collect::<Vec<_>>().into_iter()
     }
 
     /// True if a host is one of them.
     pub fn is_served_at(&self, host: HostIndex, snapshot: &Snapshot) -> bool {
-        self.gateway.hosts.contains(&host) && can_serve(host, self.network, snapshot)
+        self.gateway.hosts.contains(&host) && self.servers(snapshot).any(|server| server == host)
     }
 
     /// The address that IPv4 connections leave with.
@@ -126,6 +134,20 @@ impl<'a> Floating<'a> {
         Some(floating(vec![bound.index], Seat::Own { source: workload.key, zone: FLOATING_ZONES + ofport }))
     }
 
+    /// The floating IP whose address this port has, if it leads anywhere and a host serves it.
+    pub fn of_port(key: PortKey, snapshot: &'a Snapshot) -> Option<Floating<'a>> {
+        let ip = snapshot.floating_ip(&snapshot.port_by_key(key)?.floating_ip()?)?;
+        Floating::of(ip, snapshot).filter(|floating| floating.port.key == key)
+    }
+
+    /// The smallest packets that a network of a workload behind it takes at the most.
+    pub fn inner_mtu(&self, snapshot: &'a Snapshot) -> Option<Mtu> {
+        let forwarded = self.forwardings(snapshot).map(|forwarding| forwarding.port);
+        let ports = self.ip.target.map(|target| target.port).into_iter().chain(forwarded);
+        let networks = ports.filter_map(|port| snapshot.network(&snapshot.port(&port)?.network));
+        networks.map(|network| network.mtu).min()
+    }
+
     /// The conntrack zone that its connections are in.
     pub fn zone(&self) -> u16 {
         match self.seat {
@@ -189,7 +211,6 @@ pub(crate) fn leads_to(host: HostIndex, network: &Network, snapshot: &Snapshot) 
     let leads =
         |router: &Router| router.gateway.as_ref().is_some_and(|gateway| gateway.network == network.id);
     let realms = one_each(entries(host, snapshot), snapshot);
-    let routers: BTreeSet<RouterId> = realms.iter().flat_map(|id| snapshot.realm_routers(*id)).collect();
-    snapshot.gateways_at(host).any(|router| leads(router))
-        || routers.iter().filter_map(|id| snapshot.router(id)).any(|router| leads(router))
+    let mut routers = realms.iter().flat_map(|id| snapshot.routers_in_realm(*id));
+    snapshot.gateways_at(host).any(|router| leads(router)) || routers.any(|router| leads(router))
 }

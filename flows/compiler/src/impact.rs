@@ -14,11 +14,11 @@ use std::net::IpAddr;
 
 use weft_model::{
     AllowedPair, DhcpOption, Encap, HostId, HostIndex, Key, MacAddr, NetworkId, OfPort, PhysnetKey,
-    PolicyKey, PortId, PortKey, PortSecurity, RouterId, Segment, Snapshot, SubnetId, Vni,
+    PolicyKey, PortId, PortKey, PortSecurity, Router, RouterId, Segment, Snapshot, SubnetId, Vni,
 };
 
 use crate::failover;
-use crate::gateways::entries;
+use crate::gateways::{Outside, entries};
 use crate::group_id::{members_of, shard, shards_of};
 use crate::owner::{Owner, Scope};
 use crate::realms;
@@ -179,10 +179,19 @@ impl Collector<'_> {
         }
     }
 
-    /// The routers with an interface in a network.
+    /// The routers with an interface in a network, and their gateways, which know how large packets may be inside.
     fn routers_in(&mut self, network: NetworkId, snapshot: &Snapshot) {
-        let routers = snapshot.interfaces_in(network).filter_map(|port| snapshot.router(&port.router()?));
-        self.impact.owners.extend(routers.map(|router| Owner::Router(router.key)));
+        for router in snapshot.interfaces_in(network).filter_map(|port| snapshot.router(&port.router()?)) {
+            self.routes_of(router, snapshot);
+        }
+    }
+
+    /// A router, and its gateway where that is served.
+    fn routes_of(&mut self, router: &Router, snapshot: &Snapshot) {
+        self.impact.owners.insert(Owner::Router(router.key));
+        let outside = Outside::of(router, snapshot);
+        let servers = outside.iter().flat_map(|outside| outside.servers(snapshot));
+        self.impact.owners.extend(servers.map(|host| Owner::Gateway(host, router.key)));
     }
 
     /// A subnet is known to the routers in it, and to nobody else: a port carries its addresses itself.
@@ -240,7 +249,9 @@ impl Collector<'_> {
         let (before, after) = (joins(self.before), joins(self.after));
         for (snapshot, side) in [(self.before, before), (self.after, after)] {
             let Some((network, router)) = side else { continue };
-            self.impact.owners.extend(snapshot.router(&router).map(|router| Owner::Router(router.key)));
+            if let Some(router) = snapshot.router(&router) {
+                self.routes_of(router, snapshot);
+            }
             if before != after {
                 self.regrouped.insert(network);
             }
@@ -266,7 +277,7 @@ impl Collector<'_> {
     }
 
     /// A host that came, went or changed its index concerns all ports that it claims; a new VTEP address concerns
-    /// the tunnels of all its peers, but no flow.
+    /// the tunnels of all its peers, and no flow but those of gateways, which ask who can see whom.
     fn host(&mut self, id: &HostId, ports: &mut BTreeSet<PortId>) {
         let mappings = |s: &Snapshot| s.host(id).map(|h| (h.index, h.bridge_mappings.clone()));
         let sides = [mappings(self.before), mappings(self.after)];
@@ -282,6 +293,7 @@ impl Collector<'_> {
         }
         let indexes = sides.map(|side| side.map(|(index, _)| index));
         self.impact.subscribers.extend(indexes.iter().flatten());
+        self.gateways_of_hosts(indexes.iter().flatten());
         for (snapshot, index) in [self.before, self.after].into_iter().zip(indexes) {
             if indexes[0] != indexes[1] {
                 ports.extend(snapshot.claims_of_host(id).map(|claim| claim.port));
@@ -346,6 +358,27 @@ impl Collector<'_> {
         existing.chain(self.regrouped.iter().copied()).collect()
     }
 
+    /// The hosts of these networks, before and after: those with ports of them, and those that may serve a gateway of
+    /// their realm, which is looked at once.
+    fn hosts_regrouped(&self) -> Vec<(HostIndex, NetworkId)> {
+        let (mut found, networks) = (Vec::new(), self.networks_regrouped());
+        for snapshot in [self.before, self.after] {
+            for first in realms::one_each(networks.iter().copied(), snapshot) {
+                // Also behind networks that are not there (yet).
+                let gateways = snapshot.gateways_in_realm(first);
+                let serving: BTreeSet<HostIndex> =
+                    gateways.flat_map(|gateway| gateway.hosts.iter().copied()).collect();
+                let joined = snapshot.realm(first).map(|network| network.id);
+                let realm: BTreeSet<NetworkId> = joined.chain([first]).collect();
+                for network in realm.intersection(&networks) {
+                    let hosts = snapshot.members(*network).chain(serving.iter().copied());
+                    found.extend(hosts.map(|host| (host, *network)));
+                }
+            }
+        }
+        found
+    }
+
     /// What a host needs because of networks that it has or had a port of, before and after.
     fn compare(&mut self, host: HostIndex, networks: &BTreeSet<NetworkId>) {
         let scopes = |snapshot: &Snapshot| {
@@ -406,16 +439,8 @@ impl Collector<'_> {
             }
             moved.entry(host).or_default().insert(network);
         }
-        for network in self.networks_regrouped() {
-            for snapshot in [self.before, self.after] {
-                // Also behind networks that are not there (yet).
-                let routers = snapshot.realm_routers(network);
-                let gateways = routers.iter().filter_map(|router| snapshot.router(router)?.gateway.as_ref());
-                let serving = gateways.flat_map(|gateway| gateway.hosts.iter().copied());
-                for host in snapshot.members(network).chain(serving) {
-                    moved.entry(host).or_default().insert(network);
-                }
-            }
+        for (host, network) in self.hosts_regrouped() {
+            moved.entry(host).or_default().insert(network);
         }
         for host in std::mem::take(&mut self.duties) {
             moved.entry(host).or_default();

@@ -137,6 +137,9 @@ const CONJ_ID: FieldId = FieldId::nxm1(37);
 const CT_STATE: FieldId = FieldId::nxm1(105);
 const CT_MARK: FieldId = FieldId::nxm1(107);
 const CT_LABEL: FieldId = FieldId::nxm1(108);
+/// Where the Ethernet address of who sent what a router got is kept.
+const METADATA: FieldId = FieldId::basic(2);
+const IP_TTL: FieldId = FieldId::nxm1(29);
 const IPV4_SRC: FieldId = FieldId::basic(11);
 const IPV4_DST: FieldId = FieldId::basic(12);
 const UDP_SRC: FieldId = FieldId::basic(15);
@@ -333,8 +336,8 @@ pub static L2_LOCAL: Table = Table {
     name: "l2_local",
     purpose: "Is the receiver on this host? Broadcast and multicast branch off to flooding; what came out of a tunnel \
               never goes further than here. What a gateway or floating IP that is served here gets or sends goes to the \
-              tables of gateways; who asks for its address is answered. What a router forwarded to a physical network \
-              leaves under the host's own MAC, but for the host that stands for the router there.",
+              tables of gateways, and whether it may be too large is found out; who asks for its address is answered. What \
+              a router forwarded to a physical network leaves under the host's own MAC, but for the host that stands for the router there.",
     holds: Holds::HostLocal,
     matches: &[
         reg(NETWORK),
@@ -355,7 +358,9 @@ pub static L2_LOCAL: Table = Table {
         reg(ROUTER),
         reg(ZONE),
         reg(HOME),
+        reg(FLAGS),
         reg(REASON),
+        METADATA,
         TUN_ID,
         IN_PORT_TO_SET,
         ETH_DST,
@@ -372,7 +377,7 @@ pub static L2_LOCAL: Table = Table {
         ND_OPTIONS_TYPE,
         VLAN_VID,
     ],
-    verbs: &[Verb::Resubmit, Verb::OutputBack, Verb::OutputTunnel, Verb::Tag, Verb::Group],
+    verbs: &[Verb::Resubmit, Verb::OutputBack, Verb::OutputTunnel, Verb::Tag, Verb::Group, Verb::CheckSize],
     next: &[
         &ACTIVE,
         &STANDBY,

@@ -20,7 +20,7 @@ pub(crate) fn scopes(
     let mut scopes = BTreeSet::new();
     for network in one_each(networks, snapshot) {
         scopes.extend(snapshot.realm(network).map(|joined| Scope::Network(joined.vni)));
-        let routers: Vec<&Router> = routers_of(network, snapshot).collect();
+        let routers: Vec<&Router> = snapshot.routers_in_realm(network).map(AsRef::as_ref).collect();
         scopes.extend(routers.iter().map(|router| Scope::Router(router.key)));
         let externals = gateways::externals(host, routers.into_iter(), snapshot);
         scopes.extend(externals.map(|network| Scope::Network(network.vni)));
@@ -33,12 +33,6 @@ pub(crate) fn gateway_scopes(host: HostIndex, snapshot: &Snapshot) -> BTreeSet<S
     let routers = || snapshot.gateways_at(host).map(AsRef::as_ref);
     let externals = gateways::externals(host, routers(), snapshot).map(|network| Scope::Network(network.vni));
     routers().map(|router| Scope::Router(router.key)).chain(externals).collect()
-}
-
-/// The routers of a network's realm.
-fn routers_of(network: NetworkId, snapshot: &Snapshot) -> impl Iterator<Item = &Router> {
-    let routers = snapshot.realm_routers(network).into_iter();
-    routers.filter_map(|router| snapshot.router(&router)).map(AsRef::as_ref)
 }
 
 /// Of these networks the first of every realm.
@@ -68,7 +62,7 @@ pub(crate) fn ways(
         .filter(|network| snapshot.is_member_at(network.id, host))
         .map(|network| network.tunnel())
         .collect();
-    let transits = || routers_of(network, snapshot).filter_map(|router| router.gateway.as_ref());
+    let transits = || snapshot.gateways_in_realm(network);
     own.extend(transits().filter(|gateway| gateway.hosts.contains(&host)).map(|g| Some(g.encap)));
     if own.is_empty() {
         return;

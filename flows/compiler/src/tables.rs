@@ -11,12 +11,15 @@ pub(crate) mod flood;
 pub(crate) mod gateways;
 pub(crate) mod l2;
 pub(crate) mod neighbours;
+pub(crate) mod outside_errors;
 pub(crate) mod policy;
 pub(crate) mod port_security;
 pub(crate) mod router_answers;
 pub(crate) mod routers;
 pub(crate) mod security;
+pub(crate) mod served;
 pub(crate) mod services;
+pub(crate) mod sizes;
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -108,6 +111,8 @@ fn wrapped(network: &Network) -> Then {
     }
 }
 
+/// The bit that broadcast and multicast addresses have, as value and mask.
+const GROUP_BIT: [u8; 6] = [1, 0, 0, 0, 0, 0];
 /// Ethernet type of a customer's VLAN tag (IEEE 802.1Q).
 const ETH_VLAN: u16 = 0x8100;
 const ETH_IPV4: u16 = 0x0800;

@@ -3,9 +3,9 @@
 //! An uplink is a pair of patch ports between the integration bridge and the bridge that the host's owner mapped to the
 //! physical network. Its end in the integration bridge has the same number on every host, so that flows can name it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use weft_model::{Host, HostIndex, MacAddr, Network, PhysnetKey, RouterId, RouterKey, Snapshot};
+use weft_model::{Host, HostIndex, MacAddr, Network, PhysnetKey, RouterKey, Snapshot};
 
 use crate::gateways::{entries, externals};
 use crate::realms::one_each;
@@ -74,8 +74,8 @@ pub fn uplinks(host: HostIndex, snapshot: &Snapshot) -> BTreeMap<PhysnetKey, Opt
     let Some(record) = record else { return BTreeMap::new() };
     let realms = one_each(entries(host, snapshot), snapshot);
     let joined = realms.iter().flat_map(|id| snapshot.realm(*id)).map(AsRef::as_ref);
-    let routers: BTreeSet<RouterId> = realms.iter().flat_map(|id| snapshot.realm_routers(*id)).collect();
-    let routers = routers.iter().filter_map(|id| snapshot.router(id)).chain(snapshot.gateways_at(host));
+    let routers = realms.iter().flat_map(|id| snapshot.routers_in_realm(*id));
+    let routers = routers.chain(snapshot.gateways_at(host));
     // To an external network only those have an uplink that can have one: others need none.
     let outside = externals(host, routers.map(AsRef::as_ref), snapshot);
     let segments = joined.chain(outside).filter_map(|network| network.segment);
@@ -102,8 +102,7 @@ pub fn stand_in(network: &Network, snapshot: &Snapshot) -> Option<HostIndex> {
         snapshot.host_by_index(*host).is_some_and(|record| snapshot.carries(record, network))
     };
     let bound = snapshot.realm(network.id).filter_map(|joined| snapshot.members(joined.id).find(carries));
-    let routers = snapshot.realm_routers(network.id);
-    let gateways = routers.iter().filter_map(|router| snapshot.router(router)?.gateway.as_ref());
+    let gateways = snapshot.gateways_in_realm(network.id);
     let serving = gateways.flat_map(|gateway| gateway.hosts.iter().copied().filter(carries));
     bound.chain(serving).min()
 }

@@ -7,6 +7,7 @@ mod state;
 
 use std::net::IpAddr;
 
+use weft_answers::{IcmpError, Service, Trouble};
 use weft_compiler::Reason;
 use weft_model::HostIndex;
 use weft_trace::{Answer, Fate, Hop, Packet, Probe, Question, Target, Unsent, World, ask, report};
@@ -131,6 +132,88 @@ fn gateways_answer_for_themselves() {
     // Nothing is behind this one.
     let answer = asked(&mut world(), "m", "203.0.113.24", HTTP);
     assert!(matches!(answer.unsent, Some(Unsent::Unanswered(_))), "{:?}", answer.unsent);
+}
+
+/// What the sender is told, by whom, and about which packet.
+#[track_caller]
+fn told(answer: &Answer, reason: Reason) -> (Trouble, String, [String; 2]) {
+    let trace = answer.trace.as_ref().expect("it was sent");
+    assert_eq!(trace.reason(), Some(reason), "{:#?}", trace.outcomes);
+    let told: Vec<_> = trace
+        .outcomes
+        .iter()
+        .filter_map(|outcome| match &outcome.fate {
+            Fate::Told(told) => Some(told),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(told.len(), 1);
+    let Some(Service::IcmpError(IcmpError { router, trouble })) = Service::decode(&told[0].userdata) else {
+        panic!("no error: {:?}", told[0])
+    };
+    (trouble, router.to_string(), addresses(&told[0].packet))
+}
+
+#[test]
+fn who_is_outside_is_told_in_the_words_that_it_knows() {
+    // At the gateway, and on the workload's own host.
+    for to in ["203.0.113.22", "203.0.113.21"] {
+        let asking = Question { ttl: 1, ..question("m", to, HTTP) };
+        let answer = ask(&mut world(), &asking).expect("no fault");
+        let wanted =
+            (Trouble::TimeExceeded, "203.0.113.2".to_owned(), ["203.0.113.77", to].map(str::to_owned));
+        assert_eq!(told(&answer, Reason::TtlExpired), wanted);
+    }
+    // The gateway itself is not beyond it.
+    let asking = Question { ttl: 1, ..question("m", "203.0.113.2", Probe::Ping) };
+    let trace = ask(&mut world(), &asking).expect("no fault").trace.expect("it was sent");
+    assert_eq!(trace.reason(), None);
+
+    let text = STATE.replace("vlan=100 external", "vlan=100 external mtu=1500");
+    let mut world = World::new(state::parse(&text).expect("well formed"));
+    for (to, by) in [("203.0.113.22", "b"), ("203.0.113.21", "a"), ("203.0.113.25", "x")] {
+        let mut sized = |size| {
+            let asking = Question { size, ..question("m", to, HTTP) };
+            ask(&mut world, &asking).expect("no fault")
+        };
+        got(&sized(1464), by);
+        let (trouble, _, quoted) = told(&sized(1465), Reason::TooBig);
+        assert_eq!((trouble, quoted[1].as_str()), (Trouble::TooBig(1450), to));
+    }
+}
+
+#[test]
+fn who_is_inside_is_told_before_anything_is_translated() {
+    let text = STATE.replace("vlan=100 external", "vlan=100 external mtu=1400");
+    let mut world = World::new(state::parse(&text).expect("well formed"));
+    // With the gateway's address, with floating IPs here and there, and untranslated.
+    for (from, inside) in [("c", "10.0.0.13"), ("a", "10.0.0.11"), ("b", "10.0.0.12"), ("y", "10.0.0.12")] {
+        let mut sized = |size| {
+            let asking = Question { size, ..question(from, "203.0.113.77", HTTP) };
+            ask(&mut world, &asking).expect("no fault")
+        };
+        got(&sized(1414), "m");
+        let wanted =
+            (Trouble::TooBig(1400), "10.0.0.1".to_owned(), [inside, "203.0.113.77"].map(str::to_owned));
+        assert_eq!(told(&sized(1415), Reason::TooBig), wanted);
+    }
+}
+
+#[test]
+fn who_is_not_translated_reaches_its_routers_floating_ips_by_the_gateways_address() {
+    walk("y", "203.0.113.25", "x", HTTP, ["203.0.113.4", "10.0.0.11"]);
+    walk("x", "203.0.113.25", "x", HTTP, ["203.0.113.25", "10.0.0.11"]);
+}
+
+#[test]
+fn a_list_of_hosts_that_cannot_see_each_other_has_one_that_serves() {
+    // The second host's VTEP has an address of another family than the first one's.
+    let text = STATE.replace("index=1 ip=192.0.2.1 ", "index=1 ip=2001:db8:1::1 ");
+    let mut world = World::new(state::parse(&text).expect("well formed"));
+    let answer = asked(&mut world, "m", "203.0.113.2", Probe::Ping);
+    let trace = answer.trace.expect("it was sent");
+    let answers = trace.outcomes.iter().filter(|outcome| matches!(outcome.fate, Fate::Delivered(..)));
+    assert_eq!(answers.count(), 1, "{:#?}", trace.outcomes);
 }
 
 #[test]

@@ -17,6 +17,7 @@ use weft_scenarios::{LIMIT, NetworkSpec, Site, Tenancy, Traffic, drops_text};
 
 /// Who is outside.
 const WORLD: &str = "203.0.113.1";
+const WORLD_V6: &str = "2001:db8::1";
 /// How long it takes at the most until a silent switch counts as dead: three packets of BFD, 200 ms apart, plus what the
 /// switch takes to look.
 const DETECTION: Duration = Duration::from_millis(3 * 200);
@@ -118,20 +119,24 @@ struct Estate<'a> {
 }
 
 impl<'a> Estate<'a> {
-    fn build(site: &'a Site, fabric: &'a Fabric<'a>) -> Estate<'a> {
+    fn build(site: &'a Site, fabric: &'a Fabric<'a>, encap: &str) -> Estate<'a> {
         for host in &site.hosts[..2] {
             fabric.map(host).unwrap();
         }
-        let world = fabric.machine("world", "blue", None, &[&format!("{WORLD}/24")]).unwrap();
+        let addresses = [format!("{WORLD}/24"), format!("{WORLD_V6}/64")];
+        let world = fabric.machine("world", "blue", None, &[&addresses[0], &addresses[1]]).unwrap();
         let red = Tenancy::create(site, "red").unwrap();
         let external = external(site);
-        let inside = red.network(&NetworkSpec::new("in", &["10.0.0.0/24"])).unwrap();
+        let inside = NetworkSpec::new("in", &["10.0.0.0/24", "fd00::/64"]).encap(encap);
+        let inside = red.network(&inside).unwrap();
         let out = GatewayAsked { network_id: Some(external.id.clone()), ..GatewayAsked::default() };
         let new = RouterCreate { external_gateway_info: Some(out), ..RouterCreate::default() };
         let router = site.wait(red.client.routers().create(&new)).unwrap().value;
         let subnets = site.wait(red.client.subnets().list(&[("network_id", &inside.id)])).unwrap().value;
-        let asked = InterfaceAsked { subnet_id: Some(subnets[0].id.clone()), ..InterfaceAsked::default() };
-        site.apply(red.client.routers().add_interface(&router.id, &asked)).unwrap();
+        for subnet in subnets {
+            let asked = InterfaceAsked { subnet_id: Some(subnet.id), ..InterfaceAsked::default() };
+            site.apply(red.client.routers().add_interface(&router.id, &asked)).unwrap();
+        }
         let group = red.open_group().unwrap();
         let open = |name: &str| {
             let mut new = Tenancy::new_port(&inside, name);
@@ -141,6 +146,7 @@ impl<'a> Estate<'a> {
         let (plain, floating) = (open("plain"), open("floating"));
         let attach = |name: &str, port: &Port| {
             let spec = site.workload_spec(name, port).unwrap().gateway([10, 0, 0, 1]);
+            let spec = spec.gateway("fd00::1".parse::<IpAddr>().unwrap());
             let workload = site.rig.add_workload(&site.hosts[2], spec).unwrap();
             site.wait_active(&port.id).unwrap();
             workload
@@ -162,7 +168,10 @@ impl<'a> Estate<'a> {
         site.rig.seed_tunnel_neighbours().unwrap();
         let address = address.parse().unwrap();
         let query = [("device_id", router.id.as_str()), ("device_owner", "network:router_gateway")];
-        let mac = site.wait(site.admin.ports().list(&query)).unwrap().value[0].mac_address.clone();
+        let port = site.wait(site.admin.ports().list(&query)).unwrap().value.remove(0);
+        let v6 = port.fixed_ips.iter().find(|ip| ip.ip_address.contains(':')).unwrap();
+        world.ip(&format!("route add fd00::/64 via {} dev eth0\n", v6.ip_address)).unwrap();
+        let mac = port.mac_address;
         Estate { site, fabric, world, plain, floating: workload, address, router, mac }
     }
 
@@ -199,13 +208,15 @@ fn external(site: &Site) -> Network {
         ..NetworkCreate::default()
     };
     let network = site.wait(site.admin.networks().create(&new)).unwrap().value;
-    let subnet = SubnetCreate {
-        network_id: network.id.clone(),
-        cidr: "203.0.113.0/24".to_owned(),
-        gateway_ip: Some(Some(WORLD.to_owned())),
-        ..SubnetCreate::default()
-    };
-    site.wait(site.admin.subnets().create(&subnet)).unwrap();
+    for (cidr, gateway) in [("203.0.113.0/24", WORLD), ("2001:db8::/64", WORLD_V6)] {
+        let subnet = SubnetCreate {
+            network_id: network.id.clone(),
+            cidr: cidr.to_owned(),
+            gateway_ip: Some(Some(gateway.to_owned())),
+            ..SubnetCreate::default()
+        };
+        site.wait(site.admin.subnets().create(&subnet)).unwrap();
+    }
     network
 }
 
@@ -216,14 +227,37 @@ fn time_lost(now: &[u32], before: usize) -> Duration {
 
 #[test]
 fn a_gateway_that_dies_is_followed_by_the_next() {
-    let mut site = Site::start("failover", 3).unwrap();
+    followed("failover", "vxlan", &["with the controller", "without a controller"]);
+}
+
+#[test]
+fn so_it_is_over_geneve() {
+    followed("failoverg", "geneve", &["with the controller"]);
+}
+
+/// The first host is there again, and so is what it serves.
+fn comes_back(estate: &Estate<'_>, first: &Host, streams: &[(&str, &Traffic)], told: &str) {
+    let lost = |stream: &Traffic| stream.lost().unwrap();
+    let before: Vec<usize> = streams.iter().map(|(_, stream)| lost(stream).len()).collect();
+    first.start_vswitchd().unwrap();
+    estate.wait_learnt(first);
+    streams.iter().for_each(|(_, stream)| stream.wait_more(200).unwrap());
+    for ((name, stream), before) in streams.iter().zip(before) {
+        let lost = time_lost(&lost(stream), before);
+        println!("{told}: the gateway comes back: {name}: {lost:?} lost");
+        assert!(lost <= SLACK, "{name}: {lost:?}");
+    }
+}
+
+fn followed(name: &str, encap: &str, times: &[&str]) {
+    let mut site = Site::start(name, 3).unwrap();
     site.redial_soon().unwrap();
     // The controller is stopped in the end; everything else only looks.
     let controller = &mut std::mem::replace(&mut site.controller, {
         weft_rig::ControllerProc::stopped(&site.rig, weft_rig::ControllerSpec::new("unused"))
     });
     let fabric = Fabric::build(&site).unwrap();
-    let estate = Estate::build(&site, &fabric);
+    let estate = Estate::build(&site, &fabric, encap);
     let [first, second] = estate.gateways()[..] else { panic!("{:?}", estate.router) };
     let world: IpAddr = WORLD.parse().unwrap();
     estate.plain.wait_reaches(world, LIMIT).unwrap();
@@ -237,14 +271,20 @@ fn a_gateway_that_dies_is_followed_by_the_next() {
     let inward = Traffic::from(&estate.world, estate.address).unwrap();
     // A workload behind a floating IP that says something now and then.
     let murmur = Traffic::start(&estate.floating, world).unwrap();
+    let routed = Traffic::start(&estate.plain, WORLD_V6.parse().unwrap()).unwrap();
     let talks = [
         Talk::start("connection out through SNAT", estate.plain.netns(), WORLD),
         Talk::start("connection in to the floating IP", &estate.world, &address),
     ];
-    let streams = [("out through SNAT", &out), ("in to the floating IP", &inward), ("out with it", &murmur)];
+    let streams = [
+        ("out through SNAT", &out),
+        ("in to the floating IP", &inward),
+        ("out with it", &murmur),
+        ("out over IPv6", &routed),
+    ];
     let heard: OpenFlowLog = site.hosts[2].watch_openflow().unwrap();
 
-    for told in ["with the controller", "without a controller"] {
+    for (round, told) in (1..).zip(times) {
         let lost = |stream: &Traffic| stream.lost().unwrap();
         let before = streams.map(|(_, stream)| lost(stream).len());
         let answers = streams.map(|(_, stream)| stream.answers().unwrap());
@@ -255,7 +295,7 @@ fn a_gateway_that_dies_is_followed_by_the_next() {
         estate.wait_learnt(second);
         for (((name, stream), before), answers) in streams.iter().zip(before).zip(answers) {
             let (lost, silent) = (time_lost(&lost(stream), before), stream.longest_silence(answers).unwrap());
-            println!("{told}: the gateway dies: {name}: {lost:?} lost, longest silence {silent:?}");
+            println!("{encap}, {told}: the gateway dies: {name}: {lost:?} lost, longest silence {silent:?}");
             assert!(lost.max(silent) <= DETECTION + SLACK, "{name}: {lost:?}, {silent:?}");
         }
         for talk in &talks {
@@ -263,19 +303,11 @@ fn a_gateway_that_dies_is_followed_by_the_next() {
             println!("{told}: the gateway dies: {}", talk.told());
         }
         assert_eq!(heard.count(&CHANGES).unwrap(), 0, "{:?}", heard.messages().unwrap());
-        if told == "without a controller" {
+        if round == times.len() {
             break;
         }
 
-        let before = streams.map(|(_, stream)| lost(stream).len());
-        first.start_vswitchd().unwrap();
-        estate.wait_learnt(first);
-        streams.iter().for_each(|(_, stream)| stream.wait_more(200).unwrap());
-        for ((name, stream), before) in streams.iter().zip(before) {
-            let lost = time_lost(&lost(stream), before);
-            println!("{told}: the gateway comes back: {name}: {lost:?} lost");
-            assert!(lost <= SLACK, "{name}: {lost:?}");
-        }
+        comes_back(&estate, first, &streams, told);
         talks.iter().for_each(|talk| println!("{told}: the gateway comes back: {}", talk.told()));
         site.wait_connected().unwrap();
         controller.kill9().unwrap();

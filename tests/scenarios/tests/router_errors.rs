@@ -193,4 +193,10 @@ fn paths_are_found_out(site: &Site, near: &Workload, end: &Workload) {
         || Ok(drops(&site.hosts[0])?[&Reason::TooBig] >= before + 5),
     )
     .unwrap();
+    // What fits is looked at as well, and not counted.
+    wait_caches(&site.hosts).unwrap();
+    let counted = drops(&site.hosts[0]).unwrap();
+    near.exec(&["ping", "-n", "-c", "20", "-i", "0.02", "-s", "1200", &v4]).unwrap();
+    wait_caches(&site.hosts).unwrap();
+    assert_eq!(drops(&site.hosts[0]).unwrap()[&Reason::TooBig], counted[&Reason::TooBig]);
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use weft_model::{FloatingIpId, HostIndex, NetworkId, PortForwardingId, PortId, RouterId, Snapshot};
 
 use super::Collector;
-use crate::gateways::{Floating, Outside};
+use crate::gateways::Floating;
 use crate::owner::Owner;
 
 impl Collector<'_> {
@@ -57,10 +57,7 @@ impl Collector<'_> {
     pub(super) fn gateway(&mut self, id: RouterId) {
         for snapshot in [self.before, self.after] {
             let Some(router) = snapshot.router(&id) else { continue };
-            self.impact.owners.insert(Owner::Router(router.key));
-            let outside = Outside::of(router, snapshot);
-            let servers = outside.iter().flat_map(|outside| outside.servers(snapshot));
-            self.impact.owners.extend(servers.map(|host| Owner::Gateway(host, router.key)));
+            self.routes_of(router, snapshot);
             for ip in snapshot.floating_ips_of_router(id) {
                 self.floating(Floating::of(ip, snapshot), snapshot);
             }
@@ -74,6 +71,28 @@ impl Collector<'_> {
         for router in self.routers_on(network) {
             self.gateway(router);
         }
+    }
+
+    /// What is served of all routers whose gateway is on a network, and their routes: the network takes larger packets than
+    /// before, or smaller ones.
+    pub(super) fn resized(&mut self, network: NetworkId) {
+        for router in self.routers_on(network) {
+            for snapshot in [self.before, self.after] {
+                let Some(router) = snapshot.router(&router) else { continue };
+                self.routes_of(router, snapshot);
+                for ip in snapshot.floating_ips_of_router(router.id) {
+                    self.floating(Floating::of(ip, snapshot), snapshot);
+                }
+            }
+        }
+    }
+
+    /// The gateways that hosts may serve which other hosts may see now, or not any more.
+    pub(super) fn gateways_of_hosts<'a>(&mut self, hosts: impl Iterator<Item = &'a HostIndex>) {
+        let both = [self.before, self.after];
+        let served = hosts.flat_map(|host| both.map(|snapshot| snapshot.gateways_at(*host)));
+        let routers: BTreeSet<RouterId> = served.flatten().map(|router| router.id).collect();
+        routers.into_iter().for_each(|id| self.gateway(id));
     }
 
     /// The routes of all routers whose gateway is on a network.

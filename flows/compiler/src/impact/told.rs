@@ -28,12 +28,21 @@ impl Collector<'_> {
         let told = |snapshot: &Snapshot| {
             snapshot.network(&id).map(|network| (network.mtu, network.dns_domain.clone()))
         };
-        if told(self.before) == told(self.after) {
+        let sides = [told(self.before), told(self.after)];
+        if sides[0] == sides[1] {
             return;
         }
+        let [before, after] = sides.map(|side| side.map(|(mtu, _)| mtu));
+        if before != after {
+            self.resized(id);
+        }
         for snapshot in [self.before, self.after] {
-            // How large its packets may be is known to its routers too.
+            // How large its packets may be is known to its routers too, and to the floating IPs of its ports.
             self.routers_in(id, snapshot);
+            if before != after {
+                let floating = snapshot.ports_of(id).flat_map(|port| snapshot.floating_ips_of_port(port.id));
+                floating.map(|ip| ip.id).collect::<Vec<_>>().into_iter().for_each(|ip| self.floating_ip(ip));
+            }
             let bound = snapshot.bound_ports(id);
             self.impact.owners.extend(bound.map(|(host, port)| Owner::LocalPort(host, port.key)));
         }

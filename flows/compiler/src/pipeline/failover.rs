@@ -3,8 +3,8 @@
 
 use super::{
     ARP_OP, ARP_SHA, ARP_SPA, ARP_THA, ARP_TPA, DROP, ETH_DST, ETH_SRC, ETH_TYPE, EXTERNAL, FLOOD,
-    HOME_PREFIX, Holds, ICMPV6_TYPE, IPV6_DST, IPV6_SRC, L2_REMOTE, Miss, ND_OPTIONS_TYPE, ND_REPLY,
-    ND_RESERVED, ND_TARGET, Table, VLAN_VID, Verb, reg,
+    HOME_PREFIX, Holds, ICMPV6_TYPE, IPV6_DST, IPV6_SRC, L2_REMOTE, METADATA, Miss, ND_OPTIONS_TYPE,
+    ND_REPLY, ND_RESERVED, ND_TARGET, Table, VLAN_VID, Verb, reg,
 };
 use crate::reasons::Reason;
 use crate::registers::{FLAGS, HOME, NETWORK, REASON, ROUTER, ZONE};
@@ -21,6 +21,8 @@ pub static ACTIVE: Table = Table {
         reg(ROUTER),
         reg(ZONE),
         reg(HOME),
+        reg(FLAGS),
+        METADATA,
         ETH_DST,
         ETH_SRC,
         ARP_OP,
@@ -35,7 +37,7 @@ pub static ACTIVE: Table = Table {
         ND_OPTIONS_TYPE,
         VLAN_VID,
     ],
-    verbs: &[Verb::Resubmit, Verb::OutputBack, Verb::Tag],
+    verbs: &[Verb::Resubmit, Verb::OutputBack, Verb::Tag, Verb::CheckSize],
     next: &[&EXTERNAL, &HOME_PREFIX, &ND_REPLY, &DROP],
     miss: Miss::Drop(Reason::NoPath),
 };

@@ -8,7 +8,7 @@ use weft_openflow::FieldId;
 
 use super::{
     CT_LABEL, CT_MARK, CT_STATE, DROP, ETH_DST, ETH_SRC, ETH_TYPE, Holds, ICMPV4_TYPE, ICMPV6_TYPE,
-    IN_PORT_TO_SET, IPV4_DST, IPV4_SRC, IPV6_DST, IPV6_SRC, L2_REMOTE, Miss, NEIGHBOUR, ROUTER_LOCAL,
+    IN_PORT_TO_SET, IP_TTL, IPV4_DST, IPV4_SRC, IPV6_DST, IPV6_SRC, L2_REMOTE, Miss, NEIGHBOUR, ROUTER_LOCAL,
     TCP_DST, Table, UDP_DST, Verb, reg,
 };
 use crate::reasons::Reason;
@@ -22,9 +22,10 @@ pub static GATEWAY: Table = Table {
     number: 33,
     name: "gateway",
     purpose: "What a router sends to the outside: IPv4 goes through the connection tracker, unless the router's gateway \
-              does not translate and the sender is nobody whose address is translated; IPv6 goes as it is.",
+              does not translate, the sender is nobody whose address is translated, and nor is the receiver; IPv6 goes as \
+              it is.",
     holds: Holds::HostLocal,
-    matches: &[reg(ROUTER), reg(FLAGS), ETH_TYPE, IPV4_SRC],
+    matches: &[reg(ROUTER), reg(FLAGS), ETH_TYPE, IPV4_SRC, IPV4_DST],
     sets: &[],
     verbs: &[Verb::Track, Verb::Translate],
     next: &[&GATEWAY_KNOWN, &OUTSIDE, &DROP],
@@ -38,7 +39,7 @@ pub static GATEWAY_KNOWN: Table = Table {
     purpose: "Does it belong to a connection of what is served here, by mark and label? A new one leaves with the \
               sender's floating IP, or else with the gateway's address.",
     holds: Holds::HostLocal,
-    matches: &[reg(ZONE), CT_STATE, CT_MARK, CT_LABEL, ETH_TYPE, IPV4_SRC],
+    matches: &[reg(ZONE), CT_STATE, CT_MARK, CT_LABEL, ETH_TYPE, IPV4_SRC, IPV4_DST],
     sets: &[CT_MARK, CT_LABEL],
     verbs: &[Verb::Track, Verb::Translate],
     next: &[&OUTSIDE, &DROP],
@@ -78,11 +79,29 @@ pub static EXTERNAL: Table = Table {
     number: 38,
     name: "external",
     purpose: "What came from an external network for a gateway or a floating IP that is served here: what may be \
-              translated goes through the connection tracker, the rest to the router as it is.",
+              translated goes through the connection tracker, the rest to the router as it is. Who sent what has been \
+              forwarded too often or is too large is told before it is translated.",
     holds: Holds::HostLocal,
-    matches: &[reg(ROUTER), reg(NETWORK), reg(FLAGS), ETH_TYPE, IPV4_DST, IPV6_DST, ICMPV6_TYPE],
+    matches: &[
+        reg(ROUTER),
+        reg(NETWORK),
+        reg(FLAGS),
+        ETH_TYPE,
+        IP_TTL,
+        IPV4_DST,
+        IPV6_DST,
+        ICMPV4_TYPE,
+        ICMPV6_TYPE,
+    ],
     sets: &[IN_PORT_TO_SET, ETH_DST, ETH_SRC, IPV6_SRC, IPV6_DST, ICMPV6_TYPE, NEXT_HOP_V6],
-    verbs: &[Verb::Track, Verb::Translate, Verb::OutputBack, Verb::SetTtl, Verb::Resubmit],
+    verbs: &[
+        Verb::Track,
+        Verb::Translate,
+        Verb::OutputBack,
+        Verb::SetTtl,
+        Verb::Resubmit,
+        Verb::ToController,
+    ],
     next: &[&EXTERNAL_KNOWN, &OUTSIDE, &INWARD, &L2_REMOTE, &DROP],
     miss: Miss::Drop(Reason::Unsolicited),
 };

@@ -3,14 +3,13 @@
 use weft_openflow::FieldId;
 
 use super::{DROP, ICMPV6_TYPE, IN_PORT_TO_SET, L2_REMOTE, LEARNED, Miss, NEIGHBOUR_STATE, Table, Verb, reg};
-use super::{EGRESS_GATE, ETH_DST, ETH_SRC, ETH_TYPE, Holds, IPV4_DST, IPV4_SRC, IPV6_DST, IPV6_SRC};
+use super::{
+    EGRESS_GATE, ETH_DST, ETH_SRC, ETH_TYPE, Holds, IP_TTL, IPV4_DST, IPV4_SRC, IPV6_DST, IPV6_SRC, METADATA,
+};
 use crate::reasons::Reason;
 use crate::registers::{CHOICE, FLAGS, HOME, NETWORK, NEXT_HOP, ROUTER};
 
 const ICMPV4_TYPE: FieldId = FieldId::basic(19);
-const IP_TTL: FieldId = FieldId::nxm1(29);
-/// Where the sender's Ethernet address is kept.
-const METADATA: FieldId = FieldId::basic(2);
 /// The four registers of [`NEXT_HOP`] as one.
 const NEXT_HOP_V6: FieldId = FieldId::xxreg(2);
 
@@ -112,7 +111,7 @@ pub static NEIGHBOUR: Table = Table {
         ETH_TYPE,
     ],
     sets: &[ETH_DST, ETH_SRC, reg(ROUTER), reg(CHOICE)],
-    verbs: &[Verb::Resubmit, Verb::ToController],
+    verbs: &[Verb::Resubmit, Verb::ToController, Verb::Track],
     next: &[&ROUTER_LOCAL, &EGRESS_GATE, &LEARNED, &NEIGHBOUR_STATE, &DROP],
     miss: Miss::Drop(Reason::NoNeighbour),
 };

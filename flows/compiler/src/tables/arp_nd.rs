@@ -21,7 +21,7 @@ const ANSWER: u16 = 100;
 pub(crate) const ARP_REQUEST: u16 = 1;
 pub(crate) const ARP_REPLY: u16 = 2;
 /// Solicited and override (RFC 4861 section 4.4), at the top of the 32 bits behind the checksum.
-pub(crate) const SOLICITED_OVERRIDE: u32 = 0x6000_0000;
+const SOLICITED_OVERRIDE: u32 = 0x6000_0000;
 /// The same from a router: a host forgets its default route when who gave it says that it is none (section 7.2.5).
 pub(crate) const ROUTER_SOLICITED_OVERRIDE: u32 = 0xe000_0000;
 /// Option type of the target's link-layer address (RFC 4861 section 4.6.1).

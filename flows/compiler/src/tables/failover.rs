@@ -15,6 +15,7 @@ use crate::pipeline::{ACTIVE, FLOOD, GATEWAY, L2_LOCAL, STANDBY};
 use crate::reasons::Reason;
 use crate::registers::{FLAGS, FROM_UPLINK};
 use crate::sheet::{Sheet, Then};
+use crate::tables::GROUP_BIT;
 use crate::tunnels::tunnel_ofport;
 
 /// From anywhere to the gateway: to the first of its hosts that is alive. A list of one needs no group; whoever is not there
@@ -77,6 +78,6 @@ pub(crate) fn guarded(
 pub(crate) fn host(sheet: &mut Sheet) {
     let from_outside = Fields::new().with(FLAGS.has(FROM_UPLINK));
     sheet.flow(&STANDBY, 100, from_outside, Then::drop(Reason::Standby));
-    let to_many = Fields::new().with(oxm::eth_dst_masked([1, 0, 0, 0, 0, 0], [1, 0, 0, 0, 0, 0]));
+    let to_many = Fields::new().with(oxm::eth_dst_masked(GROUP_BIT, GROUP_BIT));
     sheet.flow(&STANDBY, 50, to_many, Then::new().goto(&FLOOD));
 }

@@ -11,9 +11,10 @@ use crate::gateways::{Floating, Seat};
 use crate::pipeline::{EXTERNAL, EXTERNAL_KNOWN, GATEWAY, GATEWAY_KNOWN, INWARD, L2_LOCAL, OUTSIDE};
 use crate::registers::{NETWORK, ROUTER, SOURCE, ZONE};
 use crate::sheet::{Sheet, Then};
-use crate::tables::gateways::{HERE, Mark, ONE, Present, commit, is_new, known, leave_as, look_up, present};
-use crate::tables::ipv4;
+use crate::tables::gateways::{HERE, Mark, ONE, commit, is_new, known, leave_as, look_up};
 use crate::tables::policy::{masks, port_field};
+use crate::tables::served::{Present, present};
+use crate::tables::{ipv4, outside_errors};
 
 /// Everything of a floating IP on the host that serves it.
 pub(crate) fn floating(sheet: &mut Sheet, host: HostIndex, floating: &Floating<'_>, snapshot: &Snapshot) {
@@ -27,7 +28,9 @@ pub(crate) fn floating(sheet: &mut Sheet, host: HostIndex, floating: &Floating<'
         Seat::Gateway => Standing::of(host, outside, snapshot),
     };
     let standing = standing.as_ref();
-    present(sheet, &Present { network: outside.network, port, router, zone, standing });
+    let limit = floating.inner_mtu(snapshot).filter(|inner| *inner < outside.network.mtu);
+    present(sheet, &Present { network: outside.network, port, router, zone, standing, limit });
+    outside_errors::translated(sheet, outside, ip.address, limit);
     let of_router = || ipv4().with(ROUTER.is(router));
     sheet.flow(&EXTERNAL, ONE, of_router().with(oxm::ipv4_dst(ip.address)), look_up(&EXTERNAL_KNOWN));
     sheet.flow(&OUTSIDE, ONE, of_router().with(oxm::ipv4_src(ip.address)), leave_as(outside, port));

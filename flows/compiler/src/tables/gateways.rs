@@ -7,16 +7,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
-use weft_model::{HostIndex, Network, NextHop, Port, Snapshot, Subnet};
+use weft_model::{HostIndex, Mtu, NextHop, Port, Snapshot, Subnet};
 use weft_openflow::action::{Ct, CtFlags, CtZone, Nat, NatFlags, Subfield};
-use weft_openflow::{Action, PortNo, TableId, oxm};
+use weft_openflow::{Action, OxmField, PortNo, TableId, oxm};
 
 use crate::failover::Standing;
 use crate::fields::Fields;
 use crate::gateways::{Floating, Outside};
 use crate::pipeline::{
-    CLASSIFY, EGRESS_GATE, EXTERNAL, EXTERNAL_KNOWN, GATEWAY, GATEWAY_KNOWN, HOME_PREFIX, INWARD, L2_LOCAL,
-    L2_REMOTE, NEIGHBOUR, OUTSIDE, OUTSIDE_ROUTE, ROUTE, ROUTER_LOCAL, Table,
+    CLASSIFY, EGRESS_GATE, EXTERNAL, EXTERNAL_KNOWN, GATEWAY, GATEWAY_KNOWN, INWARD, L2_LOCAL, L2_REMOTE,
+    NEIGHBOUR, OUTSIDE, OUTSIDE_ROUTE, ROUTE, ROUTER_LOCAL, Table,
 };
 use crate::reasons::Reason;
 use crate::registers::{
@@ -26,13 +26,13 @@ use crate::registers::{
 use crate::sheet::{Sheet, Then};
 use crate::tables::routers::{self, priority, within};
 use crate::tables::security::{INVALID, NEW, TRACKED, state};
+use crate::tables::served::{Present, present};
+use crate::tables::sizes::check_size;
 use crate::tables::{
-    PROTO_ICMP, PROTO_ICMPV6, SOLICITATION, arp, arp_nd, copy, failover, icmpv6, ipv4, ipv4_of, ipv6,
-    ipv6_of, neighbours, router_answers, wrapped,
+    PROTO_ICMP, PROTO_ICMPV6, copy, failover, ipv4, ipv4_of, ipv6, ipv6_of, neighbours, outside_errors,
+    router_answers,
 };
 
-/// Questions for an address that is served here.
-const ASKED: u16 = 300;
 /// What makes no sense to the connection tracker.
 const SENSELESS: u16 = 300;
 /// Connections of what is served here.
@@ -40,15 +40,11 @@ pub(super) const KNOWN: u16 = 200;
 /// What is only for one floating IP.
 pub(super) const ONE: u16 = 110;
 /// What is for the gateway.
-const ALL: u16 = 100;
+pub(super) const ALL: u16 = 100;
 /// What nothing else is for.
 const REST: u16 = 50;
 /// Frames for what is served here, in l2_local; as for ports.
 pub(super) const HERE: u16 = 200;
-
-const ARP_REQUEST: u16 = 1;
-const ECHO_REQUEST: u8 = 8;
-const ECHO_REQUEST_V6: u8 = 128;
 
 /// What is the same on every host.
 pub(crate) fn host(sheet: &mut Sheet) {
@@ -107,11 +103,13 @@ pub(super) fn leave_as(outside: &Outside<'_>, port: &Port) -> Then {
 pub(crate) struct Routes<'a> {
     outside: &'a Outside<'a>,
     subnets: Vec<&'a Subnet>,
+    /// How large packets may be, where larger ones may come.
+    limit: Option<Mtu>,
 }
 
 impl<'a> Routes<'a> {
-    pub fn of(outside: &'a Outside<'a>, snapshot: &'a Snapshot) -> Routes<'a> {
-        Routes { outside, subnets: outside.subnets(snapshot).collect() }
+    pub fn of(outside: &'a Outside<'a>, limit: Option<Mtu>, snapshot: &'a Snapshot) -> Routes<'a> {
+        Routes { outside, subnets: outside.subnets(snapshot).collect(), limit }
     }
 
     /// True if a next hop is outside.
@@ -128,19 +126,27 @@ impl<'a> Routes<'a> {
         if !port.admin_up {
             return Then::drop(Reason::PortDown);
         }
-        Then::new()
-            .set(NETWORK.is(gateway.transit.get()))
+        // Who sent what is too large is told in the next table, before anything is translated.
+        let (then, next) = match self.limit {
+            Some(mtu) => (Then::new().act(check_size(mtu)).act(copy(NETWORK.is(0), HOME.is(0))), &NEIGHBOUR),
+            None => (Then::new(), &EGRESS_GATE),
+        };
+        then.set(NETWORK.is(gateway.transit.get()))
             .set(FLAGS.has(ROUTED))
             .act(copy(oxm::eth_dst([0; 6]), oxm::eth_src([0; 6])))
             .set(oxm::eth_dst(port.mac.0))
             .act(Action::DecNwTtl)
-            .goto(&EGRESS_GATE)
+            .goto(next)
     }
 
     /// What leads outside, besides static routes: the external subnets but for those that are inside as well, and all
     /// the rest unless a static route has it. Then, who is next out there.
     pub fn write(&self, sheet: &mut Sheet, inside: &[IpNet], snapshot: &Snapshot) {
         let router = self.outside.router;
+        if self.limit.is_some() {
+            let leaving = Fields::new().with(NETWORK.is(self.outside.gateway.transit.get()));
+            sheet.flow(&NEIGHBOUR, ALL, leaving, Then::new().goto(&EGRESS_GATE));
+        }
         let mut hops: BTreeMap<IpNet, IpAddr> = BTreeMap::new();
         for hop in self.outside.default_hops(snapshot) {
             let all =
@@ -200,7 +206,10 @@ pub(crate) fn gateway(sheet: &mut Sheet, outside: &Outside<'_>, standing: &Stand
     let own = Then::new().set(ROUTER.is(key)).set(ZONE.is(zone.into()));
     let own = if standing.leads() { own.resubmit(&GATEWAY) } else { own.group(standing.handover()) };
     sheet.flow(&L2_LOCAL, HERE, from_here, own);
-    present(sheet, &Present { network, port, router: key, zone, standing: Some(standing) });
+    // The smallest of the networks inside, as it is not known yet to which of them a packet goes.
+    let inside = routers::legs(router, snapshot).filter_map(|leg| leg.mtu_v4()).min();
+    let limit = inside.filter(|inside| gateway.snat && *inside < network.mtu);
+    present(sheet, &Present { network, port, router: key, zone, standing: Some(standing), limit });
     if !gateway.snat {
         untranslated(sheet, outside, snapshot);
     }
@@ -217,27 +226,21 @@ pub(crate) fn gateway(sheet: &mut Sheet, outside: &Outside<'_>, standing: &Stand
     for address in ipv4_of(port) {
         let to_it = ipv4().with(ROUTER.is(key)).with(oxm::ipv4_dst(address));
         sheet.flow(&EXTERNAL, ALL, to_it, look_up(&EXTERNAL_KNOWN));
-        let echo = of_zone(is_new()).with(oxm::ipv4_dst(address));
-        let echo = echo.with(oxm::ip_proto(PROTO_ICMP)).with(oxm::icmpv4_type(ECHO_REQUEST));
-        let reply = || router_answers::echo_answer(address);
-        // One that a router has forwarded came by another way than the answer's.
-        for (flags, then) in [
-            (FLAGS.just(FROM_UPLINK, FROM_UPLINK | ROUTED), neighbours::back_out(reply())),
-            (FLAGS.just(0, FROM_UPLINK | ROUTED), reply().output(PortNo::IN_PORT)),
-            (FLAGS.has(ROUTED), reply().resubmit(&OUTSIDE)),
-        ] {
+        outside_errors::translated(sheet, outside, address, limit);
+        // What asks the gateway itself goes no further, so it is neither too old nor too large.
+        let is_echo = |fields: Fields| {
+            fields.with(oxm::ip_proto(PROTO_ICMP)).with(oxm::icmpv4_type(router_answers::ECHO_V4.0))
+        };
+        sheet.flow(&EXTERNAL, SENSELESS + 10, is_echo(to_it), look_up(&EXTERNAL_KNOWN));
+        let echo = is_echo(of_zone(is_new()).with(oxm::ipv4_dst(address)));
+        for (flags, then) in replies(|| router_answers::echo_answer(address)) {
             sheet.flow(&EXTERNAL_KNOWN, KNOWN + 1, echo.with(flags), then);
         }
     }
     for address in ipv6_of(port) {
         let echo = ipv6().with(ROUTER.is(key)).with(oxm::ipv6_dst(address));
-        let echo = echo.with(oxm::ip_proto(PROTO_ICMPV6)).with(oxm::icmpv6_type(ECHO_REQUEST_V6));
-        let reply = || router_answers::echo_answer_v6(address);
-        for (flags, then) in [
-            (FLAGS.just(FROM_UPLINK, FROM_UPLINK | ROUTED), neighbours::back_out(reply())),
-            (FLAGS.just(0, FROM_UPLINK | ROUTED), reply().output(PortNo::IN_PORT)),
-            (FLAGS.has(ROUTED), reply().resubmit(&OUTSIDE)),
-        ] {
+        let echo = echo.with(oxm::ip_proto(PROTO_ICMPV6)).with(oxm::icmpv6_type(router_answers::ECHO_V6.0));
+        for (flags, then) in replies(|| router_answers::echo_answer_v6(address)) {
             sheet.flow(&EXTERNAL, ALL, echo.with(flags), then);
         }
     }
@@ -249,75 +252,39 @@ pub(crate) fn gateway(sheet: &mut Sheet, outside: &Outside<'_>, standing: &Stand
     }
 }
 
-/// Who passes a gateway that does not translate, but for those who have something that is translated.
+/// How an answer leaves, by the flags of what it answers: back to where that came from; but what a router has forwarded came
+/// by another way than the answer's.
+fn replies(reply: impl Fn() -> Then) -> [(OxmField, Then); 3] {
+    [
+        (FLAGS.just(FROM_UPLINK, FROM_UPLINK | ROUTED), neighbours::back_out(reply())),
+        (FLAGS.just(0, FROM_UPLINK | ROUTED), reply().output(PortNo::IN_PORT)),
+        (FLAGS.has(ROUTED), reply().resubmit(&OUTSIDE)),
+    ]
+}
+
+/// Who passes a gateway that does not translate, but for those who have something that is translated, and for what goes to
+/// a floating IP of the same router: its answers must come back by the gateway, so they are asked for from there.
 fn untranslated(sheet: &mut Sheet, outside: &Outside<'_>, snapshot: &Snapshot) {
     let of_router = || ipv4().with(ROUTER.is(outside.router.key.get()));
     sheet.flow(&GATEWAY, REST + 10, of_router(), Then::new().goto(&OUTSIDE));
+    let zone = outside.gateway.zone.ct_zone();
     let mut sources: BTreeSet<Ipv4Addr> = BTreeSet::new();
     for ip in snapshot.floating_ips_of_router(outside.router.id) {
         let Some(floating) = Floating::of(ip, snapshot) else { continue };
+        if let Some(own) = outside.address() {
+            let mine = Mark { port: outside.port.key.get(), label: 0 };
+            let nat = Nat { flags: NatFlags::SRC, ipv4_min: Some(own), ..Nat::default() };
+            let to_it = |fields: Fields| fields.with(oxm::ipv4_dst(ip.address));
+            sheet.flow(&GATEWAY, ALL, to_it(of_router()), look_up(&GATEWAY_KNOWN));
+            let new = to_it(is_new().with(ZONE.is(zone.into())));
+            sheet.flow(&GATEWAY_KNOWN, ALL + 5, new, commit(nat, mine, &OUTSIDE));
+        }
         sources.extend(ip.target.map(|target| target.address));
         sources.extend(floating.forwardings(snapshot).map(|forwarding| forwarding.address));
     }
     for source in sources {
         sheet.flow(&GATEWAY, ALL, of_router().with(oxm::ipv4_src(source)), look_up(&GATEWAY_KNOWN));
     }
-}
-
-/// An address of an external network that is served on a host.
-pub(super) struct Present<'a> {
-    pub network: &'a Network,
-    /// The port that has the addresses and the MAC.
-    pub port: &'a Port,
-    /// The router that what comes for it gets into.
-    pub router: u32,
-    pub zone: u16,
-    /// How this host stands among those that serve it; `None` when it is the only one.
-    pub standing: Option<&'a Standing>,
-}
-
-/// Its frames, who asks for it, and how routers on the same host find it.
-pub(super) fn present(sheet: &mut Sheet, present: &Present<'_>) {
-    let Present { network, port, router, zone, standing } = *present;
-    let on_network = |fields: Fields| fields.with(NETWORK.is(network.vni.get()));
-    // Does the sender pretend to be inside? Its address is looked up there.
-    let inward = Then::new().set(ROUTER.is(router)).set(ZONE.is(zone.into())).set(HOME.is(0));
-    let inward = inward.resubmit(&HOME_PREFIX).resubmit(&EXTERNAL);
-    let to_it = on_network(Fields::new()).with(oxm::eth_dst(port.mac.0));
-    failover::guarded(sheet, standing, (HERE, to_it), inward);
-    for address in ipv4_of(port) {
-        let asked = on_network(arp()).with(oxm::arp_op(ARP_REQUEST)).with(oxm::arp_tpa(address));
-        answers(network, |(bits, mask), back| {
-            let from = (mask != 0).then(|| oxm::reg_masked(FLAGS.number, bits, mask));
-            let asked = from.into_iter().fold(asked, Fields::with);
-            failover::guarded(sheet, standing, (ASKED, asked), back(arp_nd::arp_reply(port.mac, address)));
-        });
-    }
-    for address in ipv6_of(port).into_iter().chain([port.mac.link_local()]) {
-        let asked = on_network(icmpv6(SOLICITATION)).with(oxm::nd_target(address));
-        // The answer is made from the question, so it needs room for an option; whoever looks for another with the same
-        // address leaves none.
-        let bare = asked.with(oxm::nd_sll([0; 6]));
-        sheet.flow(&L2_LOCAL, ASKED + 1, bare, Then::drop(Reason::Unsolicited));
-        let advertised = arp_nd::advertisement(port.mac, address, arp_nd::ROUTER_SOLICITED_OVERRIDE);
-        failover::guarded(sheet, standing, (ASKED, asked), advertised);
-    }
-    neighbours::asking(sheet, network, port, router);
-    let addresses = ipv4_of(port).into_iter().map(IpAddr::from);
-    for address in addresses.chain(ipv6_of(port).into_iter().map(IpAddr::from)) {
-        let found = Then::new().set(oxm::eth_dst(port.mac.0)).goto(&EGRESS_GATE);
-        sheet.flow(&NEIGHBOUR, ALL, routers::next_hop_is(network, address), found);
-    }
-}
-
-/// An answer goes back by where the question came from: under the network's tag if it came by an uplink. Writes as many
-/// flows as that takes, each for the questions with these bits of the flags (value and mask).
-fn answers(network: &Network, mut write: impl FnMut((u32, u32), &dyn Fn(Then) -> Then)) {
-    if network.segment.is_none_or(|segment| segment.vlan.is_none()) {
-        return write((0, 0), &|then| then.output(PortNo::IN_PORT));
-    }
-    write((FROM_UPLINK, FROM_UPLINK), &|then| then.then(wrapped(network)).output(PortNo::IN_PORT));
-    write((0, FROM_UPLINK), &|then| then.output(PortNo::IN_PORT));
 }
 
 /// Whose a connection is: the port that holds the address that it is translated to, and for whom.

@@ -8,11 +8,8 @@ use crate::pipeline::{DELIVER, FLOOD, FLOOD_LOCAL, L2_LOCAL, L2_REMOTE, RECEIVE}
 use crate::reasons::Reason;
 use crate::registers::{DESTINATION, FLAGS, FROM_TUNNEL, NETWORK};
 use crate::sheet::{Sheet, Then};
-use crate::tables::{Local, wrapped};
+use crate::tables::{GROUP_BIT, Local, wrapped};
 use crate::uplinks::uplink_ofport;
-
-/// The bit that broadcast and multicast addresses have.
-const GROUP_BIT: [u8; 6] = [1, 0, 0, 0, 0, 0];
 
 /// The way to a port, which every member host knows. A port that is down gets a flow too, so that the drop is counted
 /// on it and not taken for an unknown address.

@@ -26,13 +26,11 @@ use crate::registers::{
     ASKED, CHOICE, FLAGS, FRESH, FROM_TUNNEL, KNOWN, NETWORK, NEXT_HOP, REASON, ROUTED, UNKNOWN,
 };
 use crate::sheet::{Sheet, Then};
-use crate::tables::arp_nd::{
-    ARP_REPLY, ARP_REQUEST, ROUTER_SOLICITED_OVERRIDE, SOLICITED_OVERRIDE, advertisement, arp_reply,
-};
+use crate::tables::arp_nd::{ARP_REPLY, ARP_REQUEST, ROUTER_SOLICITED_OVERRIDE, advertisement, arp_reply};
 use crate::tables::routers::{Interface, next_hop_is};
 use crate::tables::{
-    ADVERTISEMENT, ETH_IPV4, ETH_IPV6, SOLICITATION, Side, arp, icmpv6, ipv4, ipv4_of, ipv6, ipv6_of,
-    prefix_field, services, with_link_local,
+    ADVERTISEMENT, ETH_IPV4, ETH_IPV6, GROUP_BIT, SOLICITATION, Side, arp, icmpv6, ipv4, ipv4_of, ipv6,
+    ipv6_of, prefix_field, services, with_link_local,
 };
 use crate::uplinks::{carrier_mac, macs_of_carrier, uplink_ofport};
 
@@ -58,8 +56,6 @@ const MOST: u32 = 1024;
 /// How many questions it remembers.
 const MOST_ASKED: u32 = 128;
 
-/// A group address is nobody's own, as value and mask.
-const GROUP_BIT: [u8; 6] = [1, 0, 0, 0, 0, 0];
 /// The next hop's register pair for IPv6.
 const NEXT_HOP_V6: u8 = 2;
 
@@ -179,6 +175,7 @@ pub(crate) fn host(sheet: &mut Sheet, host: HostIndex) {
         sheet.flow(&UPLINK_OWN, NOTED - 10, answer, Then::drop(Reason::NeighbourNoted));
     }
     let pass = || Then::new().goto(&UPLINK_OWN);
+    // A group address is nobody's own.
     let (none, group) = ([0; 6], GROUP_BIT);
     let whose = [
         (arp(), oxm::arp_sha(none), oxm::arp_sha_masked(group, group)),
@@ -238,41 +235,29 @@ pub(crate) fn interface(sheet: &mut Sheet, presence: &Presence<'_>) {
             .into_iter()
             .map(IpAddr::V4)
             .chain(with_link_local(port).into_iter().map(IpAddr::V6));
-        answer(sheet, network, port.mac, addresses.map(|address| (address, Kind::Router)));
+        answer(sheet, network, port.mac, addresses);
         enter(sheet, network, port.mac);
     }
 }
 
-/// What kind of a machine has an address, as neighbour discovery distinguishes.
-#[derive(Clone, Copy)]
-pub(crate) enum Kind {
-    Router,
-    #[allow(dead_code, reason = "for addresses that stand for one workload")]
-    Host,
-}
-
-/// Machines on the physical network that ask for these addresses are told this MAC.
-pub(crate) fn answer(
-    sheet: &mut Sheet,
-    network: &Network,
-    mac: MacAddr,
-    addresses: impl Iterator<Item = (IpAddr, Kind)>,
-) {
+/// Machines on the physical network that ask for these addresses of a router are told this MAC.
+fn answer(sheet: &mut Sheet, network: &Network, mac: MacAddr, addresses: impl Iterator<Item = IpAddr>) {
     let here = |fields: Fields| fields.with(NETWORK.is(network.vni.get()));
-    for (address, kind) in addresses {
+    for address in addresses {
         match address {
             IpAddr::V4(address) => {
                 let asked = arp().with(oxm::arp_op(ARP_REQUEST)).with(oxm::arp_tpa(address));
                 sheet.flow(&UPLINK_OWN, ANSWER, here(asked), back_out(arp_reply(mac, address)));
             }
             IpAddr::V6(address) => {
-                let flags = match kind {
-                    Kind::Router => ROUTER_SOLICITED_OVERRIDE,
-                    Kind::Host => SOLICITED_OVERRIDE,
-                };
                 let asked = icmpv6(SOLICITATION).with(oxm::nd_target(address));
                 // Its second half knows the way out.
-                sheet.flow(&UPLINK_OWN, ANSWER, here(asked), advertisement(mac, address, flags));
+                sheet.flow(
+                    &UPLINK_OWN,
+                    ANSWER,
+                    here(asked),
+                    advertisement(mac, address, ROUTER_SOLICITED_OVERRIDE),
+                );
             }
         }
     }

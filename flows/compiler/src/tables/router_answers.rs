@@ -3,11 +3,11 @@
 //! Every router on a packet's way does, as the Ethernet address of the sender is kept from the first one on
 //! ([`SENDER`]); answers leave by the port that the packet came in by.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use weft_answers::{IcmpError, Service, Trouble};
-use weft_model::{Mtu, Network, Port};
+use weft_model::{Mtu, Port, RouterKey};
 use weft_openflow::action::{CopyField, Subfield};
 use weft_openflow::{Action, OxmField, PortNo, oxm};
 
@@ -17,13 +17,14 @@ use crate::meters;
 use crate::pipeline::{DROP, NEIGHBOUR, ROUTE, ROUTER_LOCAL};
 use crate::reasons::Reason;
 use crate::registers::{
-    FLAGS, FROM_OUTSIDE, FROM_UPLINK, HOME, NETWORK, REASON, ROUTED, ROUTER, SENDER, TOO_BIG, TOO_BIG_BIT,
+    FLAGS, FROM_OUTSIDE, FROM_UPLINK, HOME, NETWORK, REASON, ROUTED, ROUTER, SENDER, TOO_BIG,
 };
 use crate::sheet::{Sheet, Then};
 use crate::tables::routers::{EXPIRED, Interface};
+use crate::tables::sizes::Sizes;
 use crate::tables::{
-    PROTO_ICMP, PROTO_ICMPV6, PROTO_UDP, copy, ipv4, ipv4_of, ipv6, ipv6_of, neighbours, services,
-    with_link_local,
+    PROTO_ICMP, PROTO_ICMPV6, PROTO_TCP, PROTO_UDP, copy, ipv4, ipv4_of, ipv6, ipv6_of, neighbours, security,
+    services, with_link_local,
 };
 
 /// Echo requests to the router.
@@ -36,36 +37,12 @@ const NOWHERE: u16 = 50;
 const TOO_LARGE: u16 = 200;
 /// What nobody has, in table next_hop; whatever else that table does about it comes first.
 const NOBODY: u16 = 5;
-/// What stands in front of a packet on its network, which a network's MTU leaves out and a switch counts.
-const ETHERNET: u16 = 14;
-
-/// Protocol number of TCP.
-const PROTO_TCP: u8 = 6;
 
 /// Types of echo requests and replies (RFC 792, RFC 4443 section 4).
-const ECHO_V4: (u8, u8) = (8, 0);
-const ECHO_V6: (u8, u8) = (128, 129);
+pub(super) const ECHO_V4: (u8, u8) = (8, 0);
+pub(super) const ECHO_V6: (u8, u8) = (128, 129);
 /// The TTL of what a router sends itself (RFC 1700).
 const OWN_TTL: u8 = 64;
-
-/// The networks that a router is between, by how large their packets may be.
-pub(crate) struct Sizes(BTreeMap<u32, Mtu>);
-
-impl Sizes {
-    pub fn of<'a>(networks: impl Iterator<Item = &'a Network>) -> Sizes {
-        Sizes(networks.map(|network| (network.vni.get(), network.mtu)).collect())
-    }
-
-    /// The networks that take less, and how much.
-    fn below(&self, mtu: Mtu) -> impl Iterator<Item = (u32, Mtu)> {
-        self.0.iter().map(|(vni, size)| (*vni, *size)).filter(move |(_, size)| *size < mtu)
-    }
-
-    /// True if a packet may come in that is larger than this.
-    pub fn exceed(&self, mtu: Mtu) -> bool {
-        self.0.values().any(|size| *size > mtu)
-    }
-}
 
 /// From where a router's addresses may be asked.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -137,36 +114,21 @@ fn from_machine(matching: Fields) -> Fields {
     matching.with(FLAGS.just(FROM_UPLINK, FROM_UPLINK | FROM_OUTSIDE | ROUTED))
 }
 
+/// By which of its networks senders have been told already, in which family (true for IPv4): a router may have several
+/// interfaces in one.
+pub(crate) type Telling = BTreeSet<(u32, bool)>;
+
 /// What senders are told whose packets came in by this interface when the router cannot hand them on.
-pub(crate) fn errors(sheet: &mut Sheet, interface: &Interface<'_>, sizes: &Sizes) {
+pub(crate) fn errors(sheet: &mut Sheet, interface: &Interface<'_>, sizes: &Sizes, telling: &mut Telling) {
     let Interface { network, port, router } = *interface;
-    let told = |router_address: IpAddr, trouble, reason: Reason| {
-        let error = Service::IcmpError(IcmpError { router: router_address, trouble });
-        let up = services::question(meters::of_router(router.key), &error);
-        // Told or not, it is a drop that counts.
-        Then::new().act(sender_to(oxm::eth_src([0; 6]))).act(up).set(REASON.is(reason.number())).goto(&DROP)
-    };
+    let vni = network.vni.get();
+    let told = |address, trouble, reason| told(router.key, address, trouble, reason);
     let first =
         [ipv4_of(port).first().copied().map(IpAddr::from), ipv6_of(port).first().copied().map(IpAddr::from)];
     for address in first.into_iter().flatten() {
         let family = if address.is_ipv4() { ipv4() } else { ipv6() };
         let within = family.with(ROUTER.is(router.key.get()));
-        let came = within.with(NETWORK.is(network.vni.get()));
-        let expired = came.with(oxm::ip_ttl(1));
-        sheet.flow(
-            &ROUTER_LOCAL,
-            EXPIRED + 1,
-            expired,
-            told(address, Trouble::TimeExceeded, Reason::TtlExpired),
-        );
-        sheet.flow(&ROUTE, NOWHERE, came, told(address, Trouble::NetUnreachable, Reason::NoRoute));
-        // On its way out already.
-        let left = within.with(HOME.is(network.vni.get()));
-        sheet.flow(&NEIGHBOUR, NOBODY, left, told(address, Trouble::HostUnreachable, Reason::NoNeighbour));
-        for (vni, mtu) in sizes.below(network.mtu) {
-            let large = left.with(NETWORK.is(vni)).with(FLAGS.has(TOO_BIG));
-            sheet.flow(&NEIGHBOUR, TOO_LARGE, large, told(address, Trouble::TooBig(mtu.0), Reason::TooBig));
-        }
+        let came = within.with(NETWORK.is(vni));
         // Connections to the router itself: there is nobody to take them.
         let own = port.fixed_ips.iter().map(|ip| ip.address).filter(|own| own.is_ipv4() == address.is_ipv4());
         for (own, protocol) in own.flat_map(|own| [(own, PROTO_TCP), (own, PROTO_UDP)]) {
@@ -178,19 +140,38 @@ pub(crate) fn errors(sheet: &mut Sheet, interface: &Interface<'_>, sizes: &Sizes
             let then = told(address, Trouble::PortUnreachable, Reason::RouterAddress);
             sheet.flow(&ROUTER_LOCAL, OWN + 1, refused, then);
         }
+        if !telling.insert((vni, address.is_ipv4())) {
+            continue;
+        }
+        let expired = told(address, Trouble::TimeExceeded, Reason::TtlExpired);
+        sheet.flow(&ROUTER_LOCAL, EXPIRED + 1, came.with(oxm::ip_ttl(1)), expired);
+        sheet.flow(&ROUTE, NOWHERE, came, told(address, Trouble::NetUnreachable, Reason::NoRoute));
+        // On its way out already.
+        let left = within.with(HOME.is(vni));
+        sheet.flow(&NEIGHBOUR, NOBODY, left, told(address, Trouble::HostUnreachable, Reason::NoNeighbour));
+        for (to, mtu) in sizes.below(network.mtu) {
+            let large = left.with(NETWORK.is(to)).with(FLAGS.has(TOO_BIG));
+            sheet.flow(&NEIGHBOUR, TOO_LARGE, large, told_too_big(router.key, address, mtu));
+        }
     }
 }
 
-/// Finds out whether the packet is too large for a network. A switch counts the Ethernet header (`dp_packet_get_send_len`,
-/// and what the kernel's `execute_check_pkt_len` does), and no VLAN tag, as there is none on a packet in the pipeline.
-/// It cannot see whether a packet may be fragmented, nor could it fragment one: the sender is always told, and from then on
-/// does so itself.
-pub(crate) fn check_size(mtu: Mtu) -> Action {
-    Action::CheckPktLarger {
-        length: mtu.0.saturating_add(ETHERNET),
-        dst: FLAGS.is(0).header(),
-        offset: TOO_BIG_BIT,
-    }
+/// Tells the sender, from this address of the router. Told or not, it is a drop that counts.
+pub(super) fn told(router: RouterKey, address: IpAddr, trouble: Trouble, reason: Reason) -> Then {
+    tell(router, address, trouble, reason).goto(&DROP)
+}
+
+/// The same of what is too large for a network. What follows `check_pkt_larger` counts packets of either size, so table
+/// drop is reached by way of the connection tracker, which nothing is remembered in: past it only what is too large is
+/// counted.
+pub(super) fn told_too_big(router: RouterKey, address: IpAddr, mtu: Mtu) -> Then {
+    tell(router, address, Trouble::TooBig(mtu.0), Reason::TooBig).act(security::track(&DROP))
+}
+
+fn tell(router: RouterKey, address: IpAddr, trouble: Trouble, reason: Reason) -> Then {
+    let error = Service::IcmpError(IcmpError { router: address, trouble });
+    let up = services::question(meters::of_router(router), &error);
+    Then::new().act(sender_to(oxm::eth_src([0; 6]))).act(up).set(REASON.is(reason.number()))
 }
 
 /// Turns an echo request into its reply, and sends it back to who sent it.

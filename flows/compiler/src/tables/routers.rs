@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
-use weft_model::{FixedIp, Network, NextHop, Port, Router, Snapshot};
+use weft_model::{FixedIp, Mtu, Network, NextHop, Port, Router, Snapshot};
 use weft_openflow::action::{Multipath, Subfield};
 use weft_openflow::{Action, oxm};
 
@@ -23,8 +23,9 @@ use crate::reasons::Reason;
 use crate::registers::{CHOICE, FLAGS, HOME, NETWORK, NEXT_HOP, ROUTED, ROUTER, SENDER_TAG};
 use crate::sheet::{Sheet, Then};
 use crate::tables::gateways::{self, Routes};
-use crate::tables::router_answers::{self, Askers, Sizes};
-use crate::tables::{Side, copy, ipv4, ipv6, prefix_field};
+use crate::tables::router_answers::{self, Askers, Telling};
+use crate::tables::sizes::{Sizes, check_size};
+use crate::tables::{Side, copy, ipv4, ipv6, outside_errors, prefix_field};
 use crate::uplinks::carrier_macs;
 
 /// A router that is down does nothing.
@@ -107,6 +108,13 @@ pub(crate) struct Leg<'a> {
     prefix: IpNet,
 }
 
+impl Leg<'_> {
+    /// How large IPv4 packets may be there; `None` where there is none.
+    pub fn mtu_v4(&self) -> Option<Mtu> {
+        self.prefix.addr().is_ipv4().then_some(self.network.mtu)
+    }
+}
+
 /// All of them.
 pub(crate) fn legs<'a>(router: &'a Router, snapshot: &'a Snapshot) -> impl Iterator<Item = Leg<'a>> {
     snapshot.interfaces_of(router.id).flat_map(move |port| {
@@ -126,12 +134,13 @@ pub(crate) fn router(sheet: &mut Sheet, router: &Router, snapshot: &Snapshot) {
         return;
     }
     let legs: Vec<Leg<'_>> = legs(router, snapshot).collect();
-    let sizes = Sizes::of(legs.iter().map(|leg| leg.network));
     let outside = Outside::of(router, snapshot);
+    let sizes = Sizes::of(legs.iter().map(|leg| leg.network), outside.as_ref());
     if let Some(outside) = &outside {
         gateways::router(sheet, outside, snapshot);
         router_answers::gateway_addresses(sheet, outside);
     }
+    let mut telling = Telling::new();
     let mut networks = snapshot.interfaces_of(router.id).filter_map(|port| snapshot.network(&port.network));
     let askers =
         if networks.any(|network| network.segment.is_some()) { Askers::Anywhere } else { Askers::Ports };
@@ -139,10 +148,13 @@ pub(crate) fn router(sheet: &mut Sheet, router: &Router, snapshot: &Snapshot) {
         if let Some(network) = snapshot.network(&port.network).filter(|network| network.admin_up) {
             let interface = Interface { network, port, router };
             router_answers::own_addresses(sheet, &interface, askers);
-            router_answers::errors(sheet, &interface, &sizes);
+            router_answers::errors(sheet, &interface, &sizes, &mut telling);
         }
     }
-    let outside = outside.as_ref().map(|outside| Routes::of(outside, snapshot));
+    if let Some(outside) = &outside {
+        outside_errors::router(sheet, outside, &sizes, &mut telling);
+    }
+    let outside = outside.as_ref().map(|outside| Routes::of(outside, sizes.limit_outside(), snapshot));
     if let Some(outside) = &outside {
         let inside: Vec<IpNet> = legs.iter().map(|leg| leg.prefix).collect();
         outside.write(sheet, &inside, snapshot);
@@ -268,7 +280,8 @@ impl Ways<'_> {
         }
         let then = Then::new();
         let mtu = leg.network.mtu;
-        let then = if self.sizes.exceed(mtu) { then.act(router_answers::check_size(mtu)) } else { then };
+        let is_v4 = leg.prefix.addr().is_ipv4();
+        let then = if self.sizes.exceed(mtu, is_v4) { then.act(check_size(mtu)) } else { then };
         let then = then
             .act(copy(NETWORK.is(0), HOME.is(0)))
             .set(NETWORK.is(leg.network.vni.get()))

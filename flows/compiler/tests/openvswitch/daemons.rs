@@ -71,8 +71,13 @@ impl Daemons {
 
     /// Lets a frame in by an interface and waits for the first one that leaves by it.
     pub fn answer(&self, interface: &str, frame: &[u8]) -> Result<Vec<u8>> {
+        self.pass(interface, frame, interface)
+    }
+
+    /// Lets a frame in by an interface and waits for the first one that leaves by another.
+    pub fn pass(&self, interface: &str, frame: &[u8], out: &str) -> Result<Vec<u8>> {
         let hex: String = frame.iter().map(|byte| format!("{byte:02x}")).collect();
-        let file = self.path(&format!("{interface}.pcap"));
+        let file = self.path(&format!("{out}.pcap"));
         let before = std::fs::read(&file).map_or(PCAP_HEADER, |bytes| bytes.len());
         self.run("ovs-appctl", &["netdev-dummy/receive", interface, &hex])?;
         let end = Instant::now() + DEADLINE;
@@ -87,7 +92,7 @@ impl Daemons {
             }
             std::thread::yield_now();
         }
-        bail!("nothing left by {interface}")
+        bail!("nothing left by {out}")
     }
 
     /// Runs one of Open vSwitch's tools against these daemons.

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::draft::Draft;
-use crate::{GATEWAY_HOSTS, Gateway, Host, HostIndex, Network, Record, Router, RouterId, RouterKey};
+use crate::{
+    EncapIps, GATEWAY_HOSTS, Gateway, Host, HostIndex, Network, Record, Router, RouterId, RouterKey,
+};
 
 impl Draft<'_> {
     /// Fills a gateway's list from the hosts that have a bridge for its network; what is in it stays.
@@ -59,6 +61,7 @@ impl Draft<'_> {
         let Some(Gateway { hosts, .. }) = &mut router.gateway else { return };
         while hosts.len() < GATEWAY_HOSTS {
             let free = able.iter().filter(|host| !hosts.contains(host));
+            let free = free.filter(|host| hosts.iter().all(|other| !self.are_apart(**host, *other)));
             let best =
                 free.min_by_key(|host| (self.state.gateways_led_by(**host), spread(key, **host), **host));
             match best {
@@ -66,6 +69,15 @@ impl Draft<'_> {
                 None => return,
             }
         }
+    }
+
+    /// True if no tunnel can join two hosts, so that neither would know whether the other serves a gateway: their VTEPs
+    /// have addresses of different families. Who has none yet may get any.
+    fn are_apart(&self, one: HostIndex, other: HostIndex) -> bool {
+        let vtep = |host| self.state.host_by_index(host).map(|host| host.encap_ips).unwrap_or_default();
+        let (one, other) = (vtep(one), vtep(other));
+        let nothing = EncapIps::default();
+        one != nothing && other != nothing && one.towards(&other).is_none()
     }
 
     /// The hosts that have a bridge for a network, by index.

@@ -275,8 +275,7 @@ impl Snapshot {
     /// gateway of a router of it.
     pub fn realm_hosts(&self, network: NetworkId) -> BTreeSet<HostIndex> {
         let bound = self.realm(network).flat_map(|joined| self.members(joined.id));
-        let routers = self.realm_routers(network);
-        let gateways = routers.iter().filter_map(|router| self.router(router)?.gateway.as_ref());
+        let gateways = self.gateways_in_realm(network);
         bound.chain(gateways.flat_map(|gateway| gateway.hosts.iter().copied())).collect()
     }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::{Map, Snapshot, owned_by};
-use crate::{Network, NetworkId, Port, PortId, Router, RouterId, RouterKey, TenantId};
+use crate::{Gateway, Network, NetworkId, Port, PortId, Router, RouterId, RouterKey, TenantId};
 
 /// Routers by key, and what follows from the ports that are their interfaces.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -195,6 +195,16 @@ impl Snapshot {
     pub fn realm_routers(&self, network: NetworkId) -> BTreeSet<RouterId> {
         let networks = self.routing.networks_with(network);
         networks.flat_map(|network| self.routing.interfaces_in(network)).map(|(_, router)| router).collect()
+    }
+
+    /// The same routers themselves, as far as they are there.
+    pub fn routers_in_realm(&self, network: NetworkId) -> impl Iterator<Item = &Arc<Router>> {
+        self.realm_routers(network).into_iter().filter_map(|router| self.router(&router))
+    }
+
+    /// The gateways of these routers.
+    pub fn gateways_in_realm(&self, network: NetworkId) -> impl Iterator<Item = &Gateway> {
+        self.routers_in_realm(network).filter_map(|router| router.gateway.as_ref())
     }
 
     /// True if two networks are one, or can be reached from each other.

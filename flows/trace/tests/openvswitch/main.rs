@@ -7,6 +7,7 @@ mod channel;
 #[path = "../../../compiler/tests/openvswitch/daemons.rs"]
 #[allow(dead_code, reason = "shared with the compiler's tests")]
 mod daemons;
+mod gateways;
 #[path = "../isolation/model.rs"]
 #[allow(dead_code, reason = "shared with the isolation test")]
 mod model;

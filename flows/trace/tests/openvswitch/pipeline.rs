@@ -22,14 +22,14 @@ const MODELS: u64 = 12;
 const PACKETS: u64 = 40;
 
 /// Everything that a host's switch must have.
-fn wanted(snapshot: &Snapshot, host: HostIndex) -> Vec<Compiled> {
+pub fn wanted(snapshot: &Snapshot, host: HostIndex) -> Vec<Compiled> {
     let scopes = subscriptions(host, snapshot);
     let owners: BTreeSet<_> = scopes.into_iter().flat_map(|scope| owners(scope, snapshot)).collect();
     owners.into_iter().map(|owner| compile(owner, snapshot)).collect()
 }
 
 /// The numbers of the interfaces that a host has: those of its ports, its tunnels, and some that nobody owns.
-fn interfaces(snapshot: &Snapshot, host: HostIndex) -> BTreeSet<u16> {
+pub fn interfaces(snapshot: &Snapshot, host: HostIndex) -> BTreeSet<u16> {
     let id = &snapshot.host_by_index(host).expect("a host").id;
     let ports = snapshot.claims_of_host(id).map(|claim| claim.ofport.get());
     let tunnels = tunnel_ids(host, snapshot).into_iter().filter_map(|id| tunnel_ofport(id.encap, id.peer));

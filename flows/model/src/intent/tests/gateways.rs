@@ -1,7 +1,9 @@
 //! Gateways: where they are, who serves them, what they need.
 
+use std::net::Ipv6Addr;
+
 use super::*;
-use crate::{Encap, GatewayZone, HostIndex, NextHop, Route, Router};
+use crate::{Encap, EncapIps, GatewayZone, HostIndex, NextHop, Route, Router};
 
 /// The external network 9 (of tenant b, on physical network "outside") with subnets 9 and 10, hosts h1 to h4 of which all
 /// but h4 have a bridge for it, and router 1 of tenant a with an interface in subnet 1.
@@ -112,6 +114,20 @@ fn hosts_come_and_go_from_the_lists() {
     assert_eq!(hosts_of(&gone), hosts_of(&filled)[1..]);
     let everybody = step(&gone, &[Intent::ReportHost(mapped(first.into(), true))]);
     assert_eq!(hosts_of(&everybody).len(), 3);
+}
+
+#[test]
+fn a_list_has_only_hosts_that_can_see_each_other() {
+    let with = |n: u32, v4: bool| {
+        let last = u8::try_from(n).expect("small");
+        let v4 = v4.then(|| [192, 0, 2, last].into());
+        let v6 = v4.is_none().then(|| Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, last.into()));
+        Intent::ReportHost(HostReport { encap_ips: EncapIps { v4, v6 }, ..mapped(n, true) })
+    };
+    let reports = [with(1, true), with(2, false), with(3, true), with(4, false), gateway()];
+    let hosts = hosts_of(&planned(&Actor::Admin, &reports));
+    assert_eq!(hosts.len(), 2);
+    assert_eq!(hosts[0] % 2, hosts[1] % 2, "{hosts:?}: one family");
 }
 
 #[test]
