@@ -42,8 +42,8 @@ async fn no_route_shows_or_changes_another_tenants_objects() {
             }
             for token in ["red", "red-reader"] {
                 // What a member makes of its own is its own.
-                let is_own =
-                    method == "POST" && template.starts_with("/v2.0") && !is_specific && !names_theirs;
+                let makes = template.starts_with("/v2.0") || template == "/v1/apply";
+                let is_own = method == "POST" && makes && !is_specific && !names_theirs;
                 if is_own && token == "red" {
                     continue;
                 }
