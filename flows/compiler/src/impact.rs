@@ -99,6 +99,8 @@ struct Face {
     network: (Option<Encap>, Option<Segment>, bool),
     /// Whether its network passes tagged frames.
     tags: bool,
+    /// Whether routers outside of its network look for it.
+    external: bool,
     key: PortKey,
     mac: MacAddr,
     addresses: Vec<IpAddr>,
@@ -519,6 +521,7 @@ fn view(snapshot: &Snapshot, id: PortId) -> Option<PortView> {
     let face = Face {
         network: (network.tunnel(), network.segment, network.admin_up),
         tags: network.vlan_transparent,
+        external: network.external,
         key: port.key,
         mac: port.mac,
         addresses: port.fixed_ips.iter().map(|ip| ip.address).collect(),
