@@ -84,6 +84,6 @@ fn has(value: &Value, wanted: &str) -> bool {
         Value::String(text) => text == wanted,
         Value::Array(values) => values.iter().any(|value| has(value, wanted)),
         Value::Null => wanted.is_empty(),
-        other => other.to_string() == wanted,
+        other => serde_json::from_str::<Value>(wanted).is_ok_and(|wanted| wanted == *other),
     }
 }

@@ -25,7 +25,7 @@ pub(super) struct Failure {
     /// Which of several objects in one request is at fault.
     pub(super) position: Option<usize>,
     /// Nothing is wrong: it is a dry run, and what is answered instead is what would have been done.
-    pub(super) planned: Option<Bytes>,
+    pub(super) planned: Option<Box<Bytes>>,
     /// After how many seconds it is worth trying again.
     pub(super) retry_after: Option<u64>,
 }
@@ -39,8 +39,11 @@ impl Failure {
     /// Ends a handler at the place where it would have written: with what the write would have done, in JSON.
     pub(super) fn planned(plan: &weft_api::Plan) -> Failure {
         let plan = serde_json::to_vec(&serde_json::json!({ "plan": plan }));
-        let plan = plan.expect("our own words have text keys").into();
-        Failure { planned: Some(plan), ..Failure::new(StatusCode::OK, "Planned", "Nothing was written.") }
+        let plan = Bytes::from(plan.expect("our own words have text keys"));
+        Failure {
+            planned: Some(Box::new(plan)),
+            ..Failure::new(StatusCode::OK, "Planned", "Nothing was written.")
+        }
     }
 
     /// Too many requests of one caller or from one address.
@@ -145,7 +148,7 @@ fn fields(faults: Vec<Fault>) -> Vec<FieldError> {
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         if let Some(plan) = self.planned {
-            return (self.status, [(CONTENT_TYPE, "application/json")], plan).into_response();
+            return (self.status, [(CONTENT_TYPE, "application/json")], *plan).into_response();
         }
         let mut response = self.status.into_response();
         if let Some(seconds) = self.retry_after {

@@ -244,7 +244,6 @@ impl Work<'_> {
                         port_security_default: Some(new.port_security_default),
                         dns_domain: Some(new.dns_domain.clone()),
                         external: Some(new.external),
-                        ..NetworkPatch::default()
                     },
                 ),
             };
@@ -269,7 +268,6 @@ impl Work<'_> {
                             dhcp: Some(new.dhcp),
                             dns_servers: Some(new.dns_servers.clone()),
                             host_routes: Some(new.host_routes.clone()),
-                            ..SubnetPatch::default()
                         },
                     )
                 }
@@ -374,7 +372,6 @@ impl Work<'_> {
                 device_owner: Some(new.device_owner.clone()).filter(|owner| !owner.is_empty()),
                 requested_host: new.requested_host.clone().map(Some),
                 dns_name: Some(new.dns_name.clone()),
-                ..PortPatch::default()
             };
             self.step(new.id.0, Intent::UpdatePort(new.id, patch));
         }

@@ -21,7 +21,7 @@ fn tagged(state: &Snapshot) -> usize {
 /// A file of tenant a with some of two networks, three subnets, two groups, a router and three ports.
 fn file(dice: &Dice) -> Desired {
     let die = |n: usize| dice[n % dice.len()].wrapping_add(u8::try_from(n).expect("few"));
-    let has = |n: usize| die(n) % 3 != 0;
+    let has = |n: usize| !die(n).is_multiple_of(3);
     let text = |n: usize| ["", "one", "two"][usize::from(die(n) % 3)].to_owned();
     let labels =
         |name: &str, n: usize| Labels { name: name.to_owned(), description: text(n), ..Labels::default() };
@@ -29,8 +29,8 @@ fn file(dice: &Dice) -> Desired {
         .filter(|n| has(*n))
         .map(|n| NewNetwork {
             labels: labels(&format!("n{n}"), 10 + n),
-            mtu: (die(20 + n) % 2 == 0).then_some(1300),
-            admin_up: die(22 + n) % 2 == 0,
+            mtu: (die(20 + n).is_multiple_of(2)).then_some(1300),
+            admin_up: die(22 + n).is_multiple_of(2),
             ..NewNetwork::new(network(10 + n as u128))
         })
         .collect();
@@ -41,8 +41,11 @@ fn file(dice: &Dice) -> Desired {
         .filter(|n| is_there(*n) && has(30 + n))
         .map(|n| NewSubnet {
             labels: labels(&format!("s{n}"), 40 + n),
-            dhcp: die(50 + n) % 2 == 0,
-            dns_servers: (die(53 + n) % 2 == 0).then(|| "9.9.9.9".parse().unwrap()).into_iter().collect(),
+            dhcp: die(50 + n).is_multiple_of(2),
+            dns_servers: (die(53 + n).is_multiple_of(2))
+                .then(|| "9.9.9.9".parse().unwrap())
+                .into_iter()
+                .collect(),
             ..NewSubnet::new(subnet(10 + n as u128), network(10 + of[n]), net(cidrs[n]))
         })
         .collect();
@@ -81,8 +84,8 @@ fn group(n: usize, die: &impl Fn(usize) -> u8, labels: Labels) -> DesiredGroup {
             )
         }
     };
-    let rules = (0..3u16).filter(|m| die(70 + 5 * n + usize::from(*m)) % 2 == 0).map(rule).collect();
-    let egress = if die(80 + n) % 2 == 0 { FirstRules::Kept } else { FirstRules::Dropped };
+    let rules = (0..3u16).filter(|m| die(70 + 5 * n + usize::from(*m)).is_multiple_of(2)).map(rule).collect();
+    let egress = if die(80 + n).is_multiple_of(2) { FirstRules::Kept } else { FirstRules::Dropped };
     let labels = Labels { name: format!("g{n}"), ..labels };
     let group = NewSecurityGroup { id, tenant: None, labels, tracking: Tracking::Stateful, rule_ids };
     DesiredGroup { group, rules, egress }
@@ -90,22 +93,23 @@ fn group(n: usize, die: &impl Fn(usize) -> u8, labels: Labels) -> DesiredGroup {
 
 fn routers(subnets: &[NewSubnet], die: &impl Fn(usize) -> u8) -> Vec<DesiredRouter> {
     let id = RouterId(Uuid::from_u128(0x500));
-    let joined = subnets.iter().enumerate().filter(|(n, _)| die(90 + n) % 2 == 0).map(|(_, subnet)| subnet);
+    let joined =
+        subnets.iter().enumerate().filter(|(n, _)| die(90 + n).is_multiple_of(2)).map(|(_, subnet)| subnet);
     let interfaces: Vec<_> = joined
         .map(|new| (new.id, PortId(Uuid::from_u128(0x600 ^ new.id.0.as_u128())), die(95).into()))
         .collect();
     let first = interfaces.first().and_then(|(id, ..)| subnets.iter().find(|new| new.id == *id));
-    let routes = first.filter(|_| die(96) % 2 == 0).map(|new| {
+    let routes = first.filter(|_| die(96).is_multiple_of(2)).map(|new| {
         let via = new.cidr.hosts().nth(200).expect("a large prefix");
         Route { destination: net("172.16.0.0/12"), next_hop: NextHop::Via(via) }
     });
     let router = NewRouter {
         labels: Labels { name: "r".into(), ..Labels::default() },
-        admin_up: die(97) % 2 == 0,
+        admin_up: die(97).is_multiple_of(2),
         ..NewRouter::new(id)
     };
     let wanted = DesiredRouter { router, interfaces, routes: routes.into_iter().collect() };
-    Some(wanted).filter(|_| die(98) % 3 != 0).into_iter().collect()
+    Some(wanted).filter(|_| !die(98).is_multiple_of(3)).into_iter().collect()
 }
 
 fn ports(
@@ -119,22 +123,25 @@ fn ports(
         let there = subnets.iter().filter(|new| new.network == on);
         let asked = there
             .enumerate()
-            .filter(|(m, _)| die(110 + 3 * n + m) % 2 == 0)
+            .filter(|(m, _)| die(110 + 3 * n + m).is_multiple_of(2))
             .map(|(_, new)| AskedIp { subnet: Some(new.id), address: new.cidr.hosts().nth(10 + n) });
-        let is_open = die(120 + n) % 4 == 0;
-        let worn = groups.iter().filter(|_| !is_open && die(124 + n) % 2 == 0).map(|wanted| wanted.group.id);
+        let is_open = die(120 + n).is_multiple_of(4);
+        let worn = groups
+            .iter()
+            .filter(|_| !is_open && die(124 + n).is_multiple_of(2))
+            .map(|wanted| wanted.group.id);
         NewPort {
             labels: Labels { name: format!("p{n}"), ..Labels::default() },
             mac: Some(MacAddr([2, 0, 0, 0, 0, u8::try_from(n).expect("few")])),
             fixed_ips: Some(asked.collect()),
-            admin_up: die(130 + n) % 2 == 0,
+            admin_up: die(130 + n).is_multiple_of(2),
             security: is_open.then_some(PortSecurity::Off),
             groups: PortGroups::These(worn.collect()),
             ..NewPort::new(super::port(10 + n as u128), on, 1)
         }
     };
     let there = |new: &NewPort| networks.iter().any(|network| network.id == new.network);
-    (0..3usize).filter(|n| die(140 + n) % 3 != 0).map(port).filter(there).collect()
+    (0..3usize).filter(|n| !die(140 + n).is_multiple_of(3)).map(port).filter(there).collect()
 }
 
 /// The state after a file, and whether anything changed.
