@@ -198,13 +198,10 @@ impl Desk {
         intents: Vec<Intent>,
     ) -> Result<Committed, WriteError> {
         let (reply, answer) = oneshot::channel();
-        let stopping = |_| WriteError::Unavailable("the controller is stopping".into());
+        let stopping = || WriteError::Unavailable("the controller is stopping".into());
         let request = Request { actor, author, intents, reply };
-        self.requests
-            .send(request)
-            .await
-            .map_err(|_| WriteError::Unavailable("the controller is stopping".into()))?;
-        answer.await.map_err(stopping)?
+        self.requests.send(request).await.map_err(|_| stopping())?;
+        answer.await.map_err(|_| stopping())?
     }
 }
 

@@ -43,6 +43,7 @@ mod tenants;
 mod tokens;
 mod told;
 mod traces;
+mod turn;
 
 use std::sync::Arc;
 

@@ -47,9 +47,7 @@ pub async fn run(session: &Session, wanted: Audit) -> Result<(), Failure> {
     let entries = session.client.audit(&query).await?;
     match session.format {
         Format::Json => output::write_json(&entries),
-        Format::Id => {
-            output::write(&entries.iter().map(|e| format!("{}\n", e.request_id)).collect::<String>())
-        }
+        Format::Id => output::write_ids(entries.iter().map(|entry| entry.request_id.as_str())),
         Format::Table => {
             let rows: Vec<_> = entries.iter().flat_map(|e| e.changes.iter().map(|c| row(e, c))).collect();
             output::write(&output::columns(Surface::of_stdout(), COLUMNS, &rows))

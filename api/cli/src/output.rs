@@ -46,6 +46,14 @@ pub fn write(text: &str) -> Result<(), Failure> {
     stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(Failure::Write)
 }
 
+/// Writes ids, one a line.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_ids<'a>(ids: impl Iterator<Item = &'a str>) -> Result<(), Failure> {
+    write(&ids.map(|id| format!("{id}\n")).collect::<String>())
+}
+
 /// Writes a value as indented JSON.
 ///
 /// # Errors

@@ -30,9 +30,7 @@ pub fn settled(format: Format, failure: Failure) -> Result<(), Failure> {
 pub fn write(format: Format, plan: &Plan) -> Result<(), Failure> {
     match format {
         Format::Json => output::write_json(plan),
-        Format::Id => {
-            output::write(&plan.objects.iter().map(|object| format!("{}\n", object.id)).collect::<String>())
-        }
+        Format::Id => output::write_ids(plan.objects.iter().map(|object| object.id.as_str())),
         Format::Table => output::write(&text(plan)),
     }
 }

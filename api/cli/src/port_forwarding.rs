@@ -184,7 +184,7 @@ fn write(
     match session.format {
         Format::Table => output::write(&table(Surface::of_stdout())?),
         Format::Json => output::write_json(value),
-        Format::Id => output::write(&forwardings.iter().map(|f| format!("{}\n", f.id)).collect::<String>()),
+        Format::Id => output::write_ids(forwardings.iter().map(|forwarding| forwarding.id.as_str())),
     }
 }
 

@@ -93,7 +93,7 @@ pub async fn list<R: Noun>(session: &Session, query: impl Into<Query>) -> Result
     let Answer { value: objects, revision } = R::all(&session.client).list(&filters).await?;
     match session.format {
         Format::Json => output::write_json(&objects)?,
-        Format::Id => output::write(&objects.iter().map(|o| format!("{}\n", o.id())).collect::<String>())?,
+        Format::Id => output::write_ids(objects.iter().map(|object| object.id()))?,
         Format::Table => {
             let names = if R::IS_OWNED && !objects.is_empty() { names(session).await? } else { Names::new() };
             let rows: Vec<_> = objects.iter().map(|object| object.row(&names)).collect();

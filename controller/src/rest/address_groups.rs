@@ -135,9 +135,7 @@ async fn change_addresses(
     call.caller().may_write("update_address_group")?;
     let missing = || Failure::not_found(AddressGroups::LABEL, id);
     let group = kind::visible::<AddressGroups>(&call.view, id).ok_or_else(missing)?;
-    let Some(Value::Object(values)) = body.shift_remove(AddressGroups::ONE) else {
-        return Err(Failure::malformed("Unable to find 'address_group' in request body"));
-    };
+    let values = kind::member(&mut body, AddressGroups::ONE)?;
     let mut fields = Fields::new("", values);
     let addresses = read_addresses(&mut fields).unwrap_or_default();
     let (mut faults, unknown) = fields.settle(|_| false);

@@ -19,6 +19,7 @@ use weft_model::{Key, TenantId};
 
 use super::call::{Body, Call, Reply, View};
 use super::failure::Failure;
+use super::kind::only_member;
 use super::told::{Told, told};
 use read::{Asked, Sheet};
 
@@ -35,15 +36,9 @@ const STEPS: usize = 2000;
     request_body = super::document::ApplyBody,
     responses((status = 200, body = api::PlanEnvelope),
         (status = "default", body = api::Problem, content_type = "application/problem+json")))]
-pub(super) async fn apply(mut call: Call, Body(mut body): Body) -> Result<Reply, Failure> {
+pub(super) async fn apply(mut call: Call, Body(body): Body) -> Result<Reply, Failure> {
     call.caller().may_write("apply")?;
-    let Some(Value::Object(values)) = body.shift_remove("apply") else {
-        return Err(Failure::malformed("Unable to find 'apply' in request body"));
-    };
-    if let Some(other) = body.keys().next() {
-        let other: String = other.chars().take(80).collect();
-        return Err(Failure::field(&other, "does not belong beside apply"));
-    }
+    let values = only_member(body, "apply")?;
     let _turn = TURN.lock().await;
     for attempt in 1.. {
         call.refresh();

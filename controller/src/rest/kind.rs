@@ -161,14 +161,11 @@ fn read_new<K: Writable>(mut fields: Fields, caller: &Caller) -> Result<Intent, 
 pub(super) async fn update<K: Writable>(
     call: Call,
     id: &str,
-    Body(mut body): Body,
+    Body(body): Body,
 ) -> Result<Reply, Failure> {
     call.caller().may_write(&format!("update_{}", K::ONE))?;
     let object = visible::<K>(&call.view, id).ok_or_else(|| Failure::not_found(K::LABEL, id))?;
-    let Some(Value::Object(values)) = body.shift_remove(K::ONE) else {
-        return Err(Failure::malformed(format!("Unable to find '{}' in request body", K::ONE)));
-    };
-    only_the_envelope(&body, K::ONE)?;
+    let values = only_member(body, K::ONE)?;
     let mut fields = Fields::new("", values);
     K::check_caller(&fields, call.caller(), "update")?;
     let intent = K::read_patch(&mut fields, object, call.if_number);
@@ -219,6 +216,21 @@ pub(super) fn settle_row<R: Serialize>(fields: Fields, full: impl FnOnce() -> R)
             Err(Failure::invalid(faults))
         }
     }
+}
+
+/// The object that stands under a name in a request's body.
+pub(super) fn member(body: &mut Map<String, Value>, one: &str) -> Result<Map<String, Value>, Failure> {
+    match body.shift_remove(one) {
+        Some(Value::Object(values)) => Ok(values),
+        _ => Err(Failure::malformed(format!("Unable to find '{one}' in request body"))),
+    }
+}
+
+/// The same, and nothing may stand beside it.
+pub(super) fn only_member(mut body: Map<String, Value>, one: &str) -> Result<Map<String, Value>, Failure> {
+    let values = member(&mut body, one)?;
+    only_the_envelope(&body, one)?;
+    Ok(values)
 }
 
 fn only_the_envelope(rest: &Map<String, Value>, one: &str) -> Result<(), Failure> {

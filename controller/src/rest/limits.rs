@@ -111,9 +111,7 @@ impl<K: Eq + Hash> Limit<K> {
         let each = self.each?;
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         let full = buckets.of(who, now);
-        let after = (*full).max(now) + each;
-        let wait =
-            after.saturating_duration_since(now).checked_sub(self.burst).filter(|wait| !wait.is_zero());
+        let (after, wait) = self.one_more(*full, each, now);
         if wait.is_none() {
             *full = after;
         }
@@ -124,8 +122,14 @@ impl<K: Eq + Hash> Limit<K> {
     fn wait(&self, who: &K, now: Instant) -> Option<Duration> {
         let each = self.each?;
         let buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-        let after = (*buckets.full.get(who)?).max(now) + each;
-        after.saturating_duration_since(now).checked_sub(self.burst).filter(|wait| !wait.is_zero())
+        self.one_more(*buckets.full.get(who)?, each, now).1
+    }
+
+    /// When a bucket is full again after one more request, and how long that one has to wait, if it has to.
+    fn one_more(&self, full: Instant, each: Duration, now: Instant) -> (Instant, Option<Duration>) {
+        let after = full.max(now) + each;
+        let wait = after.saturating_duration_since(now).checked_sub(self.burst);
+        (after, wait.filter(|wait| !wait.is_zero()))
     }
 }
 

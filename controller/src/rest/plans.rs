@@ -3,7 +3,6 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use axum::http::StatusCode;
 use tokio::sync::Semaphore;
 use weft_api as api;
 use weft_compiler::{FlowChange, preview};
@@ -13,6 +12,7 @@ use weft_model::{HostIndex, Key, Record, Snapshot};
 use super::call::View;
 use super::failure::Failure;
 use super::told::{Told, told};
+use super::turn;
 use crate::journal::Verb;
 
 /// Most objects in one answer.
@@ -26,13 +26,8 @@ static TURN: Semaphore = Semaphore::const_new(1);
 
 /// What a plan does, as the caller may see it.
 pub(super) async fn make(view: &View, before: Snapshot, plan: Plan) -> Result<api::Plan, Failure> {
-    let turn = TURN.acquire().await.map_err(|_| Failure::of_status(StatusCode::SERVICE_UNAVAILABLE))?;
     let view = view.clone();
-    let made = tokio::task::spawn_blocking(move || {
-        let _turn = turn;
-        shown(&view, before, &plan)
-    });
-    made.await.map_err(|_| Failure::of_status(StatusCode::INTERNAL_SERVER_ERROR))
+    turn::take(&TURN, move || shown(&view, before, &plan)).await
 }
 
 fn shown(view: &View, before: Snapshot, plan: &Plan) -> api::Plan {

@@ -11,6 +11,7 @@ use weft_model::{Quota, QuotaKind, Snapshot, TenantId};
 use super::call::{Body, Call, Reply};
 use super::failure::Failure;
 use super::fields::Fields;
+use super::kind;
 
 /// What the API has limits for that Weft has no objects of, so that there is no limit either.
 const UNUSED: [&str; 4] = ["subnetpool", "rbac_policy", "router_route", "trunk"];
@@ -142,9 +143,7 @@ pub(super) async fn update(
 ) -> Result<Reply, Failure> {
     call.caller().must_be_admin("update_quota")?;
     let tenant = tenant(&call, &id)?;
-    let Some(Value::Object(values)) = body.shift_remove("quota") else {
-        return Err(Failure::malformed("Unable to find 'quota' in request body"));
-    };
+    let values = kind::member(&mut body, "quota")?;
     let patch = read_patch(values)?;
     let (committed, view) = call.write(vec![Intent::SetQuota(tenant.clone(), patch)]).await?;
     Ok(Reply::ok(committed.revision, shown(&view.snapshot, &tenant)))

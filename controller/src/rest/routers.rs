@@ -384,9 +384,7 @@ async fn change_routes(
     change: impl FnOnce(Vec<Route>) -> RoutesPatch,
 ) -> Result<Reply, Failure> {
     let router = writable(&call, id, "update_router")?;
-    let Some(Value::Object(values)) = body.shift_remove(Routers::ONE) else {
-        return Err(Failure::malformed("Unable to find 'router' in request body"));
-    };
+    let values = kind::member(&mut body, Routers::ONE)?;
     let routes = read(values, read_routes)?.unwrap_or_default();
     let patch =
         RouterPatch { if_number: call.if_number, routes: Some(change(routes)), ..RouterPatch::default() };

@@ -2,7 +2,6 @@
 
 use axum::extract::Path;
 use axum::http::StatusCode;
-use serde_json::Value;
 use uuid::Uuid;
 use weft_api as api;
 use weft_model::intent::{Intent, NewToken};
@@ -12,7 +11,7 @@ use super::call::{Body, Call, Reply};
 use super::caller::role_name;
 use super::failure::Failure;
 use super::fields::Fields;
-use super::{scope, tenants};
+use super::{kind, scope, tenants};
 use crate::clock;
 use crate::first_token;
 
@@ -43,9 +42,7 @@ pub(super) async fn create(
 ) -> Result<Reply, Failure> {
     let tenant = tenants::found(&call, &id)?;
     call.caller().must_be_admin("create_token")?;
-    let Some(Value::Object(values)) = body.shift_remove("token") else {
-        return Err(Failure::malformed("Unable to find 'token' in request body"));
-    };
+    let values = kind::member(&mut body, "token")?;
     let asked = read(Fields::new("", values), &tenant)?;
     let secret = first_token::draw_secret().map_err(|_| {
         let message = "The operating system gives no random numbers.";

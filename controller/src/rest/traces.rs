@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use axum::http::StatusCode;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::sync::Semaphore;
 use weft_api as api;
 use weft_model::{Host, HostIndex, MacAddr, Snapshot};
@@ -13,8 +13,9 @@ use super::call::{Body, Call, Reply, View};
 use super::caller::Caller;
 use super::failure::Failure;
 use super::fields::Fields;
-use super::kind::visible;
+use super::kind::{only_member, visible};
 use super::ports::Ports;
+use super::turn;
 
 /// One trace at a time: each may compile all that several hosts have.
 static TURN: Semaphore = Semaphore::const_new(1);
@@ -32,25 +33,17 @@ const HEADER: u32 = 14;
     request_body = super::document::TraceBody,
     responses((status = 200, body = api::TraceEnvelope),
         (status = "default", body = api::Problem, content_type = "application/problem+json")))]
-pub(super) async fn trace(call: Call, Body(mut body): Body) -> Result<Reply, Failure> {
-    let Some(Value::Object(values)) = body.shift_remove("trace") else {
-        return Err(Failure::malformed("Unable to find 'trace' in request body"));
-    };
-    if let Some(other) = body.keys().next() {
-        let other: String = other.chars().take(80).collect();
-        return Err(Failure::field(&other, "does not belong beside trace"));
-    }
+pub(super) async fn trace(call: Call, Body(body): Body) -> Result<Reply, Failure> {
+    let values = only_member(body, "trace")?;
     let question = read(Fields::new("", values), &call.view)?;
     let revision = call.view.snapshot.revision();
-    let turn = TURN.acquire().await.map_err(|_| Failure::of_status(StatusCode::SERVICE_UNAVAILABLE))?;
     let view = call.view.clone();
-    let shown = tokio::task::spawn_blocking(move || {
-        let _turn = turn;
+    let shown = turn::take(&TURN, move || {
         let mut world = World::new(view.snapshot.clone());
         let answer = ask(&mut world, &question)?;
         Ok(Shown { view: &view }.trace(&report(&answer, &view.snapshot)))
     });
-    let shown = shown.await.map_err(|_| Failure::of_status(StatusCode::INTERNAL_SERVER_ERROR))?;
+    let shown = shown.await?;
     Ok(Reply::ok(revision, json!({ "trace": shown.map_err(|fault| at_fault(&fault))? })))
 }
 

@@ -28,6 +28,7 @@ use crate::{
 use external::External;
 pub use names::Named;
 use physical::Physical;
+pub(crate) use quotas::counted;
 use routers::Routing;
 pub(crate) use used::UsedAddresses;
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::draft::Draft;
 use super::limits::Faults;
 use super::{BelowUse, QuotaPatch, Rejected};
+use crate::snapshot::counted;
 use crate::{Key, Quota, QuotaKind, Record, TenantId};
 
 impl Draft<'_> {
@@ -54,21 +55,11 @@ impl Draft<'_> {
 
     /// Refuses what made something of which the tenant has more than it may then; the draft is thrown away with it.
     pub(super) fn within_quota(&self, touched: &Key) -> Result<(), Rejected> {
-        let state = &self.state;
-        let (tenant, kind) = match touched {
-            Key::Network(id) => (state.network(id).map(|r| &r.tenant), QuotaKind::Network),
-            Key::Subnet(id) => (state.subnet(id).map(|r| &r.tenant), QuotaKind::Subnet),
-            Key::Port(id) => (state.port(id).map(|r| &r.tenant), QuotaKind::Port),
-            Key::Router(id) => (state.router(id).map(|r| &r.tenant), QuotaKind::Router),
-            Key::FloatingIp(id) => (state.floating_ip(id).map(|r| &r.tenant), QuotaKind::FloatingIp),
-            Key::SecurityGroup(id) => (state.security_group(id).map(|r| &r.tenant), QuotaKind::SecurityGroup),
-            Key::SecurityRule(id) => (state.security_rule(id).map(|r| &r.tenant), QuotaKind::SecurityRule),
-            _ => return Ok(()),
-        };
-        let limit = tenant.and_then(|tenant| Some((tenant, *state.quota(tenant)?.limits.get(&kind)?)));
-        match limit {
-            Some((tenant, limit)) if self.is_new(touched) && state.quota_used(tenant, kind) > limit => {
-                Err(Rejected::OverQuota { kind, limit })
+        let Some(record) = self.state.record(touched) else { return Ok(()) };
+        let Some((tenant, kind)) = counted(&record) else { return Ok(()) };
+        match self.state.quota(tenant).and_then(|quota| quota.limits.get(&kind)) {
+            Some(limit) if self.is_new(touched) && self.state.quota_used(tenant, kind) > *limit => {
+                Err(Rejected::OverQuota { kind, limit: *limit })
             }
             _ => Ok(()),
         }

@@ -72,7 +72,7 @@ impl Usage {
 }
 
 /// Whose quota a record is held against, and as what.
-fn counted(record: &Record) -> Option<(&TenantId, QuotaKind)> {
+pub(crate) fn counted(record: &Record) -> Option<(&TenantId, QuotaKind)> {
     Some(match record {
         Record::Network(r) => (&r.tenant, QuotaKind::Network),
         Record::Subnet(r) => (&r.tenant, QuotaKind::Subnet),
