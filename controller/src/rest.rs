@@ -1,5 +1,5 @@
-//! The REST server: the OpenStack Networking API under `/v2.0`, what it has no word for under `/v1`, and under `/v3` as
-//! much of the Identity API as clients need to log in.
+//! The REST server: the OpenStack Networking API under `/v2.0`, what it has no word for under `/v1`, and under `/v3` the
+//! Identity API, as far as clients need it.
 //!
 //! A request passes `frame` (id, log, time limit, error bodies), becomes a `Call` (who asks, which state they see) and
 //! lands in one handler. Handlers read fields into intents and rows out of the snapshot; what is right is decided by the
@@ -34,6 +34,7 @@ mod routers;
 mod scope;
 mod security_groups;
 mod security_rules;
+mod strangers;
 mod subnets;
 mod tags;
 mod tenants;
@@ -57,10 +58,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Authentication;
 use crate::desk::Desk;
+use crate::keystone::Keystone;
 use crate::metrics::Metrics;
 use crate::status::Board;
 use call::Api;
 use failure::Failure;
+use identity::Identity;
 
 /// Most bytes of a request's body.
 const BODY: usize = 1024 * 1024;
@@ -72,6 +75,8 @@ pub struct Config {
     pub metrics: Metrics,
     /// Whether callers must show a token.
     pub authentication: Authentication,
+    /// Whose tokens are accepted besides our own.
+    pub keystone: Option<Keystone>,
     /// Ends waiting answers when the controller stops.
     pub stop: CancellationToken,
 }
@@ -80,7 +85,8 @@ pub struct Config {
 pub fn router(desk: Desk, board: Board, config: Config) -> Router {
     let (routes, _) = routes().split_for_parts();
     let routes = routes.route("/docs", get(docs::index)).route("/docs/{*name}", get(docs::part));
-    framed(routes.with_state(Api { desk, board, config, watchers: events::Watchers::default() }), None)
+    let (watchers, identity) = (events::Watchers::default(), Identity::default());
+    framed(routes.with_state(Api { desk, board, config, watchers, identity }), None)
 }
 
 /// The OpenAPI document of all routes.
@@ -139,10 +145,7 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(tokens::delete))
         .routes(routes!(hosts::list))
         .routes(routes!(hosts::show, hosts::delete))
-        .routes(routes!(identity::version))
-        .routes(routes!(identity::login))
-        .routes(routes!(identity::projects))
-        .routes(routes!(identity::project))
+        .merge(identity::routes())
         .routes(routes!(traces::trace))
         .routes(routes!(progress::applied))
         .routes(routes!(events::events))

@@ -217,7 +217,7 @@ impl Stream {
         match self.api.config.authentication {
             Authentication::Off => true,
             Authentication::Required => {
-                Caller::of(&self.headers, snapshot, clock::now()).is_ok_and(|caller| caller == self.caller)
+                self.caller.still_holds(&self.headers, snapshot, clock::now())
             }
         }
     }

@@ -84,6 +84,12 @@ impl Failure {
         Failure::new(StatusCode::FORBIDDEN, "PolicyNotAuthorized", message)
     }
 
+    /// The operating system gives no random numbers.
+    pub(super) fn no_entropy() -> Failure {
+        let message = "The operating system gives no random numbers.";
+        Failure::new(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", message)
+    }
+
     /// There is no such object, or it is another tenant's.
     pub(super) fn not_found(label: &'static str, id: &str) -> Failure {
         let kind = match label {
@@ -93,6 +99,12 @@ impl Failure {
             "Router" => "RouterNotFound",
             "Tenant" => "TenantNotFound",
             "Token" => "TokenNotFound",
+            "User" => "UserNotFound",
+            "Project" => "ProjectNotFound",
+            "Role" => "RoleNotFound",
+            "Role assignment" => "RoleAssignmentNotFound",
+            "Domain" => "DomainNotFound",
+            "Application credential" => "ApplicationCredentialNotFound",
             "Floating IP" => "FloatingIPNotFound",
             "Port forwarding" => "PortForwardingNotFound",
             "Host" => "HostNotFound",
@@ -168,6 +180,11 @@ impl From<Rejected> for Failure {
             Rejected::PortForwardingNotFound(id) => Failure::not_found("Port forwarding", &id.to_string()),
             Rejected::HostNotFound(id) => Failure::not_found("Host", id.as_str()),
             Rejected::TokenNotFound(id) => Failure::not_found("Token", &id.to_string()),
+            Rejected::UserNotFound(id) => Failure::not_found("User", id.as_str()),
+            Rejected::AppCredentialNotFound(id) => {
+                Failure::not_found("Application credential", &id.to_string())
+            }
+            Rejected::RoleNotAssigned { role, .. } => Failure::not_found("Role assignment", role.name()),
             Rejected::SecurityGroupNotFound(id) => Failure::not_found("Security group", &id.to_string()),
             Rejected::SecurityRuleNotFound(id) => Failure::not_found("Security group rule", &id.to_string()),
             Rejected::AddressGroupNotFound(id) => Failure::not_found("Address group", &id.to_string()),
@@ -441,6 +458,10 @@ fn in_conflict(rejected: Rejected) -> Failure {
             format!(
                 "Tenant {id} still owns networks, subnets, ports, routers, floating IPs or security groups."
             ),
+        ),
+        Rejected::NameTaken { what, name } => (
+            "Conflict",
+            format!("Conflict occurred attempting to store {what} - Duplicate entry found with name {name}."),
         ),
         Rejected::AlreadyExists { what, id } => ("AlreadyExists", format!("{what} {id} already exists.")),
         other => ("Conflict", format!("{other}.")),

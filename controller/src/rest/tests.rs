@@ -7,6 +7,7 @@ mod concurrency;
 mod events;
 mod files;
 mod filters;
+mod identity;
 mod isolation;
 mod logins;
 mod malformed;
@@ -19,6 +20,7 @@ mod published;
 mod refusals;
 mod routers;
 mod security;
+mod strangers;
 mod traces;
 mod wire;
 
@@ -36,6 +38,7 @@ use super::{Config, router};
 use crate::config::Authentication;
 use crate::desk::Desk;
 use crate::first_token;
+use crate::keystone::Keystone;
 use crate::metrics::Metrics;
 use crate::status::{Board, Fleet};
 
@@ -60,12 +63,21 @@ impl Lab {
         Lab::over(Desk::ephemeral().unwrap()).await
     }
 
+    /// The same beside an existing Keystone.
+    async fn beside(keystone: Option<Keystone>) -> Lab {
+        Lab::under(Desk::ephemeral().unwrap(), keystone).await
+    }
+
     /// The same over another desk, on which nothing has been written.
     async fn over(desk: Desk) -> Lab {
+        Lab::under(desk, None).await
+    }
+
+    async fn under(desk: Desk, keystone: Option<Keystone>) -> Lab {
         let (pen, board) = Board::new();
         pen.send_modify(|fleet| fleet.started = true);
         let authentication = Authentication::Required;
-        let config = Config { metrics: Metrics::default(), authentication, stop: CancellationToken::new() };
+        let config = Config { metrics: Metrics::default(), authentication, keystone, stop: CancellationToken::new() };
         let router = router(desk.clone(), board, config);
         let tenant =
             |id: &str| NewTenant { id: id.parse().unwrap(), labels: Labels::default(), enabled: true };
@@ -77,6 +89,7 @@ impl Lab {
             digest: first_token::digest(secret),
             description: String::new(),
             expires: None,
+            session: None,
         };
         let intents = vec![
             Intent::CreateTenant(tenant("red")),

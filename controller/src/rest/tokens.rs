@@ -1,7 +1,6 @@
 //! `/v1/tenants/{id}/tokens`: what speaks for a tenant. Administrators only.
 
 use axum::extract::Path;
-use axum::http::StatusCode;
 use serde_json::Value;
 use uuid::Uuid;
 use weft_api as api;
@@ -47,10 +46,7 @@ pub(super) async fn create(
         return Err(Failure::malformed("Unable to find 'token' in request body"));
     };
     let asked = read(Fields::new("", values), &tenant)?;
-    let secret = first_token::draw_secret().map_err(|_| {
-        let message = "The operating system gives no random numbers.";
-        Failure::new(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", message)
-    })?;
+    let secret = first_token::draw_secret().map_err(|_| Failure::no_entropy())?;
     let token = TokenId(Uuid::new_v4());
     let digest = first_token::digest(&secret);
     let new = NewToken {
@@ -59,6 +55,7 @@ pub(super) async fn create(
         role: asked.role,
         description: asked.description,
         expires: asked.expires,
+        session: None,
     };
     let (committed, view) = call.write(vec![Intent::CreateToken(new)]).await?;
     let made = view.snapshot.token(&token).ok_or_else(|| Failure::not_found("Token", &token.to_string()))?;
@@ -107,11 +104,9 @@ fn read(mut fields: Fields, tenant: &TenantId) -> Result<Asked, Failure> {
     if faults.is_empty() { Ok(Asked { role, description, expires }) } else { Err(Failure::invalid(faults)) }
 }
 
+/// The tenant of a token that was made for one. Tokens that users got by logging in are theirs and not listed here.
 fn owner(token: &Token) -> Option<&TenantId> {
-    match &token.role {
-        TokenRole::Admin => None,
-        TokenRole::Member(tenant) | TokenRole::Reader(tenant) => Some(tenant),
-    }
+    token.role.tenant().filter(|_| token.session.is_none())
 }
 
 fn shown(token: &Token) -> api::Token {

@@ -62,6 +62,8 @@ pub(super) fn told(view: &View, record: &Record) -> Option<Told> {
         // Where a port is, is a part of how the port is shown.
         Record::Binding(binding) => shown::<Ports>(view, view.snapshot.port(&binding.port)?),
         Record::Counters(_) | Record::Policy(_) | Record::PhysicalNetwork(_) | Record::Token(_) => None,
+        // Who may do what is told under /v3 only.
+        Record::User(_) | Record::Assignment(_) | Record::AppCredential(_) => None,
     }
 }
 

@@ -6,6 +6,7 @@
 mod bulk;
 mod commit;
 mod external;
+mod identity;
 mod names;
 mod physical;
 mod routers;
@@ -25,6 +26,7 @@ use crate::{
 };
 
 use external::External;
+use identity::Identity;
 pub use names::Named;
 use physical::Physical;
 use routers::Routing;
@@ -40,6 +42,8 @@ pub struct Snapshot {
     tenants: Map<TenantId, Arc<Tenant>>,
     tokens: Map<TokenId, Arc<Token>>,
     tokens_by_digest: Map<[u8; 32], TokenId>,
+    /// Users, their roles and credentials, and which tokens are theirs.
+    identity: Identity,
     networks: Map<NetworkId, Arc<Network>>,
     subnets: Map<SubnetId, Arc<Subnet>>,
     ports: Map<PortId, Arc<Port>>,

@@ -12,7 +12,7 @@ fn operations() -> Vec<(String, bool)> {
     let mut operations = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
-            if !["get", "put", "post", "delete"].contains(&method.as_str()) {
+            if !["get", "put", "post", "patch", "delete"].contains(&method.as_str()) {
                 continue;
             }
             let is_open = operation.get("security").is_some_and(|security| *security == json!([{}]));
@@ -100,6 +100,8 @@ impl Theirs {
     fn paths(&self, template: &str) -> Vec<String> {
         let with_token =
             template.replace("{token}", &self.token).replace("{tag}", "x").replace("{alias}", "net-mtu");
+        let with_token = with_token.replace("{user}", "host-9").replace("{role}", "member");
+        let with_token = with_token.replace("{credential}", &self.port);
         let with_token = with_token.replace("{forwarding}", &self.forwarding);
         if template == "/v1/applied" {
             return vec!["/v1/applied?timeout=0".into()];
@@ -148,10 +150,12 @@ impl Theirs {
 /// A body that would do harm: it names the other tenant and its network.
 fn body(line: &str, theirs: &Theirs) -> Value {
     let (method, path) = line.split_once(' ').unwrap();
-    if method != "POST" && method != "PUT" {
+    if !["POST", "PUT", "PATCH"].contains(&method) {
         return Value::Null;
     }
     match path {
+        p if p.starts_with("/v3/projects") => json!({"project": {"name": "mine"}}),
+        p if p.starts_with("/v3/users") => json!({"user": {}, "application_credential": {"name": "mine"}}),
         p if p.ends_with("/tags") => json!({"tags": ["mine"]}),
         p if p.contains("router_interface") => json!({"subnet_id": theirs.subnet}),
         p if p.contains("/routers") && method == "POST" => {
@@ -293,6 +297,7 @@ async fn tokens_end_with_their_time_and_their_tenant() {
         digest: crate::first_token::digest("expired"),
         description: String::new(),
         expires: Some(weft_model::Timestamp(1)),
+        session: None,
     };
     lab.desk.write(Actor::Admin, vec![Intent::CreateToken(expired)]).await.unwrap();
     assert_eq!(lab.get("expired", "/v1/whoami").await.status, 401);

@@ -12,6 +12,7 @@ mod routers;
 mod security;
 mod subnets;
 mod tenants;
+mod users;
 
 use uuid::Uuid;
 
@@ -78,6 +79,15 @@ fn show(change: &Change) -> String {
         Change::Delete(key) => format!("delete {key:?}").to_lowercase(),
         Change::Put(Record::Tenant(r)) => {
             format!("tenant {} {} {}", r.id, label(&r.stamp), if r.enabled { "enabled" } else { "disabled" })
+        }
+        Change::Put(Record::User(r)) => {
+            let tenant = r.default_tenant.as_ref().map_or("nothing".to_owned(), ToString::to_string);
+            let state = if r.enabled { "enabled" } else { "disabled" };
+            format!("user {} {} {state} for {tenant}", r.id, label(&r.stamp))
+        }
+        Change::Put(Record::Assignment(r)) => format!("roles of {} for {} {:?}", r.user, r.tenant, r.roles),
+        Change::Put(Record::AppCredential(r)) => {
+            format!("credential {} {} of {} for {} {:?}", r.id, r.name, r.user, r.tenant, r.role)
         }
         Change::Put(Record::Token(r)) => format!("token {} {:?}", r.id, r.role),
         Change::Put(Record::Network(r)) => {
