@@ -221,7 +221,9 @@ impl Config {
     /// [`ConfigError`] names the file or the setting.
     pub fn load(options: Options) -> Result<Config, ConfigError> {
         let file = options.config.as_deref().map(read_file).transpose()?.unwrap_or_default();
-        complete(options.or(file))
+        let options = options.or(file);
+        let keystone = keystone(&options)?;
+        Ok(Config { keystone, ..complete(options)? })
     }
 }
 
@@ -296,13 +298,12 @@ fn complete(options: Options) -> Result<Config, ConfigError> {
     if vxlan_port == 0 {
         return Err(wrong("vxlan_port", "must not be 0"));
     }
-    let keystone = keystone(&options)?;
     let dns_servers = Servers {
         forwarders: parsed("dns_forwarders", options.dns_forwarders)?.unwrap_or_default(),
         allowed: parsed("dns_forward_to", options.dns_forward_to)?,
     };
     Ok(Config {
-        keystone,
+        keystone: None,
         task: match (options.export, options.import) {
             (Some(file), _) => Task::Export(file),
             (None, Some(file)) => Task::Import(file),

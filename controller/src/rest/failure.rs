@@ -180,11 +180,6 @@ impl From<Rejected> for Failure {
             Rejected::PortForwardingNotFound(id) => Failure::not_found("Port forwarding", &id.to_string()),
             Rejected::HostNotFound(id) => Failure::not_found("Host", id.as_str()),
             Rejected::TokenNotFound(id) => Failure::not_found("Token", &id.to_string()),
-            Rejected::UserNotFound(id) => Failure::not_found("User", id.as_str()),
-            Rejected::AppCredentialNotFound(id) => {
-                Failure::not_found("Application credential", &id.to_string())
-            }
-            Rejected::RoleNotAssigned { role, .. } => Failure::not_found("Role assignment", role.name()),
             Rejected::SecurityGroupNotFound(id) => Failure::not_found("Security group", &id.to_string()),
             Rejected::SecurityRuleNotFound(id) => Failure::not_found("Security group rule", &id.to_string()),
             Rejected::AddressGroupNotFound(id) => Failure::not_found("Address group", &id.to_string()),
@@ -239,8 +234,18 @@ impl From<Rejected> for Failure {
             | Rejected::FloatingIpInUse(_)
             | Rejected::BadPortForwarding(_)
             | Rejected::ForwardedPortInUse { .. }) => of_outside(outside),
-            conflict => in_conflict(conflict),
+            other => of_identity(other),
         }
+    }
+}
+
+/// What users and what goes with them refuse, and all other conflicts.
+fn of_identity(rejected: Rejected) -> Failure {
+    match rejected {
+        Rejected::UserNotFound(id) => Failure::not_found("User", id.as_str()),
+        Rejected::AppCredentialNotFound(id) => Failure::not_found("Application credential", &id.to_string()),
+        Rejected::RoleNotAssigned { role, .. } => Failure::not_found("Role assignment", role.name()),
+        conflict => in_conflict(conflict),
     }
 }
 

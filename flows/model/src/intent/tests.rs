@@ -80,14 +80,8 @@ fn show(change: &Change) -> String {
         Change::Put(Record::Tenant(r)) => {
             format!("tenant {} {} {}", r.id, label(&r.stamp), if r.enabled { "enabled" } else { "disabled" })
         }
-        Change::Put(Record::User(r)) => {
-            let tenant = r.default_tenant.as_ref().map_or("nothing".to_owned(), ToString::to_string);
-            let state = if r.enabled { "enabled" } else { "disabled" };
-            format!("user {} {} {state} for {tenant}", r.id, label(&r.stamp))
-        }
-        Change::Put(Record::Assignment(r)) => format!("roles of {} for {} {:?}", r.user, r.tenant, r.roles),
-        Change::Put(Record::AppCredential(r)) => {
-            format!("credential {} {} of {} for {} {:?}", r.id, r.name, r.user, r.tenant, r.role)
+        Change::Put(record @ (Record::User(_) | Record::Assignment(_) | Record::AppCredential(_))) => {
+            show_identity(record)
         }
         Change::Put(Record::Token(r)) => format!("token {} {:?}", r.id, r.role),
         Change::Put(Record::Network(r)) => {
@@ -147,6 +141,21 @@ fn show(change: &Change) -> String {
             format!("policy {} [{}]", r.key, groups.join(" "))
         }
         Change::Put(Record::Counters(r)) => format!("{r:?}"),
+    }
+}
+
+fn show_identity(record: &Record) -> String {
+    match record {
+        Record::User(r) => {
+            let tenant = r.default_tenant.as_ref().map_or("nothing".to_owned(), ToString::to_string);
+            let state = if r.enabled { "enabled" } else { "disabled" };
+            format!("user {} {} {state} for {tenant}", r.id, label(&r.stamp))
+        }
+        Record::Assignment(r) => format!("roles of {} for {} {:?}", r.user, r.tenant, r.roles),
+        Record::AppCredential(r) => {
+            format!("credential {} {} of {} for {} {:?}", r.id, r.name, r.user, r.tenant, r.role)
+        }
+        _ => String::new(),
     }
 }
 
