@@ -317,7 +317,8 @@ async fn serve_api(
     let listener = bind(config.api_listen, "the REST API").await?;
     let (authentication, stop) = (config.authentication, stop.clone());
     let keystone = config.keystone.clone().map(Keystone::new).transpose()?;
-    let router = rest::router(desk, board, rest::Config { metrics, authentication, keystone, stop: stop.clone() });
+    let router =
+        rest::router(desk, board, rest::Config { metrics, authentication, keystone, stop: stop.clone() });
     // Who guesses passwords is held back by address.
     let router = router.into_make_service_with_connect_info::<std::net::SocketAddr>();
     tasks.spawn(async move {

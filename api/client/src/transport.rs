@@ -162,7 +162,8 @@ impl Request {
         let subject = response.headers().get("x-subject-token").and_then(|value| value.to_str().ok());
         let subject = subject.map(str::to_owned);
         let body = response.bytes().await.map_err(failed)?;
-        let wrong = |reason: String| ClientError::Body { method: method.clone(), url: url.clone(), status, reason };
+        let wrong =
+            |reason: String| ClientError::Body { method: method.clone(), url: url.clone(), status, reason };
         match (subject, serde_json::from_slice(&body)) {
             (Some(token), Ok(value)) => Ok((token, value)),
             (None, _) => Err(wrong("no token".to_owned())),

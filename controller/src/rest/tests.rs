@@ -77,7 +77,8 @@ impl Lab {
         let (pen, board) = Board::new();
         pen.send_modify(|fleet| fleet.started = true);
         let authentication = Authentication::Required;
-        let config = Config { metrics: Metrics::default(), authentication, keystone, stop: CancellationToken::new() };
+        let config =
+            Config { metrics: Metrics::default(), authentication, keystone, stop: CancellationToken::new() };
         let router = router(desk.clone(), board, config);
         let tenant =
             |id: &str| NewTenant { id: id.parse().unwrap(), labels: Labels::default(), enabled: true };

@@ -40,7 +40,7 @@ async fn desk(folder: &Path, options: Options) -> Desk {
 fn again(desk: Desk) -> Lab {
     let (pen, board) = Board::new();
     let (metrics, stop) = (Metrics::default(), CancellationToken::new());
-    let config = Config { metrics, authentication: Authentication::Required, stop };
+    let config = Config { metrics, authentication: Authentication::Required, keystone: None, stop };
     Lab { router: router(desk.clone(), board, config), desk, pen }
 }
 

@@ -22,10 +22,14 @@ impl Elsewhere {
         let router = lab.router.clone();
         let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         let project = async |name: &str| {
-            lab.call("admin", "POST /v3/projects", json!({"project": {"name": name}})).await.created("project")
+            lab.call("admin", "POST /v3/projects", json!({"project": {"name": name}}))
+                .await
+                .created("project")
         };
         let (green, service) = (project("green").await, project("service").await);
-        for (name, project, role) in [("ann", &green, "member"), ("bob", &green, "reader"), ("weft", &service, "admin")] {
+        for (name, project, role) in
+            [("ann", &green, "member"), ("bob", &green, "reader"), ("weft", &service, "admin")]
+        {
             let body = json!({"user": {"name": name, "password": "secret"}});
             let user = lab.call("admin", "POST /v3/users", body).await.created("user");
             let line = format!("PUT /v3/projects/{project}/users/{user}/roles/{role}");
@@ -54,10 +58,18 @@ async fn a_token_of_keystone_opens_its_project_and_no_other() {
     let network = lab.call(&ann, "POST /v2.0/networks", json!({"network": {"name": "n"}})).await;
     assert_eq!(network.body["network"]["project_id"], json!(elsewhere.green), "{}", network.text);
     let tenants = lab.get("admin", "/v1/tenants?name=green").await;
-    assert_eq!(super::ids(&tenants.body["tenants"]), [elsewhere.green.clone()], "its project has become a tenant");
+    assert_eq!(
+        super::ids(&tenants.body["tenants"]),
+        [elsewhere.green.clone()],
+        "its project has become a tenant"
+    );
     assert_eq!(lab.get(&bob, "/v2.0/networks").await.body["networks"].as_array().unwrap().len(), 1);
     assert_eq!(lab.call(&bob, "POST /v2.0/networks", json!({"network": {}})).await.status, 403);
-    assert_eq!(lab.get("red", "/v2.0/networks").await.body["networks"], json!([]), "our own tokens go on working");
+    assert_eq!(
+        lab.get("red", "/v2.0/networks").await.body["networks"],
+        json!([]),
+        "our own tokens go on working"
+    );
     assert_eq!(lab.get("nonsense", "/v2.0/networks").await.status, 401);
     assert_eq!(lab.get(&ann, "/v3/users").await.status, 403);
     let off = json!({"tenant": {"enabled": false}});
