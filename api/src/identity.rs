@@ -1,10 +1,24 @@
-//! The little of the OpenStack Identity API v3 that clients need to log in: they show a Weft token as a password.
+//! The OpenStack Identity API v3, as far as its clients need it: logging in, projects, users, roles, application credentials.
+
+mod credential;
+mod project;
+mod role;
+mod user;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::Problem;
 use crate::discovery::Link;
+
+pub use credential::{
+    AppCredential, AppCredentialCreate, AppCredentialEnvelope, AppCredentialList, RoleAsked,
+};
+pub use project::{Project, ProjectCreate, ProjectEnvelope, ProjectList, ProjectUpdate};
+pub use role::{
+    AssignedLink, AssignedScope, Named, Role, RoleAssignment, RoleAssignmentList, RoleEnvelope, RoleList,
+};
+pub use user::{PasswordChange, User, UserCreate, UserEnvelope, UserList, UserUpdate};
 
 /// The answer to `GET /v3`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
@@ -42,26 +56,35 @@ pub struct LoginToken {
     pub issued_at: String,
     /// When to log in again, RFC 3339 in UTC.
     pub expires_at: String,
-    /// Who logged in: the token's handle.
+    /// Names of the token for logs: its handle.
+    pub audit_ids: Vec<String>,
+    /// Who logged in; for a token that an administrator made for a tenant, the token's handle.
     pub user: LoginUser,
-    /// The tenant that the token speaks for; absent for an administrator's.
+    /// The tenant that the token speaks for; absent when it speaks for none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub project: Option<LoginProject>,
-    /// `admin`, `member` or `reader`.
+    /// False where there is a project.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_domain: Option<bool>,
+    /// `admin`, `member`, `reader`: the role and those that it includes. Absent when there is none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub roles: Vec<LoginRole>,
-    /// Where the APIs are.
+    /// Where the APIs are. Absent when the token speaks for no tenant.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub catalog: Vec<Service>,
 }
 
-/// A user, of whom there is one per token.
+/// Who logged in.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 pub struct LoginUser {
-    /// The token's handle.
+    /// Its id.
     pub id: String,
-    /// The same.
+    /// Its name.
     pub name: String,
     /// Always the default domain.
     pub domain: Domain,
+    /// Always null.
+    pub password_expires_at: Option<String>,
 }
 
 /// A tenant in the words of the Identity API.
@@ -128,39 +151,64 @@ pub struct Endpoint {
     pub url: String,
 }
 
-/// Tenants in the words of the Identity API.
+/// The answer to `GET /v3/auth/catalog`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
-pub struct ProjectList {
-    /// All that the caller may see.
-    pub projects: Vec<Project>,
+pub struct Catalog {
+    /// Where the APIs are.
+    pub catalog: Vec<Service>,
+    /// Where this is.
+    pub links: ListLinks,
 }
 
-/// One tenant in its envelope.
+/// The one domain, with what the Identity API says of domains.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
-pub struct ProjectEnvelope {
-    /// The tenant.
-    pub project: Project,
-}
-
-/// A tenant in the words of the Identity API.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
-pub struct Project {
-    /// The tenant's id.
+pub struct DomainShown {
+    /// `default`.
     pub id: String,
-    /// The tenant's name.
+    /// `Default`.
     pub name: String,
     /// Free text.
     pub description: String,
-    /// Whether its tokens are accepted.
+    /// Always true.
     pub enabled: bool,
-    /// Always `default`.
-    pub domain_id: String,
-    /// Always false.
-    pub is_domain: bool,
-    /// Always `default`.
-    pub parent_id: String,
-    /// Labels.
-    pub tags: Vec<String>,
+    /// Where it is.
+    pub links: SelfLink,
+}
+
+/// One domain in its envelope.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+pub struct DomainEnvelope {
+    /// The domain.
+    pub domain: DomainShown,
+}
+
+/// The domains, of which there is one.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+pub struct DomainList {
+    /// Those that pass the filters.
+    pub domains: Vec<DomainShown>,
+    /// Where this is.
+    pub links: ListLinks,
+}
+
+/// Where an object of the Identity API is.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+pub struct SelfLink {
+    /// Its address.
+    #[serde(rename = "self")]
+    pub this: String,
+}
+
+/// Where a list of the Identity API is, and how it goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+pub struct ListLinks {
+    /// Its address.
+    #[serde(rename = "self")]
+    pub this: String,
+    /// The next page, if there is one.
+    pub next: Option<String>,
+    /// Always null.
+    pub previous: Option<String>,
 }
 
 /// The error body under `/v3`: what OpenStack clients read, together with the problem details.

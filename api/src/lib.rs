@@ -1,7 +1,7 @@
 //! The words that cross a process boundary: resource types, the problem body, discovery documents.
 //!
 //! Networks, subnets and ports have the shapes of the OpenStack Networking API v2.0 under `/v2.0`; what that API has no
-//! word for lives under `/v1`; `/v3` is just enough of the Identity API for its clients to log in. Nothing here decides anything, and nothing of ours is imported.
+//! word for lives under `/v1`; `/v3` is the Identity API, as far as its clients need it. Nothing here decides anything, and nothing of ours is imported.
 //!
 //! Bodies travel in envelopes: `{"network": {...}}` for one, `{"networks": [...]}` for many. Fields that a server of
 //! another version does not send read as their defaults, and fields that we do not know are skipped.

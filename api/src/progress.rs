@@ -35,9 +35,13 @@ pub struct Health {
 pub struct Whoami {
     /// `admin`, `member` or `reader`.
     pub role: String,
-    /// The tenant; null for an administrator.
+    /// The user; null for a token that was made for a tenant.
+    pub user_id: Option<String>,
+    /// The user's name.
+    pub user_name: Option<String>,
+    /// The tenant; null for an administrator who speaks for none.
     pub tenant_id: Option<String>,
-    /// The tenant's name; null for an administrator.
+    /// The tenant's name.
     pub tenant_name: Option<String>,
     /// The handle of the token that was used; null when the API asks for no tokens.
     pub token_id: Option<String>,

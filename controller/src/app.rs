@@ -43,6 +43,8 @@ use crate::dns::{self, Resolver};
 use crate::engine::{self, Event};
 use crate::feed::Feed;
 use crate::first_token::{self, FirstTokenError};
+use crate::first_user;
+use crate::keystone::{Keystone, KeystoneError};
 use crate::metrics::Metrics;
 use crate::notices;
 use crate::rest;
@@ -93,6 +95,9 @@ pub enum StartError {
     /// The first token cannot be made.
     #[error("making the first token")]
     FirstToken(#[from] FirstTokenError),
+    /// The existing Keystone cannot be used.
+    #[error("setting up the client of Keystone")]
+    Keystone(#[from] KeystoneError),
     /// A commit failed while the controller ran.
     #[error("the store or its writer failed; start again to see what it holds")]
     StoreFailed,
@@ -115,8 +120,13 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     let desk = open_desk(&config, (vault, loaded.clone()), (feed.clone(), bell.clone()), halt.clone())?;
     if config.authentication == Authentication::Off {
         warn!("the API answers without tokens: everyone is administrator");
-    } else if let Some(path) = first_token::ensure(&desk, &config.data_dir).await? {
-        info!(file = %path.display(), "the administrator's token was made");
+    } else {
+        if let Some(path) = first_token::ensure(&desk, &config.data_dir).await? {
+            info!(file = %path.display(), "the administrator's token was made");
+        }
+        if let Some(path) = first_user::ensure(&desk, &config).await? {
+            info!(file = %path.display(), "the user admin was made");
+        }
     }
 
     let (pen, board) = Board::new();
@@ -307,7 +317,8 @@ async fn serve_api(
 ) -> Result<(), StartError> {
     let listener = bind(config.api_listen, "the REST API").await?;
     let (authentication, stop) = (config.authentication, stop.clone());
-    let api = rest::Config { metrics, authentication, rates: config.rates, stop: stop.clone() };
+    let keystone = config.keystone.clone().map(Keystone::new).transpose()?;
+    let api = rest::Config { metrics, authentication, rates: config.rates, keystone, stop: stop.clone() };
     let router = rest::router(desk, board, api).into_make_service_with_connect_info::<SocketAddr>();
     tasks.spawn(async move {
         let served = axum::serve(listener.tap_io(cut_off_stuck), router)

@@ -92,9 +92,11 @@ fn owner(record: &Record, state: &Snapshot) -> Option<TenantId> {
         Record::Tenant(r) => &r.id,
         Record::Quota(r) => &r.tenant,
         Record::Token(r) => match &r.role {
-            TokenRole::Admin => return None,
+            TokenRole::Admin | TokenRole::Unscoped => return None,
             TokenRole::Member(tenant) | TokenRole::Reader(tenant) => tenant,
         },
+        Record::AppCredential(r) => &r.tenant,
+        Record::Assignment(r) => &r.tenant,
         Record::Network(r) => &r.tenant,
         Record::Subnet(r) => &r.tenant,
         Record::Port(r) => &r.tenant,

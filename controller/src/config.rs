@@ -13,6 +13,7 @@ use weft_model::Encap;
 
 use crate::audit;
 use crate::dns::Servers;
+use crate::keystone;
 use crate::rest::Rates;
 
 /// The Weft controller: tenant networks over Open vSwitch.
@@ -98,6 +99,21 @@ pub struct Options {
     /// Answer the API without tokens. For laboratories: everyone is administrator.
     #[arg(long, env = "WEFT_NO_AUTH", num_args = 0..=1, default_missing_value = "true")]
     pub no_auth: Option<bool>,
+    /// Accept the tokens of this Keystone as well: its address up to /v3, http only [default: none].
+    #[arg(long, env = "WEFT_KEYSTONE_URL")]
+    pub keystone_url: Option<String>,
+    /// A user of that Keystone that may validate tokens [default: weft].
+    #[arg(long, env = "WEFT_KEYSTONE_USER")]
+    pub keystone_user: Option<String>,
+    /// Its password; better in the environment or the file.
+    #[arg(long, env = "WEFT_KEYSTONE_PASSWORD", hide_env_values = true)]
+    pub keystone_password: Option<String>,
+    /// Its project [default: service].
+    #[arg(long, env = "WEFT_KEYSTONE_PROJECT")]
+    pub keystone_project: Option<String>,
+    /// The domain of both, by its name [default: Default].
+    #[arg(long, env = "WEFT_KEYSTONE_DOMAIN")]
+    pub keystone_domain: Option<String>,
     /// Write the state to this file, for a backup or another machine or store, and end. No controller may be running.
     #[arg(long, value_name = "FILE", conflicts_with = "import")]
     #[serde(skip)]
@@ -106,6 +122,11 @@ pub struct Options {
     #[arg(long, value_name = "FILE")]
     #[serde(skip)]
     pub import: Option<PathBuf>,
+    /// Give the user admin a new password, make it administrator again if it is not, leave both in clouds.yaml in the data
+    /// directory, and end. No controller may be running.
+    #[arg(long, conflicts_with_all = ["export", "import"])]
+    #[serde(skip)]
+    pub reset_admin: bool,
 }
 
 /// What the process is to do.
@@ -117,6 +138,8 @@ pub enum Task {
     Export(PathBuf),
     /// Fill a new store from a file.
     Import(PathBuf),
+    /// Draw a new password for the first user.
+    ResetAdmin,
 }
 
 /// How log lines look.
@@ -180,6 +203,8 @@ pub struct Config {
     pub log_format: LogFormat,
     /// Whether callers must show a token.
     pub authentication: Authentication,
+    /// Whose tokens are accepted besides our own.
+    pub keystone: Option<keystone::Settings>,
 }
 
 /// A setting that cannot be used.
@@ -219,7 +244,9 @@ impl Config {
     /// [`ConfigError`] names the file or the setting.
     pub fn load(options: Options) -> Result<Config, ConfigError> {
         let file = options.config.as_deref().map(read_file).transpose()?.unwrap_or_default();
-        complete(options.or(file))
+        let options = options.or(file);
+        let keystone = keystone(&options)?;
+        Ok(Config { keystone, ..complete(options)? })
     }
 }
 
@@ -257,8 +284,14 @@ impl Options {
             log: self.log.or(other.log),
             log_format: self.log_format.or(other.log_format),
             no_auth: self.no_auth.or(other.no_auth),
+            keystone_url: self.keystone_url.or(other.keystone_url),
+            keystone_user: self.keystone_user.or(other.keystone_user),
+            keystone_password: self.keystone_password.or(other.keystone_password),
+            keystone_project: self.keystone_project.or(other.keystone_project),
+            keystone_domain: self.keystone_domain.or(other.keystone_domain),
             export: self.export,
             import: self.import,
+            reset_admin: self.reset_admin,
         }
     }
 }
@@ -299,9 +332,11 @@ fn complete(options: Options) -> Result<Config, ConfigError> {
         allowed: parsed("dns_forward_to", options.dns_forward_to)?,
     };
     Ok(Config {
+        keystone: None,
         task: match (options.export, options.import) {
             (Some(file), _) => Task::Export(file),
             (None, Some(file)) => Task::Import(file),
+            (None, None) if options.reset_admin => Task::ResetAdmin,
             (None, None) => Task::Serve,
         },
         data_dir: options.data_dir.unwrap_or_else(|| PathBuf::from("/var/lib/weft")),
@@ -347,6 +382,22 @@ fn rates(options: &Options) -> Rates {
         address: options.rate_limit_address.unwrap_or(Rates::default().address),
         refused: options.rate_limit_refused.unwrap_or(Rates::default().refused),
     }
+}
+
+/// The existing Keystone, if there is one.
+fn keystone(options: &Options) -> Result<Option<keystone::Settings>, ConfigError> {
+    let wrong = |name: &'static str, reason: &str| ConfigError::Value { name, reason: reason.to_owned() };
+    let Some(url) = &options.keystone_url else { return Ok(None) };
+    let url = url.trim_end_matches('/').to_owned();
+    if !url.starts_with("http://") || !url.ends_with("/v3") {
+        return Err(wrong("keystone_url", "must be like http://keystone:5000/v3"));
+    }
+    let password = options.keystone_password.clone();
+    let password = password.ok_or_else(|| wrong("keystone_password", "must be given with keystone_url"))?;
+    let or = |given: &Option<String>, default: &str| given.clone().unwrap_or_else(|| default.to_owned());
+    let (user, project) = (or(&options.keystone_user, "weft"), or(&options.keystone_project, "service"));
+    let domain = or(&options.keystone_domain, "Default");
+    Ok(Some(keystone::Settings { url, user, password, project, domain }))
 }
 
 /// A list of values, of which empty ones count for nothing.

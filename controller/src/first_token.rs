@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 use weft_model::intent::{Actor, Intent, NewToken};
-use weft_model::{TokenId, TokenRole};
+use weft_model::{Token, TokenId, TokenRole};
 
 use crate::desk::{Desk, WriteError};
 
@@ -30,6 +30,12 @@ pub enum FirstTokenError {
     /// The store refused it.
     #[error("storing the first token")]
     Store(#[from] WriteError),
+    /// Nothing was ever stored there.
+    #[error("{0} holds no store: is this the data directory of the controller?")]
+    NoStore(PathBuf),
+    /// The state cannot be changed while no controller runs.
+    #[error("changing the state")]
+    Offline(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 /// The name of the file in the data directory.
@@ -42,18 +48,21 @@ pub const FILE: &str = "admin.token";
 /// # Errors
 /// When the token cannot be drawn, written or stored.
 pub async fn ensure(desk: &Desk, data_dir: &Path) -> Result<Option<PathBuf>, FirstTokenError> {
-    if desk.snapshot().tokens().any(|token| token.role == TokenRole::Admin) {
+    let is_first = |token: &Token| token.role == TokenRole::Admin && token.session.is_none();
+    if desk.snapshot().tokens().any(|token| is_first(token)) {
         return Ok(None);
     }
     let secret = draw_secret()?;
     let path = data_dir.join(FILE);
-    write_private(&path, &secret).map_err(|source| FirstTokenError::Write { path: path.clone(), source })?;
+    write_private(&path, &format!("{secret}\n"))
+        .map_err(|source| FirstTokenError::Write { path: path.clone(), source })?;
     let token = NewToken {
         id: TokenId(uuid::Uuid::new_v4()),
         role: TokenRole::Admin,
         digest: digest(&secret),
         description: "made at the first start".into(),
         expires: None,
+        session: None,
     };
     desk.write(Actor::Admin, vec![Intent::CreateToken(token)]).await?;
     Ok(Some(path))
@@ -74,8 +83,12 @@ pub fn digest(secret: &str) -> [u8; 32] {
     Sha256::digest(secret.as_bytes()).into()
 }
 
-fn write_private(path: &Path, secret: &str) -> std::io::Result<()> {
+/// Writes a file that only its owner can read.
+///
+/// # Errors
+/// What the operating system says.
+pub fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
-    writeln!(file, "{secret}")?;
+    file.write_all(text.as_bytes())?;
     file.sync_all()
 }

@@ -8,7 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 use weft_controller::config::{Config, LogFormat, Options, Task};
-use weft_controller::{app, transfer};
+use weft_controller::{app, first_user, transfer};
 
 fn main() -> ExitCode {
     match run() {
@@ -33,6 +33,10 @@ fn run() -> Result<()> {
         Task::Import(file) => {
             let state = transfer::import(&config, file)?;
             println!("{}: revision {}, {} ports", file.display(), state.revision(), state.port_count());
+            Ok(())
+        }
+        Task::ResetAdmin => {
+            println!("{}: the new password of the user admin", first_user::reset(&config)?.display());
             Ok(())
         }
     }

@@ -4,6 +4,7 @@
 //! a default, so that an older file always loads.
 
 mod gateways;
+mod identity;
 mod physical;
 mod quotas;
 mod routers;
@@ -21,11 +22,11 @@ use uuid::Uuid;
 use weft_model::{
     AddressRange, Binding, Counters, DhcpFamily, DhcpOption, Encap, EncapIps, FixedIp, Host, HostId,
     HostIndex, HostRoute, Key, Mtu, Network, NetworkId, OfPort, PolicyKey, Port, PortId, PortKey,
-    PortSecurity, Record, Revision, Stamp, Subnet, SubnetId, Tenant, TenantId, Timestamp, Token, TokenRole,
-    Vni,
+    PortSecurity, Record, Revision, Stamp, Subnet, SubnetId, Tenant, TenantId, Timestamp, Vni,
 };
 
 use gateways::{StoredFloatingIp, StoredForwarding};
+use identity::{StoredAppCredential, StoredAssignment, StoredToken, StoredUser};
 use physical::{StoredPhysicalNetwork, StoredSegment};
 use quotas::StoredQuota;
 use routers::StoredRouter;
@@ -44,11 +45,14 @@ pub struct Damaged {
 }
 
 /// The names of the tables, in the order in which they are loaded.
-pub const TABLES: [&str; 17] = [
+pub const TABLES: [&str; 20] = [
     "counters",
     "tenants",
     "quotas",
     "tokens",
+    "users",
+    "assignments",
+    "app_credentials",
     "hosts",
     "physical_networks",
     "networks",
@@ -70,6 +74,9 @@ pub fn place(key: &Key) -> (&'static str, String) {
         Key::Counters => ("counters", "counters".into()),
         Key::Tenant(id) => ("tenants", id.to_string()),
         Key::Token(id) => ("tokens", id.to_string()),
+        Key::User(id) => ("users", id.to_string()),
+        Key::Assignment(user, tenant) => ("assignments", format!("{user}/{tenant}")),
+        Key::AppCredential(id) => ("app_credentials", id.to_string()),
         Key::Host(id) => ("hosts", id.to_string()),
         Key::PhysicalNetwork(key) => ("physical_networks", key.to_string()),
         Key::Network(id) => ("networks", id.to_string()),
@@ -93,6 +100,9 @@ pub fn encode(record: &Record) -> Vec<u8> {
         Record::Counters(r) => serde_json::to_vec(&StoredCounters::from(*r)),
         Record::Tenant(r) => serde_json::to_vec(&StoredTenant::from(&**r)),
         Record::Token(r) => serde_json::to_vec(&StoredToken::from(&**r)),
+        Record::User(r) => serde_json::to_vec(&StoredUser::from(&**r)),
+        Record::Assignment(r) => serde_json::to_vec(&StoredAssignment::from(&**r)),
+        Record::AppCredential(r) => serde_json::to_vec(&StoredAppCredential::from(&**r)),
         Record::Host(r) => serde_json::to_vec(&StoredHost::from(&**r)),
         Record::PhysicalNetwork(r) => serde_json::to_vec(&StoredPhysicalNetwork::from(&**r)),
         Record::Network(r) => serde_json::to_vec(&StoredNetwork::from(&**r)),
@@ -155,6 +165,11 @@ impl Decoder {
             "counters" => Record::Counters(json::<StoredCounters>(value)?.into()),
             "tenants" => Record::Tenant(Arc::new(json::<StoredTenant>(value)?.parse(names)?)),
             "tokens" => Record::Token(Arc::new(json::<StoredToken>(value)?.parse(names)?)),
+            "users" => Record::User(Arc::new(json::<StoredUser>(value)?.parse(names)?)),
+            "assignments" => Record::Assignment(Arc::new(json::<StoredAssignment>(value)?.parse(names)?)),
+            "app_credentials" => {
+                Record::AppCredential(Arc::new(json::<StoredAppCredential>(value)?.parse(names)?))
+            }
             "hosts" => Record::Host(Arc::new(json::<StoredHost>(value)?.parse(names)?)),
             "physical_networks" => {
                 Record::PhysicalNetwork(Arc::new(json::<StoredPhysicalNetwork>(value)?.parse()?))
@@ -328,55 +343,6 @@ impl<'a> From<&'a Tenant> for StoredTenant<'a> {
 impl StoredTenant<'_> {
     fn parse(self, names: &mut Names) -> Result<Tenant, String> {
         Ok(Tenant { id: names.tenant(&self.id)?, stamp: self.stamp.into(), enabled: self.enabled })
-    }
-}
-
-#[derive(Serialize, Deserialize)]
-struct StoredToken {
-    id: String,
-    role: String,
-    tenant: Option<String>,
-    digest: [u8; 32],
-    description: String,
-    created: u64,
-    expires: Option<u64>,
-}
-
-impl From<&Token> for StoredToken {
-    fn from(t: &Token) -> Self {
-        let (role, tenant) = match &t.role {
-            TokenRole::Admin => ("admin", None),
-            TokenRole::Member(tenant) => ("member", Some(tenant.to_string())),
-            TokenRole::Reader(tenant) => ("reader", Some(tenant.to_string())),
-        };
-        StoredToken {
-            id: t.id.to_string(),
-            role: role.into(),
-            tenant,
-            digest: t.digest,
-            description: t.description.clone(),
-            created: t.created.0,
-            expires: t.expires.map(|at| at.0),
-        }
-    }
-}
-
-impl StoredToken {
-    fn parse(self, names: &mut Names) -> Result<Token, String> {
-        let role = match (self.role.as_str(), self.tenant) {
-            ("admin", None) => TokenRole::Admin,
-            ("member", Some(tenant)) => TokenRole::Member(names.tenant(&tenant)?),
-            ("reader", Some(tenant)) => TokenRole::Reader(names.tenant(&tenant)?),
-            (role, _) => return Err(format!("role {role:?} is not one of admin, member, reader")),
-        };
-        Ok(Token {
-            id: id(&self.id)?,
-            role,
-            digest: self.digest,
-            description: self.description,
-            created: Timestamp(self.created),
-            expires: self.expires.map(Timestamp),
-        })
     }
 }
 

@@ -1,5 +1,5 @@
-//! The REST server: the OpenStack Networking API under `/v2.0`, what it has no word for under `/v1`, and under `/v3` as
-//! much of the Identity API as clients need to log in.
+//! The REST server: the OpenStack Networking API under `/v2.0`, what it has no word for under `/v1`, and under `/v3` the
+//! Identity API, as far as clients need it.
 //!
 //! A request passes `frame` (id, log, time limit, error bodies), becomes a `Call` (who asks, which state they see) and
 //! lands in one handler. Handlers read fields into intents and rows out of the snapshot; what is right is decided by the
@@ -37,6 +37,7 @@ mod routers;
 mod scope;
 mod security_groups;
 mod security_rules;
+mod strangers;
 mod subnets;
 mod tags;
 mod tenants;
@@ -61,11 +62,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Authentication;
 use crate::desk::Desk;
+use crate::keystone::Keystone;
 use crate::metrics::Metrics;
 use crate::status::Board;
 use call::Api;
 use failure::Failure;
 use frame::Frame;
+use identity::Identity;
 use limits::Limits;
 pub use limits::Rates;
 
@@ -81,6 +84,8 @@ pub struct Config {
     pub authentication: Authentication,
     /// How many requests are answered.
     pub rates: Rates,
+    /// Whose tokens are accepted besides our own.
+    pub keystone: Option<Keystone>,
     /// Ends waiting answers when the controller stops.
     pub stop: CancellationToken,
 }
@@ -92,7 +97,8 @@ pub fn router(desk: Desk, board: Board, config: Config) -> Router {
     let limits = Arc::new(Limits::new(config.rates));
     let frame = Frame { patience: None, limits: limits.clone() };
     let watchers = events::Watchers::default();
-    framed(routes.with_state(Api { desk, board, config, limits, watchers }), frame)
+    let identity = Identity::default();
+    framed(routes.with_state(Api { desk, board, config, limits, watchers, identity }), frame)
 }
 
 /// The OpenAPI document of all routes.
@@ -156,11 +162,8 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(tokens::delete))
         .routes(routes!(hosts::list))
         .routes(routes!(hosts::show, hosts::delete))
-        .routes(routes!(identity::version))
-        .routes(routes!(identity::login))
-        .routes(routes!(identity::projects))
-        .routes(routes!(identity::project))
         .routes(routes!(audit::list))
+        .merge(identity::routes())
         .routes(routes!(traces::trace))
         .routes(routes!(progress::applied))
         .routes(routes!(events::events))

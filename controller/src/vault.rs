@@ -167,7 +167,9 @@ fn write(batch: &mut Batch, change: &Change) {
 /// and the store leaves out what does not stand.
 fn mark(batch: &mut Batch, change: &Change, before: &Snapshot) {
     let key = change.key();
-    if matches!(key, Key::Counters | Key::Policy(_) | Key::PhysicalNetwork(_) | Key::Token(_)) {
+    if matches!(key, Key::Counters | Key::Policy(_) | Key::PhysicalNetwork(_) | Key::Token(_))
+        || matches!(key, Key::User(_) | Key::Assignment(..) | Key::AppCredential(_))
+    {
         return;
     }
     let (table, name) = records::place(&key);

@@ -10,14 +10,16 @@ use weft_controller::desk::{Desk, Hooks, WriteError};
 use weft_controller::records;
 use weft_controller::vault::Vault;
 use weft_model::intent::{
-    Actor, AskedIp, AskedTarget, BelowUse, HostReport, Intent, NewAddressGroup, NewFloatingIp, NewGateway,
-    NewInterface, NewNetwork, NewPort, NewPortForwarding, NewRouter, NewSecurityGroup, NewSegment, NewSubnet,
-    NewTenant, NewToken, PortGroups, QuotaPatch, Rejected, ReportedInterface, RouterPatch, Settings,
+    Actor, AskedIp, AskedTarget, BelowUse, HostReport, Intent, NewAddressGroup, NewAppCredential,
+    NewFloatingIp, NewGateway, NewInterface, NewNetwork, NewPort, NewPortForwarding, NewRouter,
+    NewSecurityGroup, NewSegment, NewSubnet, NewTenant, NewToken, NewUser, PortGroups, QuotaPatch, Rejected,
+    ReportedInterface, RouterPatch, Settings,
 };
 use weft_model::{
-    AddressGroupId, EncapIps, FloatingIpId, HostRoute, Key, NetworkId, OfPort, PortForwardingId, PortId,
-    PortRange, PortSecurity, QuotaKind, Revision, RouterId, SecurityGroupId, SecurityRuleId, Snapshot,
-    SubnetId, TenantId, Timestamp, TokenId, TokenRole, Tracking, Transport, VlanId, Vni,
+    AddressGroupId, AppCredentialId, CredentialReach, CredentialSecret, EncapIps, FloatingIpId, HostRoute,
+    Key, NetworkId, OfPort, PasswordHash, PortForwardingId, PortId, PortRange, PortSecurity, QuotaKind,
+    Revision, Role, RouterId, SecurityGroupId, SecurityRuleId, Session, Snapshot, SubnetId, TenantId,
+    Timestamp, TokenId, TokenRole, Tracking, Transport, UserId, VlanId, Vni,
 };
 use weft_store::{Batch, Engine, Options, Store, Table};
 
@@ -90,6 +92,7 @@ fn everything() -> Vec<Intent> {
             digest,
             description: "for tests".into(),
             expires,
+            session: None,
         })
     };
     let first = Intent::CreateTenant(NewTenant { id: tenant(), labels: Default::default(), enabled: true });
@@ -105,7 +108,56 @@ fn everything() -> Vec<Intent> {
         Intent::CreateRouter(router),
         Intent::SetQuota(tenant(), quota),
     ];
-    [first].into_iter().chain(networks()).chain(rest).chain(outside()).collect()
+    [first].into_iter().chain(networks()).chain(rest).chain(outside()).chain(people()).collect()
+}
+
+/// A user with a role, credentials of both kinds, and sessions.
+fn people() -> Vec<Intent> {
+    let id = uuid::Uuid::from_u128;
+    let ann: UserId = "ann".parse().unwrap();
+    let hash = || PasswordHash::new("$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ$aGFzaA");
+    let user = NewUser {
+        id: ann.clone(),
+        name: "Ann".into(),
+        description: "first".into(),
+        email: "ann@example.org".into(),
+        enabled: true,
+        password: Some(hash()),
+        default_tenant: Some(tenant()),
+    };
+    let credential = |n, secret, reach, expires| NewAppCredential {
+        id: AppCredentialId(id(n)),
+        user: ann.clone(),
+        tenant: tenant(),
+        role: Role::Member,
+        name: format!("c{n}"),
+        description: "for a program".into(),
+        secret,
+        reach,
+        expires,
+    };
+    let drawn = credential(40, CredentialSecret::Drawn([4; 32]), CredentialReach::Restricted, None);
+    let late = Some(Timestamp(u64::MAX / 4));
+    let chosen = credential(41, CredentialSecret::Chosen(hash()), CredentialReach::Unrestricted, late);
+    let session = |n, role, project, credential| {
+        Intent::CreateToken(NewToken {
+            id: TokenId(id(n)),
+            role,
+            digest: [u8::try_from(n).unwrap(); 32],
+            description: String::new(),
+            expires: late,
+            session: Some(Session { user: ann.clone(), project, credential }),
+        })
+    };
+    vec![
+        Intent::CreateUser(user),
+        Intent::Assign(ann.clone(), tenant(), Role::Member),
+        Intent::Assign(ann.clone(), tenant(), Role::Reader),
+        Intent::CreateAppCredential(drawn),
+        Intent::CreateAppCredential(chosen),
+        session(42, TokenRole::Unscoped, None, None),
+        session(43, TokenRole::Member(tenant()), Some(tenant()), Some(AppCredentialId(id(40)))),
+    ]
 }
 
 /// A way out and ways in: a gateway, a floating IP with a target and one with a port forwarding.

@@ -27,6 +27,7 @@ mod tenant;
 mod tests;
 mod token;
 mod trace;
+mod user;
 mod verbs;
 
 use std::process::ExitCode;
@@ -91,6 +92,11 @@ enum Noun {
     Token(token::Command),
     /// Who wrote what.
     Audit(audit::Audit),
+    /// Who can log in, and what they may do.
+    #[command(subcommand)]
+    User(user::Command),
+    /// Log in with a password; writes a token: `export WEFT_TOKEN=$(weft login ann)`.
+    Login(user::Login),
     /// The whole picture at a glance.
     Show(show::Show),
     /// Where would a packet go, and why. Nothing is sent.
@@ -147,6 +153,8 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Noun::Host(command) => host::run(&session, command).await,
         Noun::Token(command) => token::run(&session, command).await,
         Noun::Audit(wanted) => audit::run(&session, wanted).await,
+        Noun::User(command) => user::run(&session, command).await,
+        Noun::Login(login) => user::log_in(&session, &login).await,
         Noun::Show(wish) => show::run(&session, &wish).await,
         Noun::Trace(asked) => trace::run(&session, asked).await,
         Noun::Plan(file) => apply::plan(&session, &file).await,

@@ -130,6 +130,11 @@ impl Session {
         self.tenant.get_or_try_init(find).await.cloned()
     }
 
+    /// What `--project` says, before anybody was asked about it.
+    pub fn project_given(&self) -> Option<&str> {
+        self.project.as_deref()
+    }
+
     /// The object with that id or, if there is none, with that name; of the tenant that `--project` names.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ use reqwest::Method;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
+use weft_api::identity::{User, UserCreate, UserUpdate};
 use weft_api::{
     AddressGroup, AddressGroupAddresses, AddressGroupCreate, AddressGroupUpdate, FloatingIp,
     FloatingIpCreate, FloatingIpUpdate, Host, InterfaceAsked, Network, NetworkCreate, NetworkUpdate, Port,
@@ -36,6 +37,8 @@ pub trait Resource: DeserializeOwned {
     const MANY: &'static str;
     /// The last part of the address.
     const PATH: &'static str;
+    /// How one is changed.
+    const CHANGE: Method = Method::PUT;
     /// Its id.
     fn id(&self) -> &str;
 }
@@ -91,6 +94,19 @@ resource!(
     "address_groups",
     "address-groups"
 );
+impl Resource for User {
+    type Create = UserCreate;
+    type Update = UserUpdate;
+    const VERSION: &'static str = "v3";
+    const ONE: &'static str = "user";
+    const MANY: &'static str = "users";
+    const PATH: &'static str = "users";
+    const CHANGE: Method = Method::PATCH;
+    fn id(&self) -> &str {
+        &self.id
+    }
+}
+
 resource!(Tenant, TenantCreate, TenantUpdate, "v1", "tenant", "tenants");
 resource!(Host, Never, Never, "v1", "host", "hosts");
 
@@ -247,7 +263,9 @@ impl<'a, R: Resource> Collection<'a, R> {
         loop {
             let request = self.transport.get(&[R::VERSION, R::PATH], &query);
             let Answer { value: mut envelope, revision } = request.send::<Map<String, Value>>().await?;
-            let links = envelope.remove(&format!("{}_links", R::MANY)).unwrap_or_default();
+            // Under /v3 it is one object of links, elsewhere a list of them.
+            let links = envelope.remove(&format!("{}_links", R::MANY)).or_else(|| envelope.remove("links"));
+            let links = links.unwrap_or_default();
             let mut page: Vec<R> = member(&mut envelope, R::MANY)?;
             let is_last = page.is_empty() || !has_next(&links);
             all.append(&mut page);
@@ -327,7 +345,7 @@ impl<'a, R: Resource> Collection<'a, R> {
         number: Option<u64>,
         change: &R::Update,
     ) -> Result<Answer<R>, ClientError> {
-        let request = self.transport.request(Method::PUT, &[R::VERSION, R::PATH, id], &[]);
+        let request = self.transport.request(R::CHANGE, &[R::VERSION, R::PATH, id], &[]);
         unwrap(request.if_number(number).body(&json!({ (R::ONE): change })), R::ONE).await
     }
 
@@ -402,7 +420,8 @@ fn member<T: DeserializeOwned>(envelope: &mut Map<String, Value>, name: &str) ->
 }
 
 fn has_next(links: &Value) -> bool {
-    links.as_array().is_some_and(|links| links.iter().any(|link| link["rel"] == "next"))
+    links["next"].is_string()
+        || links.as_array().is_some_and(|links| links.iter().any(|link| link["rel"] == "next"))
 }
 
 fn not_ours(member: &str, error: &serde_json::Error) -> ClientError {

@@ -11,6 +11,7 @@
 mod collection;
 mod error;
 mod events;
+mod identity;
 mod transport;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ use serde_json::json;
 pub use collection::{Collection, Never, Resource, TokenCollection};
 pub use error::{ClientError, Refusal};
 pub use events::Events;
+pub use identity::LoggedIn;
 pub use transport::Answer;
 use transport::Transport;
 pub use weft_api as api;

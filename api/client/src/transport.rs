@@ -153,6 +153,24 @@ impl Request {
         Ok(Answer { value: (), revision })
     }
 
+    /// Sends the request; what counts is a token in the answer's header, and the body.
+    pub(crate) async fn send_for_token<T: DeserializeOwned>(self) -> Result<(String, T), ClientError> {
+        let (method, url) = (self.method.clone(), self.url.to_string());
+        let failed = |source| ClientError::Send { method: method.clone(), url: url.clone(), source };
+        let (_, response) = self.open().await?;
+        let status = response.status().as_u16();
+        let subject = response.headers().get("x-subject-token").and_then(|value| value.to_str().ok());
+        let subject = subject.map(str::to_owned);
+        let body = response.bytes().await.map_err(failed)?;
+        let wrong =
+            |reason: String| ClientError::Body { method: method.clone(), url: url.clone(), status, reason };
+        match (subject, serde_json::from_slice(&body)) {
+            (Some(token), Ok(value)) => Ok((token, value)),
+            (None, _) => Err(wrong("no token".to_owned())),
+            (_, Err(error)) => Err(wrong(error.to_string())),
+        }
+    }
+
     async fn exchange(self) -> Result<(u16, u64, Vec<u8>), ClientError> {
         let (method, url) = (self.method.clone(), self.url.to_string());
         let failed = |source| ClientError::Send { method, url, source };

@@ -18,7 +18,7 @@ use super::caller::Caller;
 use super::failure::Failure;
 use super::fields::Fields;
 use super::kind::{self, Candidates, Kind, Writable};
-use super::labels::{read_labels, read_labels_patch, read_owner};
+use super::labels::{read_labels, read_labels_patch, read_owner_or_own};
 use super::query::ListQuery;
 use super::security_rules::Prefix;
 use super::{page, scope};
@@ -83,10 +83,10 @@ impl Kind for AddressGroups {
 }
 
 impl Writable for AddressGroups {
-    fn read_new(fields: &mut Fields, _: &Caller) -> Option<Intent> {
+    fn read_new(fields: &mut Fields, caller: &Caller) -> Option<Intent> {
         let new = NewAddressGroup {
             id: AddressGroupId(Uuid::new_v4()),
-            tenant: read_owner(fields),
+            tenant: read_owner_or_own(fields, caller),
             labels: read_labels(fields),
             prefixes: read_addresses(fields).unwrap_or_default(),
         };

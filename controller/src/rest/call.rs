@@ -14,16 +14,17 @@ use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 use weft_api as api;
 use weft_api::REVISION_HEADER;
-use weft_model::intent::{Intent, Settings};
+use weft_model::intent::{Actor, Intent, Settings};
 use weft_model::{Revision, Snapshot};
 
-use super::caller::Caller;
+use super::caller::{Caller, secret};
 use super::events::Watchers;
 use super::failure::Failure;
 use super::frame::Origin;
+use super::identity::Identity;
 use super::limits::Limits;
-use super::{Config, frame, plans};
-use crate::audit::{Author, Log};
+use super::{Config, frame, plans, strangers};
+use crate::audit::Log;
 use crate::clock;
 use crate::config::Authentication;
 use crate::desk::{Committed, Desk};
@@ -38,6 +39,7 @@ pub(super) struct Api {
     /// Who follows `/v1/events`.
     pub(super) watchers: Watchers,
     pub(super) limits: Arc<Limits>,
+    pub(super) identity: Identity,
 }
 
 /// What an answer is made from: one state, and for whom.
@@ -78,13 +80,28 @@ impl FromRequestParts<Api> for Call {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Call, Failure> {
-        let snapshot = api.desk.snapshot();
+        let mut snapshot = api.desk.snapshot();
+        let origin = parts.extensions.get::<Origin>().cloned().unwrap_or_default();
         let caller = match api.config.authentication {
             Authentication::Off => Caller::anyone(),
-            Authentication::Required => Caller::of(&parts.headers, &snapshot, clock::now())?,
+            Authentication::Required => {
+                let secret = secret(&parts.headers).ok_or_else(Caller::refused)?;
+                match (Caller::of_secret(secret, &snapshot, clock::now()), &api.config.keystone) {
+                    (Err(_), Some(keystone)) => {
+                        let caller = strangers::caller(&api.desk, keystone, (secret, &origin)).await?;
+                        // The tenant may have been made just now.
+                        snapshot = api.desk.snapshot();
+                        caller
+                    }
+                    (known, _) => known?,
+                }
+            }
         };
         if let Some(failure) = caller.token.and_then(|token| api.limits.of_caller(token, Instant::now())) {
             return Err(failure);
+        }
+        if !parts.uri.path().starts_with("/v3") {
+            caller.must_have_scope()?;
         }
         if let Some(tenant) = caller.tenant() {
             tracing::Span::current().record("tenant", tenant.as_str());
@@ -95,7 +112,6 @@ impl FromRequestParts<Api> for Call {
         let if_number = if_number(&parts.headers)?;
         let run = read_run(&query)?;
         let view = View { snapshot, board: api.board.clone(), caller };
-        let origin = parts.extensions.get::<Origin>().cloned().unwrap_or_default();
         let (stop, desk) = (api.config.stop.clone(), api.desk.clone());
         Ok(Call { view, query, address, if_number, stop, run, origin, desk })
     }
@@ -110,13 +126,20 @@ impl Call {
     /// Commits all intents in the caller's name, and shows the state after them. Every write of the API passes here; a dry
     /// run gets no further, and is answered with what the write would have done.
     pub(super) async fn write(&self, intents: Vec<Intent>) -> Result<(Committed, View), Failure> {
+        self.write_as(self.caller().actor(), intents).await
+    }
+
+    /// Commits intents about the caller itself, and shows the state after them.
+    pub(super) async fn write_own(&self, intents: Vec<Intent>) -> Result<(Committed, View), Failure> {
+        self.write_as(self.caller().own_actor(), intents).await
+    }
+
+    async fn write_as(&self, actor: Actor, intents: Vec<Intent>) -> Result<(Committed, View), Failure> {
         if self.is_dry() {
-            return Err(Failure::planned(&self.plan(&intents).await?));
+            return Err(Failure::planned(&self.plan_as(&actor, &intents).await?));
         }
-        let caller = self.caller();
-        let author =
-            Author { request: self.origin.request.clone(), address: self.origin.address, ..caller.author() };
-        let committed = self.desk.write_for(author, caller.actor(), intents).await?;
+        let author = self.caller().author(&self.origin);
+        let committed = self.desk.write_for(author, actor, intents).await?;
         let view = View { snapshot: committed.snapshot.clone(), ..self.view.clone() };
         Ok((committed, view))
     }
@@ -128,7 +151,11 @@ impl Call {
 
     /// What writing all intents would do, and the state that this is told of.
     pub(super) async fn plan(&self, intents: &[Intent]) -> Result<api::Plan, Failure> {
-        let (before, plan) = self.desk.plan(&self.caller().actor(), intents)?;
+        self.plan_as(&self.caller().actor(), intents).await
+    }
+
+    async fn plan_as(&self, actor: &Actor, intents: &[Intent]) -> Result<api::Plan, Failure> {
+        let (before, plan) = self.desk.plan(actor, intents)?;
         plans::make(&self.view, before, plan).await
     }
 

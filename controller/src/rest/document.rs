@@ -141,6 +141,12 @@ bodies! {
     AddressGroupAddressesBody { address_group: api::AddressGroupAddresses }
     NewTenantBody { tenant: api::TenantCreate }
     TenantBody { tenant: api::TenantUpdate }
+    NewProjectBody { project: api::identity::ProjectCreate }
+    ProjectBody { project: api::identity::ProjectUpdate }
+    NewUserBody { user: api::identity::UserCreate }
+    UserBody { user: api::identity::UserUpdate }
+    PasswordBody { user: api::identity::PasswordChange }
+    NewAppCredentialBody { application_credential: api::identity::AppCredentialCreate }
     NewTokenBody { token: api::TokenCreate }
     TraceBody { trace: api::TraceAsked }
     ApplyBody { apply: api::ApplyAsked }

@@ -216,9 +216,7 @@ impl Stream {
     fn is_admitted(&self, snapshot: &Snapshot) -> bool {
         match self.api.config.authentication {
             Authentication::Off => true,
-            Authentication::Required => {
-                Caller::of(&self.headers, snapshot, clock::now()).is_ok_and(|caller| caller == self.caller)
-            }
+            Authentication::Required => self.caller.still_holds(&self.headers, snapshot, clock::now()),
         }
     }
 

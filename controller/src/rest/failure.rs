@@ -100,6 +100,12 @@ impl Failure {
         Failure::new(StatusCode::FORBIDDEN, "PolicyNotAuthorized", message)
     }
 
+    /// The operating system gives no random numbers.
+    pub(super) fn no_entropy() -> Failure {
+        let message = "The operating system gives no random numbers.";
+        Failure::new(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", message)
+    }
+
     /// There is no such object, or it is another tenant's.
     pub(super) fn not_found(label: &'static str, id: &str) -> Failure {
         let kind = match label {
@@ -109,6 +115,12 @@ impl Failure {
             "Router" => "RouterNotFound",
             "Tenant" => "TenantNotFound",
             "Token" => "TokenNotFound",
+            "User" => "UserNotFound",
+            "Project" => "ProjectNotFound",
+            "Role" => "RoleNotFound",
+            "Role assignment" => "RoleAssignmentNotFound",
+            "Domain" => "DomainNotFound",
+            "Application credential" => "ApplicationCredentialNotFound",
             "Floating IP" => "FloatingIPNotFound",
             "Port forwarding" => "PortForwardingNotFound",
             "Host" => "HostNotFound",
@@ -241,8 +253,18 @@ impl From<Rejected> for Failure {
             | Rejected::FloatingIpInUse(_)
             | Rejected::BadPortForwarding(_)
             | Rejected::ForwardedPortInUse { .. }) => of_outside(outside),
-            conflict => in_conflict(conflict),
+            other => of_identity(other),
         }
+    }
+}
+
+/// What users and what goes with them refuse, and all other conflicts.
+fn of_identity(rejected: Rejected) -> Failure {
+    match rejected {
+        Rejected::UserNotFound(id) => Failure::not_found("User", id.as_str()),
+        Rejected::AppCredentialNotFound(id) => Failure::not_found("Application credential", &id.to_string()),
+        Rejected::RoleNotAssigned { role, .. } => Failure::not_found("Role assignment", role.name()),
+        conflict => in_conflict(conflict),
     }
 }
 
@@ -464,6 +486,10 @@ fn in_conflict(rejected: Rejected) -> Failure {
         Rejected::OverQuota { kind, .. } => {
             ("OverQuota", format!("Quota exceeded for resources: ['{}'].", kind.name()))
         }
+        Rejected::NameTaken { what, name } => (
+            "Conflict",
+            format!("Conflict occurred attempting to store {what} - Duplicate entry found with name {name}."),
+        ),
         Rejected::AlreadyExists { what, id } => ("AlreadyExists", format!("{what} {id} already exists.")),
         other => ("Conflict", format!("{other}.")),
     };

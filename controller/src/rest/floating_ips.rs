@@ -17,7 +17,7 @@ use super::caller::Caller;
 use super::failure::Failure;
 use super::fields::Fields;
 use super::kind::{self, Candidates, Kind, Writable};
-use super::labels::{read_owner, read_tags};
+use super::labels::{read_owner_or_own, read_tags};
 use super::query::ListQuery;
 use super::{page, port_forwardings, scope};
 
@@ -117,7 +117,7 @@ fn details(view: &View, port: &Port) -> api::PortDetails {
 }
 
 impl Writable for FloatingIps {
-    fn read_new(fields: &mut Fields, _: &Caller) -> Option<Intent> {
+    fn read_new(fields: &mut Fields, caller: &Caller) -> Option<Intent> {
         let network = fields.required::<Uuid>("floating_network_id", "must be the UUID of a network");
         let address = fields.parsed_or_null::<Ipv4Addr>("floating_ip_address", ADDRESS).flatten();
         let subnet = fields.parsed_or_null::<Uuid>("subnet_id", "must be the UUID of a subnet").flatten();
@@ -127,7 +127,7 @@ impl Writable for FloatingIps {
             description: fields.text("description").unwrap_or_default(),
             tags: read_tags(fields).unwrap_or_default(),
         };
-        let tenant = read_owner(fields);
+        let tenant = read_owner_or_own(fields, caller);
         read_harmless(fields);
         let id = FloatingIpId(Uuid::new_v4());
         let mac_seed = id.0.as_fields().0;

@@ -43,6 +43,7 @@ pub(super) struct Origin {
 /// The outermost layer of the API.
 pub(super) async fn frame(State(frame): State<Frame>, mut request: Request, next: Next) -> Response {
     let id = format!("req-{}", Uuid::new_v4());
+    forgive(request.uri_mut());
     let path = request.uri().path().to_owned();
     let origin = origin(request.headers());
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
@@ -52,7 +53,6 @@ pub(super) async fn frame(State(frame): State<Frame>, mut request: Request, next
     let (tenant, status) = (field::Empty, field::Empty);
     let method = request.method().clone();
     let span = info_span!("request", %method, path = %clip(&path), request_id = %id, tenant, status);
-    forgive(request.uri_mut());
     let begun = Instant::now();
     let answer = async {
         if let Some(failure) = address.and_then(|address| frame.limits.before_any(address, begun)) {
@@ -88,10 +88,12 @@ pub(super) fn origin(headers: &HeaderMap) -> String {
     host.filter(|host| host.chars().all(plain)).map(|host| format!("http://{host}")).unwrap_or_default()
 }
 
-/// Takes away what clients put behind an address without meaning anything by it: a final slash and `.json`.
+/// Takes away what clients put around an address without meaning anything by it: a final slash, `.json`, and the `/identity`
+/// before `/v3` where an Identity API often is.
 fn forgive(uri: &mut Uri) {
     let path = uri.path();
     let bare = path.trim_end_matches('/');
+    let bare = bare.strip_prefix("/identity").filter(|rest| rest.starts_with("/v3")).unwrap_or(bare);
     let bare = bare.strip_suffix(".json").filter(|_| bare.starts_with("/v2.0/")).unwrap_or(bare);
     if bare == path || bare.is_empty() {
         return;

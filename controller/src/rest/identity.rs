@@ -1,31 +1,71 @@
-//! `/v3`: just enough of the OpenStack Identity API for its clients to log in without a Keystone.
-//!
-//! A Weft token is shown as the password of any user, as the secret of an application credential, or as a token. What
-//! comes back is the same token, with a catalog that names this controller.
+//! `/v3`: the OpenStack Identity API, as far as clients of the Networking API need it. There is one domain, a project is a
+//! tenant, and there are three roles. Old Weft tokens are let in as well: as the password of any user, as the secret of any
+//! application credential, or as a token.
 
-use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderValue};
-use axum::response::{IntoResponse, Response};
-use serde_json::Value;
+mod attempts;
+mod credentials;
+mod login;
+mod projects;
+mod proof;
+mod roles;
+mod sessions;
+mod users;
+
+use axum::extract::Path;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::IntoResponse;
+use serde_json::{Map, Value};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 use weft_api::discovery::Link;
 use weft_api::identity::{
-    Domain, Endpoint, IdentityError, IdentityVersion, IdentityVersionDetail, Login, LoginProject, LoginRole,
-    LoginToken, LoginUser, Project, ProjectEnvelope, ProjectList, Service,
+    DomainEnvelope, DomainList, DomainShown, IdentityError, IdentityVersion, IdentityVersionDetail,
+    ListLinks, SelfLink,
 };
-use weft_model::{Snapshot, Tenant, Timestamp};
+use weft_model::intent::Fault;
 
-use super::call::{Api, Body, Call, Reply};
-use super::caller::Caller;
+use super::call::{Api, Call, Reply};
 use super::failure::Failure;
+use super::fields::Fields;
 use super::frame::origin;
-use super::kind::{Kind, sees, visible};
-use super::query::ListQuery;
-use super::tenants::Tenants;
-use crate::clock;
-use crate::config::Authentication;
+use super::page;
+use super::query::PAGE;
+use crate::passwords::{LONGEST, NotHashed, Passwords};
+use attempts::Attempts;
 
-/// For how long clients are told that a login lasts; they log in again by themselves. The token itself may last longer.
-const LASTS: u64 = 24 * 60 * 60;
+/// The one domain.
+const DOMAIN: &str = "default";
+
+/// What logging in needs besides the state.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Identity {
+    passwords: Passwords,
+    attempts: Attempts,
+}
+
+/// The routes under `/v3`.
+pub(super) fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(version))
+        .routes(routes!(login::login, sessions::show, sessions::revoke))
+        .routes(routes!(sessions::catalog))
+        .routes(routes!(sessions::own_projects))
+        .routes(routes!(projects::list, projects::create))
+        .routes(routes!(projects::show, projects::update, projects::delete))
+        .routes(routes!(users::list, users::create))
+        .routes(routes!(users::show, users::update, users::delete))
+        .routes(routes!(users::change_password))
+        .routes(routes!(users::projects))
+        .routes(routes!(roles::list))
+        .routes(routes!(roles::show))
+        .routes(routes!(roles::of_user))
+        .routes(routes!(roles::check, roles::give, roles::take))
+        .routes(routes!(roles::assignments))
+        .routes(routes!(credentials::list, credentials::create))
+        .routes(routes!(credentials::show, credentials::delete))
+        .routes(routes!(domains))
+        .routes(routes!(domain))
+}
 
 /// Shows that the Identity API begins here. No token needed.
 #[utoipa::path(get, path = "/v3", tag = "identity", operation_id = "identity_version", security(()),
@@ -36,133 +76,138 @@ pub(super) async fn version(headers: HeaderMap) -> impl IntoResponse {
     axum::Json(IdentityVersion { version: IdentityVersionDetail { id, status, updated, links } })
 }
 
-/// Logs in: gives the token back, with what it stands for and where the APIs are.
-#[utoipa::path(post, path = "/v3/auth/tokens", tag = "identity", operation_id = "login", security(()),
-    request_body = Object,
-    responses((status = 201, body = Login), (status = "default", body = IdentityError)))]
-pub(super) async fn login(
-    State(api): State<Api>,
-    headers: HeaderMap,
-    Body(body): Body,
-) -> Result<Response, Failure> {
-    let auth = body.get("auth").ok_or_else(|| Failure::malformed("Unable to find 'auth' in request body"))?;
-    let (method, secret) = shown_secret(&auth["identity"])?;
-    let snapshot = api.desk.snapshot();
-    let caller = match api.config.authentication {
-        Authentication::Off => Caller::anyone(),
-        Authentication::Required => Caller::of_secret(secret, &snapshot, clock::now())?,
-    };
-    check_scope(&auth["scope"], &caller, &snapshot)?;
-    let subject = HeaderValue::from_str(secret).map_err(|_| Caller::refused())?;
-    let answer = Reply::created(snapshot.revision(), described(&caller, method, (&snapshot, &headers)));
-    let mut response = answer.into_response();
-    response.headers_mut().insert("x-subject-token", subject);
-    Ok(response)
+/// Lists the domains, of which there is one.
+#[utoipa::path(get, path = "/v3/domains", tag = "identity", operation_id = "list_domains",
+    responses((status = 200, body = DomainList), (status = "default", body = IdentityError)))]
+pub(super) async fn domains(call: Call) -> Result<Reply, Failure> {
+    let one = shown_domain(&call);
+    let passes = passes(&call, "name", &one.name) && passes_flag(&call, "enabled", true);
+    let domains = if passes { vec![one] } else { Vec::new() };
+    let links = ListLinks { this: call.address.clone(), ..ListLinks::default() };
+    Ok(Reply::ok(call.view.snapshot.revision(), DomainList { domains, links }))
 }
 
-/// The secret in a login, and by which method it is shown.
-fn shown_secret(identity: &Value) -> Result<(&'static str, &str), Failure> {
-    let methods: Vec<&str> =
-        identity["methods"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    let secret = |method: &&'static str| match *method {
-        "password" => identity["password"]["user"]["password"].as_str(),
-        "token" => identity["token"]["id"].as_str(),
-        _ => identity["application_credential"]["secret"].as_str(),
-    };
-    let known = ["password", "token", "application_credential"];
-    let found = known.into_iter().filter(|known| methods.contains(known));
-    let found = found.filter_map(|method| secret(&method).map(|secret| (method, secret))).next();
-    found.ok_or_else(|| {
-        let message = "Log in with a Weft token as password, as application credential secret, or as token.";
-        Failure::malformed(message)
-    })
-}
-
-/// Whoever asks for a tenant must be allowed to act for it; without that, a client would work on another one than it
-/// was told to.
-fn check_scope(scope: &Value, caller: &Caller, snapshot: &Snapshot) -> Result<(), Failure> {
-    let project = &scope["project"];
-    let by_id = project["id"].as_str();
-    let by_name = project["name"].as_str();
-    if by_id.is_none() && by_name.is_none() {
-        return Ok(());
+/// Shows the domain.
+#[utoipa::path(get, path = "/v3/domains/{id}", tag = "identity", operation_id = "show_domain",
+    params(("id" = String, Path, description = "Only `default`")),
+    responses((status = 200, body = DomainEnvelope), (status = "default", body = IdentityError)))]
+pub(super) async fn domain(call: Call, Path(id): Path<String>) -> Result<Reply, Failure> {
+    if id != DOMAIN {
+        return Err(Failure::not_found("Domain", &id));
     }
-    let is_meant = |tenant: &Tenant| {
-        by_id.is_none_or(|id| tenant.id.as_str() == id)
-            && by_name.is_none_or(|name| tenant.stamp.name == name)
+    Ok(Reply::ok(call.view.snapshot.revision(), DomainEnvelope { domain: shown_domain(&call) }))
+}
+
+fn shown_domain(call: &Call) -> DomainShown {
+    DomainShown {
+        id: DOMAIN.into(),
+        name: "Default".into(),
+        description: "The one domain".into(),
+        enabled: true,
+        links: place(call, "domains/default"),
+    }
+}
+
+/// Where something under `/v3` is, as the caller reached us.
+fn place(call: &Call, tail: &str) -> SelfLink {
+    SelfLink { this: format!("{}/v3/{tail}", before_v3(call)) }
+}
+
+fn before_v3(call: &Call) -> &str {
+    call.address.split("/v3").next().unwrap_or_default()
+}
+
+/// True if the query does not ask for another value. Parameters that nobody knows are passed over, as Keystone does.
+fn passes(call: &Call, name: &str, value: &str) -> bool {
+    call.parameter(name).is_none_or(|asked| asked == value)
+}
+
+/// The same for a truth value.
+fn passes_flag(call: &Call, name: &str, value: bool) -> bool {
+    call.parameter(name).is_none_or(|asked| is_on(asked) == value)
+}
+
+/// A truth value in a query: there is one when it does not say that there is not.
+fn is_on(text: &str) -> bool {
+    !text.eq_ignore_ascii_case("false") && text != "0"
+}
+
+/// True if the query asks for no other domain.
+fn passes_domain(call: &Call) -> bool {
+    passes(call, "domain_id", DOMAIN)
+}
+
+/// One page of what is listed: ids, in their order, with what is shown.
+fn paged<T>(call: &Call, objects: impl Iterator<Item = (String, T)>) -> Result<(Vec<T>, ListLinks), Failure> {
+    let limit = match call.parameter("limit").map(str::parse::<usize>) {
+        None => PAGE,
+        Some(Ok(limit)) if limit > 0 => limit.min(PAGE),
+        Some(_) => return Err(Failure::field("limit", "must be a whole number from 1 on")),
     };
-    let mut seen = snapshot.tenants().filter(|tenant| sees::<Tenants>(caller, tenant));
-    if seen.any(|tenant| is_meant(tenant)) { Ok(()) } else { Err(Caller::refused()) }
+    let marker = call.parameter("marker");
+    let after = objects.filter(|(id, _)| marker.is_none_or(|marker| id.as_str() > marker));
+    let mut rows: Vec<(String, T)> = after.take(limit + 1).collect();
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let last = rows.last().filter(|_| more);
+    let next = last.map(|(id, _)| page::link(call, "next", id).href);
+    let links = ListLinks { this: call.address.clone(), next, previous: None };
+    Ok((rows.into_iter().map(|(_, row)| row).collect(), links))
 }
 
-fn described(caller: &Caller, method: &str, (snapshot, headers): (&Snapshot, &HeaderMap)) -> Login {
-    let now = clock::now();
-    let expires = caller.token.and_then(|token| snapshot.token(&token)).and_then(|token| token.expires);
-    let until = Timestamp(now.0 + LASTS).min(expires.unwrap_or(Timestamp(u64::MAX)));
-    let user = caller.token.map(|token| token.to_string()).unwrap_or_default();
-    let tenant = caller.tenant().and_then(|id| snapshot.tenant(id));
-    let role = caller.role_name().to_owned();
-    let origin = origin(headers);
-    let token = LoginToken {
-        methods: vec![method.to_owned()],
-        issued_at: clock::text(now),
-        expires_at: clock::text(until),
-        user: LoginUser { id: user.clone(), name: user, domain: Domain::default() },
-        project: tenant.map(|tenant| LoginProject {
-            id: tenant.id.to_string(),
-            name: tenant.stamp.name.clone(),
-            domain: Domain::default(),
-        }),
-        roles: vec![LoginRole { id: role.clone(), name: role }],
-        catalog: vec![service("network", &origin), service("identity", &format!("{origin}/v3"))],
-    };
-    Login { token }
+/// The fields in an envelope. Clients write null for what they do not say, except where null takes something away.
+fn opened(mut body: Map<String, Value>, one: &str) -> Result<Fields, Failure> {
+    match body.shift_remove(one) {
+        Some(Value::Object(mut values)) => {
+            values.retain(|name, value| {
+                !value.is_null() || matches!(name.as_str(), "default_project_id" | "password")
+            });
+            Ok(Fields::new("", values))
+        }
+        _ => Err(Failure::malformed(format!("Unable to find '{one}' in request body"))),
+    }
 }
 
-fn service(kind: &str, url: &str) -> Service {
-    let endpoint = |interface: &str| Endpoint {
-        id: format!("{kind}-{interface}"),
-        interface: interface.to_owned(),
-        region: "RegionOne".into(),
-        region_id: "RegionOne".into(),
-        url: url.to_owned(),
-    };
-    let endpoints = ["public", "internal", "admin"].map(endpoint).to_vec();
-    Service { id: kind.to_owned(), kind: kind.to_owned(), name: "weft".into(), endpoints }
+/// Ends the reading of fields: all faults, or none.
+fn settle(fields: Fields) -> Result<(), Failure> {
+    let (mut faults, unknown) = fields.settle(|_| false);
+    faults.extend(unknown);
+    if faults.is_empty() { Ok(()) } else { Err(Failure::invalid(faults)) }
 }
 
-/// Lists tenants in the words of the Identity API; `name` filters.
-#[utoipa::path(get, path = "/v3/projects", tag = "identity", operation_id = "list_projects",
-    params(("name" = Option<String>, Query, description = "Only tenants of that name")),
-    responses((status = 200, body = ProjectList), (status = "default", body = IdentityError)))]
-pub(super) async fn projects(call: Call) -> Result<Reply, Failure> {
-    let everything = ListQuery::read(&[], &serde_json::Map::new())?;
-    let name = call.parameter("name");
-    let seen =
-        Tenants::candidates(&call.view, &everything).filter(|tenant| sees::<Tenants>(call.caller(), tenant));
-    let named = seen.filter(|tenant| name.is_none_or(|name| tenant.stamp.name == name));
-    let projects = named.map(|tenant| shown(tenant)).collect();
-    Ok(Reply::ok(call.view.snapshot.revision(), ProjectList { projects }))
+/// Reads what clients say about domains, and about options of which there are none.
+fn read_harmless(fields: &mut Fields) {
+    fields.only("domain_id", &[Value::from(DOMAIN)]);
+    fields.only("domain", &[Value::from(DOMAIN)]);
+    fields.only("options", &[Value::Object(Map::new())]);
 }
 
-/// Shows a tenant in the words of the Identity API.
-#[utoipa::path(get, path = "/v3/projects/{id}", tag = "identity", operation_id = "show_project",
-    params(("id" = String, Path, description = "The tenant's id")),
-    responses((status = 200, body = ProjectEnvelope), (status = "default", body = IdentityError)))]
-pub(super) async fn project(call: Call, Path(id): Path<String>) -> Result<Reply, Failure> {
-    let tenant = visible::<Tenants>(&call.view, &id).ok_or_else(|| Failure::not_found("Tenant", &id))?;
-    Ok(Reply::ok(call.view.snapshot.revision(), ProjectEnvelope { project: shown(tenant) }))
+/// A password, which is never repeated in a message.
+fn read_password(fields: &mut Fields, name: &str) -> Option<Option<String>> {
+    let given = fields.text_or_null(name)?;
+    if let Some(password) = &given
+        && (password.is_empty() || password.len() > LONGEST)
+    {
+        fields.fault(name, format!("must have 1 to {LONGEST} bytes"));
+    }
+    Some(given)
 }
 
-fn shown(tenant: &Tenant) -> Project {
-    Project {
-        id: tenant.id.to_string(),
-        name: tenant.stamp.name.clone(),
-        description: tenant.stamp.description.clone(),
-        enabled: tenant.enabled,
-        domain_id: "default".into(),
-        is_domain: false,
-        parent_id: "default".into(),
-        tags: tenant.stamp.tags.iter().cloned().collect(),
+/// Something of the kind has the name already.
+fn taken(what: &str, name: &str) -> Failure {
+    let name: String = name.chars().take(100).collect();
+    let message =
+        format!("Conflict occurred attempting to store {what} - Duplicate entry found with name {name}.");
+    Failure::new(StatusCode::CONFLICT, "Conflict", message)
+}
+
+fn missing(field: &str) -> Failure {
+    Failure::invalid(vec![Fault { path: field.to_owned(), reason: "is missing".to_owned() }])
+}
+
+impl From<NotHashed> for Failure {
+    fn from(_: NotHashed) -> Failure {
+        let message = "Too many passwords are being checked. Try again in a moment.";
+        Failure::new(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", message)
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use weft_model::TenantId;
 use weft_model::intent::{Labels, LabelsPatch};
 
+use super::caller::Caller;
 use super::fields::Fields;
 
 /// Whose a new object is to be: `project_id` or, by its older name, `tenant_id`.
@@ -19,6 +20,12 @@ pub(super) fn read_owner(fields: &mut Fields) -> Option<TenantId> {
         }
         (project, tenant) => project.or(tenant),
     }
+}
+
+/// The same for what stands on its own: without an owner's name it is the tenant's that the caller speaks for, also when the
+/// caller is an administrator.
+pub(super) fn read_owner_or_own(fields: &mut Fields, caller: &Caller) -> Option<TenantId> {
+    read_owner(fields).or_else(|| caller.project.clone())
 }
 
 /// Name, description and tags of a new object.

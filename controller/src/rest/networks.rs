@@ -15,7 +15,7 @@ use super::caller::Caller;
 use super::failure::Failure;
 use super::fields::Fields;
 use super::kind::{self, Candidates, Kind, Writable};
-use super::labels::{read_labels, read_labels_patch, read_owner};
+use super::labels::{read_labels, read_labels_patch, read_owner_or_own};
 use super::query::ListQuery;
 use super::{page, scope};
 use crate::clock;
@@ -105,11 +105,11 @@ impl Kind for Networks {
 }
 
 impl Writable for Networks {
-    fn read_new(fields: &mut Fields, _: &Caller) -> Option<Intent> {
+    fn read_new(fields: &mut Fields, caller: &Caller) -> Option<Intent> {
         let defaults = NewNetwork::new(NetworkId(Uuid::new_v4()));
         let provider = Provider::read(fields);
         let new = NewNetwork {
-            tenant: read_owner(fields),
+            tenant: read_owner_or_own(fields, caller),
             labels: read_labels(fields),
             vni: provider.vni,
             encap: provider.encap,

@@ -112,7 +112,8 @@ fn links(call: &Call, query: &ListQuery, (rows, more): (&[Row], bool)) -> Vec<Li
     next.into_iter().chain(previous).collect()
 }
 
-fn link(call: &Call, rel: &str, marker: &str) -> Link {
+/// The address of the page after (or before) a marker.
+pub(super) fn link(call: &Call, rel: &str, marker: &str) -> Link {
     let kept = call.query.iter().filter(|(name, _)| name != "marker" && name != "page_reverse");
     let mut pairs: Vec<String> =
         kept.map(|(name, value)| format!("{}={}", escape(name), escape(value))).collect();

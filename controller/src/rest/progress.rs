@@ -61,10 +61,13 @@ fn number(call: &Call, name: &str, most: u64) -> Result<Option<u64>, Failure> {
         (status = "default", body = api::Problem, content_type = "application/problem+json")))]
 pub(super) async fn whoami(call: Call) -> Reply {
     let caller = call.caller();
-    let tenant = caller.tenant().and_then(|id| call.view.snapshot.tenant(id));
+    let tenant = caller.project.as_ref().and_then(|id| call.view.snapshot.tenant(id));
+    let user = caller.user.as_ref().and_then(|id| call.view.snapshot.user(id));
     let who = api::Whoami {
         role: caller.role_name().to_owned(),
-        tenant_id: caller.tenant().map(ToString::to_string),
+        user_id: caller.user.as_ref().map(ToString::to_string),
+        user_name: user.map(|user| user.stamp.name.clone()),
+        tenant_id: caller.project.as_ref().map(ToString::to_string),
         tenant_name: tenant.map(|tenant| tenant.stamp.name.clone()),
         token_id: caller.token.map(|token| token.to_string()),
     };

@@ -25,7 +25,7 @@ use super::caller::Caller;
 use super::failure::Failure;
 use super::fields::Fields;
 use super::kind::{self, Candidates, Kind, Writable};
-use super::labels::{read_labels, read_labels_patch, read_owner};
+use super::labels::{read_labels, read_labels_patch, read_owner_or_own};
 use super::query::ListQuery;
 use super::{page, scope};
 
@@ -103,10 +103,10 @@ impl Kind for Routers {
 }
 
 impl Writable for Routers {
-    fn read_new(fields: &mut Fields, _: &Caller) -> Option<Intent> {
+    fn read_new(fields: &mut Fields, caller: &Caller) -> Option<Intent> {
         let defaults = NewRouter::new(RouterId(Uuid::new_v4()));
         let new = NewRouter {
-            tenant: read_owner(fields),
+            tenant: read_owner_or_own(fields, caller),
             labels: read_labels(fields),
             admin_up: fields.flag("admin_state_up").unwrap_or(defaults.admin_up),
             gateway: read_gateway(fields, defaults.id).flatten(),

@@ -17,7 +17,7 @@ use super::caller::Caller;
 use super::failure::Failure;
 use super::fields::Fields;
 use super::kind::{self, Candidates, Kind, Writable};
-use super::labels::{read_labels, read_labels_patch, read_owner};
+use super::labels::{read_labels, read_labels_patch, read_owner_or_own};
 use super::query::ListQuery;
 use super::security_rules::SecurityRules;
 use super::{page, scope};
@@ -84,10 +84,10 @@ impl Kind for SecurityGroups {
 }
 
 impl Writable for SecurityGroups {
-    fn read_new(fields: &mut Fields, _: &Caller) -> Option<Intent> {
+    fn read_new(fields: &mut Fields, caller: &Caller) -> Option<Intent> {
         let new = NewSecurityGroup {
             id: SecurityGroupId(Uuid::new_v4()),
-            tenant: read_owner(fields),
+            tenant: read_owner_or_own(fields, caller),
             labels: read_labels(fields),
             tracking: read_tracking(fields).unwrap_or(Tracking::Stateful),
             rule_ids: [(); 2].map(|()| SecurityRuleId(Uuid::new_v4())),

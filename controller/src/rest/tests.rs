@@ -8,6 +8,7 @@ mod concurrency;
 mod events;
 mod files;
 mod filters;
+mod identity;
 mod isolation;
 mod limits;
 mod logins;
@@ -23,6 +24,7 @@ mod races;
 mod refusals;
 mod routers;
 mod security;
+mod strangers;
 mod traces;
 mod wire;
 
@@ -40,6 +42,7 @@ use super::{Config, Rates, router};
 use crate::config::Authentication;
 use crate::desk::Desk;
 use crate::first_token;
+use crate::keystone::Keystone;
 use crate::metrics::Metrics;
 use crate::status::{Board, Fleet};
 
@@ -64,6 +67,11 @@ impl Lab {
         Lab::over(Desk::ephemeral().unwrap()).await
     }
 
+    /// The same beside an existing Keystone.
+    async fn beside(keystone: Option<Keystone>) -> Lab {
+        Lab::serving(Desk::ephemeral().unwrap(), Rates::default(), keystone).filled().await
+    }
+
     /// The same over another desk, on which nothing has been written.
     async fn over(desk: Desk) -> Lab {
         Lab::with(desk, Rates::default()).await
@@ -71,18 +79,26 @@ impl Lab {
 
     /// The API over a desk that has everything already.
     fn again(desk: Desk, rates: Rates) -> Lab {
+        Lab::serving(desk, rates, None)
+    }
+
+    fn serving(desk: Desk, rates: Rates, keystone: Option<Keystone>) -> Lab {
         let (pen, board) = Board::new();
         pen.send_modify(|fleet| fleet.started = true);
         let authentication = Authentication::Required;
         let (metrics, stop) = (Metrics::default(), CancellationToken::new());
-        let config = Config { metrics, authentication, rates, stop };
+        let config = Config { metrics, authentication, rates, keystone, stop };
         let router = router(desk.clone(), board, config);
         Lab { router, desk, pen }
     }
 
     /// The same as [`Lab::over`], with limits.
     async fn with(desk: Desk, rates: Rates) -> Lab {
-        let lab = Lab::again(desk, rates);
+        Lab::again(desk, rates).filled().await
+    }
+
+    /// Two tenants, and tokens for all roles.
+    async fn filled(self) -> Lab {
         let tenant =
             |id: &str| NewTenant { id: id.parse().unwrap(), labels: Labels::default(), enabled: true };
         let red: TenantId = "red".parse().unwrap();
@@ -93,6 +109,7 @@ impl Lab {
             digest: first_token::digest(secret),
             description: String::new(),
             expires: None,
+            session: None,
         };
         let intents = vec![
             Intent::CreateTenant(tenant("red")),
@@ -102,8 +119,8 @@ impl Lab {
             Intent::CreateToken(token("red-reader", TokenRole::Reader(red))),
             Intent::CreateToken(token("blue", TokenRole::Member(blue))),
         ];
-        lab.desk.write(Actor::Admin, intents).await.unwrap();
-        lab
+        self.desk.write(Actor::Admin, intents).await.unwrap();
+        self
     }
 
     /// Sends exactly this.

@@ -1,7 +1,6 @@
 //! `/v1/tenants/{id}/tokens`: what speaks for a tenant. Administrators only.
 
 use axum::extract::Path;
-use axum::http::StatusCode;
 use uuid::Uuid;
 use weft_api as api;
 use weft_model::intent::{Intent, NewToken};
@@ -44,10 +43,7 @@ pub(super) async fn create(
     call.caller().must_be_admin("create_token")?;
     let values = kind::member(&mut body, "token")?;
     let asked = read(Fields::new("", values), &tenant)?;
-    let secret = first_token::draw_secret().map_err(|_| {
-        let message = "The operating system gives no random numbers.";
-        Failure::new(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", message)
-    })?;
+    let secret = first_token::draw_secret().map_err(|_| Failure::no_entropy())?;
     let token = TokenId(Uuid::new_v4());
     let digest = first_token::digest(&secret);
     let new = NewToken {
@@ -56,6 +52,7 @@ pub(super) async fn create(
         role: asked.role,
         description: asked.description,
         expires: asked.expires,
+        session: None,
     };
     let (committed, view) = call.write(vec![Intent::CreateToken(new)]).await?;
     let made = view.snapshot.token(&token).ok_or_else(|| Failure::not_found("Token", &token.to_string()))?;
@@ -104,11 +101,9 @@ fn read(mut fields: Fields, tenant: &TenantId) -> Result<Asked, Failure> {
     if faults.is_empty() { Ok(Asked { role, description, expires }) } else { Err(Failure::invalid(faults)) }
 }
 
+/// The tenant of a token that was made for one. Tokens that users got by logging in are theirs and not listed here.
 fn owner(token: &Token) -> Option<&TenantId> {
-    match &token.role {
-        TokenRole::Admin => None,
-        TokenRole::Member(tenant) | TokenRole::Reader(tenant) => Some(tenant),
-    }
+    token.role.tenant().filter(|_| token.session.is_none())
 }
 
 fn shown(token: &Token) -> api::Token {

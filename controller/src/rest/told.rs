@@ -63,6 +63,8 @@ pub(super) fn told(view: &View, record: &Record) -> Option<Told> {
         Record::Binding(binding) => shown::<Ports>(view, view.snapshot.port(&binding.port)?),
         Record::Counters(_) | Record::Policy(_) | Record::PhysicalNetwork(_) => None,
         Record::Token(_) | Record::Quota(_) => None,
+        // Who may do what is told under /v3 only.
+        Record::User(_) | Record::Assignment(_) | Record::AppCredential(_) => None,
     }
 }
 

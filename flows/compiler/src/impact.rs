@@ -55,8 +55,14 @@ pub fn impact(before: &Snapshot, after: &Snapshot, touched: &BTreeSet<Key>) -> I
     let mut ports = BTreeSet::new();
     for key in touched {
         match key {
-            // Flows never depend on tenants, tokens or counters.
-            Key::Tenant(_) | Key::Token(_) | Key::Quota(_) | Key::Counters => {}
+            // Flows never depend on tenants, who speaks for them, or counters.
+            Key::Tenant(_)
+            | Key::Token(_)
+            | Key::User(_)
+            | Key::Assignment(..)
+            | Key::AppCredential(_)
+            | Key::Quota(_)
+            | Key::Counters => {}
             Key::FloatingIp(id) => collector.floating_ip(*id),
             Key::PortForwarding(id) => collector.port_forwarding(*id),
             Key::PhysicalNetwork(physnet) => collector.physnet(*physnet),

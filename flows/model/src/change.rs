@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use crate::{
-    AddressGroup, AddressGroupId, Binding, FloatingIp, FloatingIpId, Host, HostId, Network, NetworkId,
-    PhysicalNetwork, PhysnetKey, Policy, PolicyKey, Port, PortForwarding, PortForwardingId, PortId, Quota,
-    Router, RouterId, SecurityGroup, SecurityGroupId, SecurityRule, SecurityRuleId, Subnet, SubnetId, Tenant,
-    TenantId, Token, TokenId,
+    AddressGroup, AddressGroupId, AppCredential, AppCredentialId, Assignment, Binding, FloatingIp,
+    FloatingIpId, Host, HostId, Network, NetworkId, PhysicalNetwork, PhysnetKey, Policy, PolicyKey, Port,
+    PortForwarding, PortForwardingId, PortId, Quota, Router, RouterId, SecurityGroup, SecurityGroupId,
+    SecurityRule, SecurityRuleId, Subnet, SubnetId, Tenant, TenantId, Token, TokenId, User, UserId,
 };
 
 /// The next numbers to hand out. They only grow (and wrap), so that a number is not reused while a switch that was
@@ -53,6 +53,12 @@ pub enum Record {
     Tenant(Arc<Tenant>),
     /// An API token.
     Token(Arc<Token>),
+    /// A user.
+    User(Arc<User>),
+    /// The roles of a user for a tenant.
+    Assignment(Arc<Assignment>),
+    /// An application credential.
+    AppCredential(Arc<AppCredential>),
     /// A physical network.
     PhysicalNetwork(Arc<PhysicalNetwork>),
     /// A network.
@@ -92,6 +98,12 @@ pub enum Key {
     Tenant(TenantId),
     /// An API token.
     Token(TokenId),
+    /// A user.
+    User(UserId),
+    /// The roles of a user for a tenant.
+    Assignment(UserId, TenantId),
+    /// An application credential.
+    AppCredential(AppCredentialId),
     /// A physical network.
     PhysicalNetwork(PhysnetKey),
     /// A network.
@@ -130,6 +142,9 @@ impl Record {
         match self {
             Record::Tenant(r) => Key::Tenant(r.id.clone()),
             Record::Token(r) => Key::Token(r.id),
+            Record::User(r) => Key::User(r.id.clone()),
+            Record::Assignment(r) => Key::Assignment(r.user.clone(), r.tenant.clone()),
+            Record::AppCredential(r) => Key::AppCredential(r.id),
             Record::PhysicalNetwork(r) => Key::PhysicalNetwork(r.key),
             Record::Network(r) => Key::Network(r.id),
             Record::Subnet(r) => Key::Subnet(r.id),

@@ -95,6 +95,11 @@ uuid_id!(
     TokenId,
     "token id"
 );
+uuid_id!(
+    /// An application credential.
+    AppCredentialId,
+    "application credential id"
+);
 
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident, $what:literal) => {
@@ -135,6 +140,25 @@ text_id!(
     TenantId,
     "project_id"
 );
+text_id!(
+    /// A user, whose ids are 32 hex digits to OpenStack clients.
+    UserId,
+    "user id"
+);
+impl TenantId {
+    /// A name that sorts before every real one: where a walk over all tenants begins.
+    pub(crate) fn first() -> TenantId {
+        TenantId("".into())
+    }
+}
+
+impl UserId {
+    /// A name that sorts before every real one: where a walk over all users begins.
+    pub(crate) fn first() -> UserId {
+        UserId("".into())
+    }
+}
+
 impl HostId {
     /// A name that sorts before every real one: where a walk over all hosts begins.
     pub(crate) fn first() -> HostId {

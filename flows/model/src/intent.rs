@@ -12,6 +12,7 @@ mod floating_ips;
 mod gateway_hosts;
 mod gateways;
 mod hosts;
+mod identity_request;
 mod limits;
 mod networks;
 mod policies;
@@ -23,12 +24,15 @@ mod request;
 mod routers;
 mod security;
 mod security_request;
+mod sessions;
 mod subnets;
 mod tenants;
+mod users;
 
 pub use external_request::{
     AskedTarget, FloatingIpPatch, NewFloatingIp, NewGateway, NewPortForwarding, PortForwardingPatch,
 };
+pub use identity_request::{NewAppCredential, NewUser, PasswordChange, UserPatch};
 pub use rejected::{Fault, Rejected};
 pub use request::{
     AskedIp, BelowUse, HostReport, Labels, LabelsPatch, NetworkPatch, NewInterface, NewNetwork, NewPort,
@@ -40,8 +44,9 @@ pub use security_request::{
 };
 
 use crate::{
-    AddressGroupId, Change, Encap, FloatingIpId, HostId, Key, NetworkId, PortForwardingId, PortId, RouterId,
-    SecurityGroupId, SecurityRuleId, Snapshot, SubnetId, TenantId, Timestamp, TokenId,
+    AddressGroupId, AppCredentialId, Change, Encap, FloatingIpId, HostId, Key, NetworkId, PortForwardingId,
+    PortId, Role, RouterId, SecurityGroupId, SecurityRuleId, Snapshot, SubnetId, TenantId, Timestamp,
+    TokenId, UserId,
 };
 use draft::Draft;
 
@@ -54,6 +59,8 @@ pub enum Actor {
     Tenant(TenantId),
     /// A tenant's reader: every write is refused.
     ReadOnly(TenantId),
+    /// A user in matters of its own: its password, its credentials, its tokens. It owns nothing that tenants own.
+    User(UserId),
 }
 
 /// What planning needs to know besides the snapshot, because the pure world reads no clock and no configuration.
@@ -96,10 +103,27 @@ pub enum Intent {
     SetQuota(TenantId, QuotaPatch),
     /// Take all limits from a tenant (admin only).
     ResetQuota(TenantId),
-    /// Make an API token (admin only).
+    /// Make an API token (admin only). One for somebody who logs in clears away some that are over, and the user's oldest when
+    /// it has too many.
     CreateToken(NewToken),
-    /// Revoke an API token (admin only).
+    /// Revoke an API token (admin, or the user who got it by logging in).
     DeleteToken(TokenId),
+    /// Make a user (admin only).
+    CreateUser(NewUser),
+    /// Change a user (admin only).
+    UpdateUser(UserId, UserPatch),
+    /// Change a user's password (admin, or the user itself); its tokens end.
+    ChangePassword(UserId, PasswordChange),
+    /// Remove a user with its roles, credentials and tokens (admin only).
+    DeleteUser(UserId),
+    /// Give a user a role for a tenant (admin only).
+    Assign(UserId, TenantId, Role),
+    /// Take a user's role for a tenant (admin only).
+    Unassign(UserId, TenantId, Role),
+    /// Make an application credential (admin, or the user itself).
+    CreateAppCredential(NewAppCredential),
+    /// Remove an application credential and the tokens it was shown for (admin, or the user itself).
+    DeleteAppCredential(AppCredentialId),
     /// Make a network.
     CreateNetwork(NewNetwork),
     /// Change a network.
@@ -247,6 +271,14 @@ impl Draft<'_> {
             Intent::ResetQuota(tenant) => self.reset_quota(tenant),
             Intent::CreateToken(new) => self.create_token(new),
             Intent::DeleteToken(id) => self.delete_token(*id),
+            Intent::CreateUser(new) => self.create_user(new),
+            Intent::UpdateUser(id, patch) => self.update_user(id, patch),
+            Intent::ChangePassword(id, change) => self.change_password(id, change),
+            Intent::DeleteUser(id) => self.delete_user(id),
+            Intent::Assign(user, tenant, role) => self.assign(user, tenant, *role),
+            Intent::Unassign(user, tenant, role) => self.unassign(user, tenant, *role),
+            Intent::CreateAppCredential(new) => self.create_app_credential(new),
+            Intent::DeleteAppCredential(id) => self.delete_app_credential(*id),
             Intent::CreateNetwork(new) => self.create_network(new),
             Intent::UpdateNetwork(id, patch) => self.update_network(*id, patch),
             Intent::DeleteNetwork(id, number) => self.delete_network(*id, *number),

@@ -23,6 +23,7 @@ pub mod snapshot;
 pub mod stamp;
 pub mod subnet;
 pub mod tenant;
+pub mod user;
 
 pub use binding::Binding;
 pub use change::{Change, Counters, Key, Record};
@@ -33,9 +34,9 @@ pub use gateway::{
 };
 pub use host::{BridgeMappings, EncapIps, Host};
 pub use ids::{
-    AddressGroupId, FloatingIpId, GatewayZone, HostId, HostIndex, NetworkId, OfPort, PhysnetKey, PolicyKey,
-    PortForwardingId, PortId, PortKey, Revision, RouterId, RouterKey, RuleKey, SecurityGroupId,
-    SecurityRuleId, SubnetId, TenantId, TokenId, VlanId, Vni,
+    AddressGroupId, AppCredentialId, FloatingIpId, GatewayZone, HostId, HostIndex, NetworkId, OfPort,
+    PhysnetKey, PolicyKey, PortForwardingId, PortId, PortKey, Revision, RouterId, RouterKey, RuleKey,
+    SecurityGroupId, SecurityRuleId, SubnetId, TenantId, TokenId, UserId, VlanId, Vni,
 };
 pub use mac::MacAddr;
 pub use network::{Encap, Mtu, Network, PhysicalNetwork, Segment};
@@ -49,4 +50,5 @@ pub use security::{
 pub use snapshot::{Named, Snapshot};
 pub use stamp::{Stamp, Timestamp};
 pub use subnet::{AddressRange, HostRoute, Ipv6Mode, Subnet};
-pub use tenant::{Tenant, Token, TokenRole};
+pub use tenant::{Session, Tenant, Token, TokenRole};
+pub use user::{AppCredential, Assignment, CredentialReach, CredentialSecret, PasswordHash, Role, User};

@@ -6,6 +6,7 @@
 mod bulk;
 mod commit;
 mod external;
+mod identity;
 mod names;
 mod physical;
 mod quotas;
@@ -26,6 +27,7 @@ use crate::{
 };
 
 use external::External;
+use identity::Identity;
 pub use names::Named;
 use physical::Physical;
 pub(crate) use quotas::counted;
@@ -43,6 +45,8 @@ pub struct Snapshot {
     quotas: Map<TenantId, Arc<Quota>>,
     tokens: Map<TokenId, Arc<Token>>,
     tokens_by_digest: Map<[u8; 32], TokenId>,
+    /// Users, their roles and credentials, and which tokens are theirs.
+    identity: Identity,
     networks: Map<NetworkId, Arc<Network>>,
     subnets: Map<SubnetId, Arc<Subnet>>,
     ports: Map<PortId, Arc<Port>>,

@@ -1,6 +1,6 @@
 //! Tenants and the tokens that speak for them.
 
-use crate::ids::{TenantId, TokenId};
+use crate::ids::{AppCredentialId, TenantId, TokenId, UserId};
 use crate::stamp::{Stamp, Timestamp};
 
 /// The owner of networks and ports; "project" to OpenStack clients.
@@ -23,6 +23,30 @@ pub enum TokenRole {
     Member(TenantId),
     /// Read what belongs to this tenant.
     Reader(TenantId),
+    /// Nothing of any tenant: see oneself, and log in for a tenant.
+    Unscoped,
+}
+
+impl TokenRole {
+    /// The tenant, for everyone who acts for just one.
+    pub fn tenant(&self) -> Option<&TenantId> {
+        match self {
+            TokenRole::Member(tenant) | TokenRole::Reader(tenant) => Some(tenant),
+            TokenRole::Admin | TokenRole::Unscoped => None,
+        }
+    }
+}
+
+/// Who logged in to get a token. What the token may do is asked of the state each time, so it ends with the user, the
+/// role or the tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// Who.
+    pub user: UserId,
+    /// For which tenant, if for one.
+    pub project: Option<TenantId>,
+    /// By which application credential, if by one.
+    pub credential: Option<AppCredentialId>,
 }
 
 /// An API token. Only the SHA-256 of the secret is kept.
@@ -30,7 +54,7 @@ pub enum TokenRole {
 pub struct Token {
     /// The handle by which it is listed and revoked.
     pub id: TokenId,
-    /// What it may do.
+    /// What it may do; for a session, what it could do when it began.
     pub role: TokenRole,
     /// SHA-256 of the secret text.
     pub digest: [u8; 32],
@@ -40,4 +64,6 @@ pub struct Token {
     pub created: Timestamp,
     /// When it stops being accepted, if ever.
     pub expires: Option<Timestamp>,
+    /// Who logged in to get it; none for tokens that an administrator made for a tenant.
+    pub session: Option<Session>,
 }

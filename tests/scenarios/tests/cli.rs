@@ -144,6 +144,36 @@ fn tenants_see_their_own_and_administrators_act_for_any() {
 }
 
 #[test]
+fn users_log_in_and_do_what_they_were_granted() {
+    let site = Site::start("cliuser", 0).unwrap();
+    let admin = Weft::admin(&site);
+    let blue = admin.id("tenant create blue");
+    let ann = admin.id("user create ann --password secret-1 --home blue --role reader --email a@example.org");
+    assert_eq!(admin.json("user show ann")["id"], ann.as_str());
+    assert_eq!(admin.ok("user roles ann -o id"), format!("{ann} {blue} reader\n"));
+    let own = admin.speaking_for(admin.ok("login ann --password secret-1").trim());
+    let who = own.json("whoami");
+    assert_eq!((&who["user_name"], &who["tenant_id"]), (&"ann".into(), &blue.as_str().into()));
+    assert!(own.fails(1, "network create n").contains("403"));
+    // Roles are looked at with every request, so the same token may more now.
+    admin.ok("user grant ann blue");
+    own.id("network create n");
+    assert!(own.fails(1, "user list").contains("403"));
+    admin.ok("user revoke ann blue");
+    assert!(own.fails(1, "network delete n").contains("403"));
+    admin.ok("user set ann --password secret-2 --description second");
+    assert!(own.fails(1, "whoami").contains("401"));
+    assert!(admin.fails(1, "login ann --password secret-1").contains("401"));
+    assert!(admin.json("login ann --password secret-2")["secret"].as_str().unwrap().starts_with("weft_"));
+    admin.fails(2, "login ann");
+    let users = admin.ok("user list");
+    assert!(users.contains("ann") && users.contains("admin"), "{users}");
+    assert!(admin.fails(1, "user delete admin").contains("administrator"));
+    admin.ok("user delete ann");
+    admin.ok("network delete n --project blue");
+}
+
+#[test]
 fn what_goes_wrong_is_said_with_field_reason_and_exit_code() {
     let site = Site::start("clierr", 0).unwrap();
     let admin = Weft::admin(&site);

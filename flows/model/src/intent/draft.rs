@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Actor, Context, Labels, LabelsPatch, Rejected};
 use crate::{
     Change, Counters, Key, Network, NetworkId, Port, PortId, Record, Revision, Router, RouterId, Snapshot,
-    Stamp, Subnet, SubnetId, TenantId,
+    Stamp, Subnet, SubnetId, TenantId, UserId,
 };
 
 /// The state as the intents so far leave it.
@@ -35,8 +35,18 @@ impl<'a> Draft<'a> {
                 Some(tenant) if !tenant.enabled => return Err(forbidden("writing for a disabled tenant")),
                 Some(_) => {}
             },
+            Actor::User(id) => match base.user(id) {
+                None => return Err(Rejected::UserNotFound(id.clone())),
+                Some(user) if !user.enabled => return Err(forbidden("writing as a disabled user")),
+                Some(_) => {}
+            },
         }
         Ok(Draft { base, actor, context, state: base.clone(), written: BTreeSet::new() })
+    }
+
+    /// The state before the request.
+    pub(super) fn base(&self) -> &Snapshot {
+        self.base
     }
 
     /// The revision that the commit will have.
@@ -93,11 +103,21 @@ impl Draft<'_> {
         if self.is_admin() { Ok(()) } else { Err(forbidden(what)) }
     }
 
+    /// Refuses everybody but that user and the operator.
+    pub(super) fn only_for(&self, user: &UserId, what: &str) -> Result<(), Rejected> {
+        match self.actor {
+            Actor::Admin => Ok(()),
+            Actor::User(own) if own == user => Ok(()),
+            _ => Err(forbidden(what)),
+        }
+    }
+
     /// True if the actor sees what belongs to `owner`.
     pub(super) fn sees(&self, owner: &TenantId) -> bool {
         match self.actor {
             Actor::Admin => true,
             Actor::Tenant(own) | Actor::ReadOnly(own) => own == owner,
+            Actor::User(_) => false,
         }
     }
 
@@ -110,6 +130,7 @@ impl Draft<'_> {
         let own = match self.actor {
             Actor::Admin => None,
             Actor::Tenant(own) | Actor::ReadOnly(own) => Some(own),
+            Actor::User(_) => return Err(forbidden("owning what belongs to tenants")),
         };
         let Some(owner) = asked.or(own).or(default) else { return Ok(None) };
         if !self.sees(owner) {

@@ -6,8 +6,9 @@ use ipnet::IpNet;
 use thiserror::Error;
 
 use crate::{
-    AddressGroupId, FloatingIpId, HostId, MacAddr, NetworkId, PortForwardingId, PortId, PortRange, QuotaKind,
-    RouterId, SecurityGroupId, SecurityRuleId, SubnetId, TenantId, TokenId, Transport, VlanId, Vni,
+    AddressGroupId, AppCredentialId, FloatingIpId, HostId, MacAddr, NetworkId, PortForwardingId, PortId,
+    PortRange, QuotaKind, Role, RouterId, SecurityGroupId, SecurityRuleId, SubnetId, TenantId, TokenId,
+    Transport, UserId, VlanId, Vni,
 };
 
 /// What is wrong with one field of a request.
@@ -49,6 +50,36 @@ pub enum Rejected {
     /// No such token.
     #[error("there is no token {0}")]
     TokenNotFound(TokenId),
+    /// No such user.
+    #[error("there is no user {0}")]
+    UserNotFound(UserId),
+    /// No such application credential, or another user's.
+    #[error("there is no application credential {0}")]
+    AppCredentialNotFound(AppCredentialId),
+    /// The user was not given the role.
+    #[error("user {user} was not given role {} for tenant {tenant}", .role.name())]
+    RoleNotAssigned {
+        /// Who.
+        user: UserId,
+        /// For which tenant.
+        tenant: TenantId,
+        /// Which role.
+        role: Role,
+    },
+    /// Another object of the kind has the name, and may not share it.
+    #[error("there is {what} {name:?} already")]
+    NameTaken {
+        /// Which kind of object.
+        what: &'static str,
+        /// The name.
+        name: String,
+    },
+    /// Nobody could be administrator afterwards.
+    #[error("nobody could be administrator then")]
+    LastAdministrator,
+    /// The password is not the one that was looked at.
+    #[error("the password of user {0} has just been changed")]
+    PasswordChanged(UserId),
     /// No such security group, or another tenant's.
     #[error("there is no security group {0}")]
     SecurityGroupNotFound(SecurityGroupId),

@@ -11,8 +11,8 @@ use super::NewGateway;
 use super::security_request::PortGroups;
 use crate::{
     AddressRange, AllowedPair, DhcpFamily, DhcpOption, Encap, EncapIps, HostId, HostRoute, MacAddr,
-    NetworkId, OfPort, PortId, PortSecurity, QuotaKind, Route, RouterId, SecurityGroupId, SubnetId, TenantId,
-    Timestamp, TokenId, TokenRole, VlanId, Vni,
+    NetworkId, OfPort, PortId, PortSecurity, QuotaKind, Route, RouterId, SecurityGroupId, Session, SubnetId,
+    TenantId, Timestamp, TokenId, TokenRole, VlanId, Vni,
 };
 
 /// The descriptive part of a new object.
@@ -91,6 +91,8 @@ pub struct NewToken {
     pub description: String,
     /// When it stops being accepted, if ever.
     pub expires: Option<Timestamp>,
+    /// Who logs in, if somebody does; the user, its role and its credential must be there.
+    pub session: Option<Session>,
 }
 
 /// Where a new network is to be on the operator's layer 2.

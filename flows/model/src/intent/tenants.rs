@@ -1,11 +1,11 @@
-//! Planning tenants and the tokens that speak for them.
+//! Planning tenants.
 
 use std::sync::Arc;
 
 use super::draft::{Draft, expect_number, relabel, set};
 use super::limits::Faults;
-use super::{NewTenant, NewToken, Rejected, TenantPatch};
-use crate::{GroupRole, Key, Record, SecurityGroup, Tenant, TenantId, Token, TokenId, TokenRole};
+use super::{NewTenant, Rejected, TenantPatch};
+use crate::{GroupRole, Key, Record, SecurityGroup, Tenant, TenantId, Token, TokenId};
 
 impl Draft<'_> {
     pub(super) fn create_tenant(&mut self, new: &NewTenant) -> Result<Key, Rejected> {
@@ -28,7 +28,9 @@ impl Draft<'_> {
             return Ok(Key::Tenant(id.clone()));
         }
         self.restamp(&mut after.stamp);
-        self.put_tenant(after)
+        let key = self.put_tenant(after)?;
+        self.keep_an_administrator()?;
+        Ok(key)
     }
 
     pub(super) fn delete_tenant(&mut self, id: &TenantId, number: Option<u64>) -> Result<Key, Rejected> {
@@ -46,50 +48,22 @@ impl Draft<'_> {
             return Err(Rejected::TenantInUse(id.clone()));
         }
         // A token must not outlive its tenant: the id might be given to somebody else.
-        let speaks_for = |token: &&Arc<Token>| match &token.role {
-            TokenRole::Admin => false,
-            TokenRole::Member(tenant) | TokenRole::Reader(tenant) => tenant == id,
+        let speaks_for = |token: &&Arc<Token>| {
+            let project = token.session.as_ref().and_then(|session| session.project.as_ref());
+            token.role.tenant() == Some(id) || project == Some(id)
         };
         let tokens: Vec<TokenId> = self.state.tokens().filter(speaks_for).map(|token| token.id).collect();
         for token in tokens {
             self.delete(Key::Token(token));
         }
+        self.drop_assignments_on(id);
         if let Some(group) = self.state.default_group(id).map(|group| group.id) {
             self.drop_security_group(group);
         }
         self.delete(Key::Quota(id.clone()));
-        Ok(self.delete(Key::Tenant(id.clone())))
-    }
-
-    pub(super) fn create_token(&mut self, new: &NewToken) -> Result<Key, Rejected> {
-        self.admin_only("creating a token")?;
-        let is_known =
-            self.state.token(&new.id).is_some() || self.state.token_by_digest(&new.digest).is_some();
-        if is_known {
-            return Err(Rejected::AlreadyExists { what: "token", id: new.id.to_string() });
-        }
-        if let TokenRole::Member(tenant) | TokenRole::Reader(tenant) = &new.role {
-            self.tenant(tenant)?;
-        }
-        let mut faults = Faults::default();
-        faults.check_text("description", &new.description);
-        faults.settle()?;
-        Ok(self.put(Record::Token(Arc::new(Token {
-            id: new.id,
-            role: new.role.clone(),
-            digest: new.digest,
-            description: new.description.clone(),
-            created: self.context.now,
-            expires: new.expires,
-        }))))
-    }
-
-    pub(super) fn delete_token(&mut self, id: TokenId) -> Result<Key, Rejected> {
-        self.admin_only("revoking a token")?;
-        match self.state.token(&id) {
-            Some(_) => Ok(self.delete(Key::Token(id))),
-            None => Err(Rejected::TokenNotFound(id)),
-        }
+        let key = self.delete(Key::Tenant(id.clone()));
+        self.keep_an_administrator()?;
+        Ok(key)
     }
 
     fn tenant(&self, id: &TenantId) -> Result<Arc<Tenant>, Rejected> {

@@ -13,6 +13,7 @@ mod routers;
 mod security;
 mod subnets;
 mod tenants;
+mod users;
 
 use uuid::Uuid;
 
@@ -80,6 +81,9 @@ fn show(change: &Change) -> String {
         Change::Put(Record::Tenant(r)) => {
             format!("tenant {} {} {}", r.id, label(&r.stamp), if r.enabled { "enabled" } else { "disabled" })
         }
+        Change::Put(record @ (Record::User(_) | Record::Assignment(_) | Record::AppCredential(_))) => {
+            show_identity(record)
+        }
         Change::Put(Record::Token(r)) => format!("token {} {:?}", r.id, r.role),
         Change::Put(Record::Network(r)) => {
             let (vni, encap, mtu) = (r.vni, r.encap.name(), r.mtu.0);
@@ -139,6 +143,21 @@ fn show(change: &Change) -> String {
             format!("policy {} [{}]", r.key, groups.join(" "))
         }
         Change::Put(Record::Counters(r)) => format!("{r:?}"),
+    }
+}
+
+fn show_identity(record: &Record) -> String {
+    match record {
+        Record::User(r) => {
+            let tenant = r.default_tenant.as_ref().map_or("nothing".to_owned(), ToString::to_string);
+            let state = if r.enabled { "enabled" } else { "disabled" };
+            format!("user {} {} {state} for {tenant}", r.id, label(&r.stamp))
+        }
+        Record::Assignment(r) => format!("roles of {} for {} {:?}", r.user, r.tenant, r.roles),
+        Record::AppCredential(r) => {
+            format!("credential {} {} of {} for {} {:?}", r.id, r.name, r.user, r.tenant, r.role)
+        }
+        _ => String::new(),
     }
 }
 

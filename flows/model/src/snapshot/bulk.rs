@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::quotas::Usage;
-use super::{External, Map, Physical, Routing, Snapshot, UsedAddresses, commit};
+use super::{External, Identity, Map, Physical, Routing, Snapshot, UsedAddresses, commit};
 use crate::change::{Counters, Key, Record};
 use crate::{
     Binding, FloatingIp, FloatingIpId, Host, HostId, HostIndex, Network, NetworkId, PhysicalNetwork,
@@ -42,6 +42,8 @@ struct Pile {
     forwardings: Vec<(PortForwardingId, Arc<PortForwarding>)>,
     hosts: Vec<(HostId, Arc<Host>)>,
     bindings: Vec<((PortId, HostId), Arc<Binding>)>,
+    /// Users and what goes with them, which are few beside ports.
+    identity: Vec<Record>,
     /// Groups, rules and the like, which are few beside ports.
     security: BTreeMap<Key, Record>,
 }
@@ -53,6 +55,9 @@ impl Pile {
             Record::Tenant(r) => self.tenants.push((r.id.clone(), r)),
             Record::Quota(r) => self.quotas.push((r.tenant.clone(), r)),
             Record::Token(r) => self.tokens.push((r.id, r)),
+            one @ (Record::User(_) | Record::Assignment(_) | Record::AppCredential(_)) => {
+                self.identity.push(one);
+            }
             Record::PhysicalNetwork(r) => drop(self.physnets.insert(r.key, r)),
             Record::Network(r) => self.networks.push((r.id, r)),
             Record::Subnet(r) => self.subnets.push((r.id, r)),
@@ -96,6 +101,7 @@ impl Pile {
         snapshot.bound_by_host = with_claims.bound_by_host;
         snapshot.quotas = primary(self.quotas);
         snapshot.put_tenants(self.tenants, self.tokens);
+        snapshot.identity = Identity::of(&self.identity, snapshot.tokens.values());
         snapshot.put_networks(self.networks, self.subnets);
         snapshot.physical = Physical::of(self.physnets.values(), snapshot.networks.values());
         let (floating_ips, forwardings) = (primary(self.floating_ips), primary(self.forwardings));

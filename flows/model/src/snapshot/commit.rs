@@ -14,6 +14,7 @@ impl Snapshot {
         std::iter::once(Record::Counters(self.counters))
             .chain(self.tenants.values().cloned().map(Record::Tenant))
             .chain(self.quotas.values().cloned().map(Record::Quota))
+            .chain(self.identity.records())
             .chain(self.tokens.values().cloned().map(Record::Token))
             .chain(self.physnets().cloned().map(Record::PhysicalNetwork))
             .chain(self.networks.values().cloned().map(Record::Network))
@@ -53,6 +54,7 @@ impl Snapshot {
         Some(match key {
             Key::Tenant(id) => Record::Tenant(self.tenants.get(id)?.clone()),
             Key::Token(id) => Record::Token(self.tokens.get(id)?.clone()),
+            Key::User(_) | Key::Assignment(..) | Key::AppCredential(_) => self.identity.record(key)?,
             Key::PhysicalNetwork(key) => Record::PhysicalNetwork(self.physnet(*key)?.clone()),
             Key::Network(id) => Record::Network(self.networks.get(id)?.clone()),
             Key::Subnet(id) => Record::Subnet(self.subnets.get(id)?.clone()),
@@ -76,8 +78,10 @@ impl Snapshot {
             Record::Tenant(r) => self.tenants.insert(r.id.clone(), r.clone()),
             Record::Token(r) => {
                 self.tokens_by_digest.insert(r.digest, r.id);
+                self.identity.put_token(r);
                 self.tokens.insert(r.id, r.clone());
             }
+            Record::User(_) | Record::Assignment(_) | Record::AppCredential(_) => self.identity.put(record),
             Record::PhysicalNetwork(r) => self.physical.put(r),
             Record::Network(r) => {
                 self.physical.put_network(r);
@@ -159,7 +163,11 @@ impl Snapshot {
             Some(Record::Tenant(r)) => self.tenants.remove(&r.id),
             Some(Record::Token(r)) => {
                 self.tokens_by_digest.remove(&r.digest);
+                self.identity.remove_token(&r);
                 self.tokens.remove(&r.id);
+            }
+            Some(record @ (Record::User(_) | Record::Assignment(_) | Record::AppCredential(_))) => {
+                self.identity.remove(&record);
             }
             Some(Record::PhysicalNetwork(r)) => self.physical.remove(&r),
             Some(Record::Network(r)) => {

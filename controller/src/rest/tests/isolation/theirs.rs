@@ -6,8 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
-use weft_model::EncapIps;
-use weft_model::intent::{Actor, HostReport, Intent};
+use uuid::Uuid;
+use weft_model::intent::{Actor, HostReport, Intent, NewAppCredential};
+use weft_model::{AppCredentialId, CredentialReach, CredentialSecret, EncapIps, Role, TenantId, UserId};
 
 use super::super::{Lab, outside};
 
@@ -59,6 +60,7 @@ const RECIPES: &[(&str, &str, &str)] = &[
         r#"{"min_kbps": 100, "direction": "egress"}"#,
     ),
     ("/v1/tenants/{id}/tokens", "admin", "{}"),
+    ("/v3/users", "admin", r#"{"name": "theirs-secret", "password": "their-own-password"}"#),
 ];
 
 /// What stands for the last parameter below an address, where nothing can be made there. `$...` as above.
@@ -69,13 +71,17 @@ const FIXED: &[(&str, &str)] = &[
     ("/v3/projects", "blue"),
     ("/v2.0/quotas", "blue"),
     ("/v2.0/network-ip-availabilities", "$network"),
+    ("/v3/projects/{id}/users", "$user"),
+    ("/v3/projects/{id}/users/{user}/roles", "member"),
     // Not the tenant's.
+    ("/v3/roles", "member"),
+    ("/v3/domains", "default"),
     ("/v2.0/extensions", "net-mtu"),
     ("/v2.0/{collection}/{id}/tags", "x"),
 ];
 
 /// Below these, what there is belongs to everybody.
-pub(super) const PUBLIC: &[&str] = &["/v2.0/extensions/"];
+pub(super) const PUBLIC: &[&str] = &["/v2.0/extensions/", "/v3/roles/", "/v3/domains/"];
 
 /// The other tenant's objects.
 pub(super) struct Theirs {
@@ -118,6 +124,9 @@ impl Theirs {
             if place == "/v2.0/routers" {
                 theirs.join(lab, &external).await;
             }
+            if place == "/v3/users" {
+                theirs.give_credential(lab).await;
+            }
         }
         theirs.fixed();
         theirs.make_the_rest(lab).await;
@@ -133,6 +142,29 @@ impl Theirs {
         let gateway = json!({"router": {"external_gateway_info": {"network_id": external}}});
         let gateway = lab.call("blue", &format!("PUT /v2.0/routers/{router}"), gateway).await;
         assert_eq!(gateway.status, 200, "{}", gateway.text);
+    }
+
+    /// The user acts for the tenant, and has a credential that only it could make.
+    async fn give_credential(&mut self, lab: &Lab) {
+        let (user, tenant): (UserId, TenantId) =
+            (self.words["user"].parse().unwrap(), "blue".parse().unwrap());
+        let id = AppCredentialId(Uuid::new_v4());
+        let credential = NewAppCredential {
+            id,
+            user: user.clone(),
+            tenant: tenant.clone(),
+            role: Role::Member,
+            name: MARK.into(),
+            description: String::new(),
+            secret: CredentialSecret::Drawn([9; 32]),
+            reach: CredentialReach::Restricted,
+            expires: None,
+        };
+        let intents =
+            vec![Intent::Assign(user, tenant, Role::Member), Intent::CreateAppCredential(credential)];
+        lab.desk.write(Actor::Admin, intents).await.unwrap();
+        self.secrets.insert(id.to_string());
+        self.objects.insert("/v3/users/{id}/application_credentials".into(), id.to_string());
     }
 
     fn fixed(&mut self) {
@@ -306,7 +338,7 @@ impl Theirs {
         if fields == ["tags"] {
             asked.insert("tags".into(), json!(["mine"]));
         }
-        if method == "put" {
+        if method == "put" || method == "patch" {
             asked.retain(|name, _| name != "project_id" && name != "tenant_id");
         }
         if asked.contains_key("name") || (asked.is_empty() && fields.iter().any(|field| field == "name")) {

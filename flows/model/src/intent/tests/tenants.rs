@@ -5,7 +5,7 @@ use crate::TokenRole;
 
 fn token(n: u8, role: TokenRole) -> NewToken {
     let id = TokenId(Uuid::from_u128(n.into()));
-    NewToken { id, role, digest: [n; 32], description: String::new(), expires: None }
+    NewToken { id, role, digest: [n; 32], description: String::new(), expires: None, session: None }
 }
 
 #[test]
