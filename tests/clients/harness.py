@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -39,15 +40,17 @@ class Tenant:
 
 
 class Cli:
-    """The `openstack` command with one account."""
+    """The `openstack` command with one account, or with a cloud of a clouds.yaml. Where no file is named it must see none:
+    the only cloud of a file is mixed into whatever account is named."""
 
-    def __init__(self, **account):
+    def __init__(self, clouds=os.devnull, **account):
+        self.environment = {**os.environ, "OS_CLIENT_CONFIG_FILE": clouds}
         self.account = [part for name, value in account.items() for part in (f"--os-{name.replace('_', '-')}", value)]
 
     def run(self, line, *more):
         """Runs one command; gives its exit code, output and error output."""
         command = [str(pathlib.Path(sys.executable).parent / "openstack"), *self.account, *line.split(), *more]
-        ended = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=120, env=self.environment)
         return ended.returncode, ended.stdout, ended.stderr
 
     def json(self, line, *more):

@@ -18,8 +18,8 @@ def clouds_of(file):
 
 def identity(endpoint, clouds, run):
     """Projects, users, roles and application credentials, with nothing but the clouds.yaml that the controller left."""
+    identity_of(endpoint, Cli(clouds, cloud="weft"), run)
     with clouds_of(clouds):
-        identity_of(endpoint, Cli(cloud="weft"), run)
         identity_sdk(run)
 
 
@@ -43,7 +43,7 @@ def identity_of(endpoint, admin, run):
     cli.refused("403", "user list")
     credential = cli.json("application credential create ci --role reader")
     program = Cli(auth_type="v3applicationcredential", auth_url=endpoint + "/v3",
-                  application_credential_id=credential["id"], application_credential_secret=credential["secret"])
+                  application_credential_id=credential["ID"], application_credential_secret=credential["Secret"])
     same([row["Name"] for row in program.json("network list")], ["inet"], "network list by the credential")
     program.refused("disallowed by policy", "network create other")
     cli.done("application credential delete ci")
