@@ -60,7 +60,7 @@ async fn a_token_of_keystone_opens_its_project_and_no_other() {
     let tenants = lab.get("admin", "/v1/tenants?name=green").await;
     assert_eq!(
         super::ids(&tenants.body["tenants"]),
-        [elsewhere.green.clone()],
+        std::slice::from_ref(&elsewhere.green),
         "its project has become a tenant"
     );
     assert_eq!(lab.get(&bob, "/v2.0/networks").await.body["networks"].as_array().unwrap().len(), 1);
