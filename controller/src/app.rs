@@ -44,7 +44,7 @@ use crate::engine::{self, Event};
 use crate::feed::Feed;
 use crate::first_token::{self, FirstTokenError};
 use crate::first_user;
-use crate::keystone::{Keystone, KeystoneError};
+use crate::issuer::Issuer;
 use crate::metrics::Metrics;
 use crate::notices;
 use crate::rest;
@@ -95,9 +95,9 @@ pub enum StartError {
     /// The first token cannot be made.
     #[error("making the first token")]
     FirstToken(#[from] FirstTokenError),
-    /// The existing Keystone cannot be used.
-    #[error("setting up the client of Keystone")]
-    Keystone(#[from] KeystoneError),
+    /// The issuer of tokens cannot be used.
+    #[error("setting up the client of the issuer of tokens")]
+    Issuer(#[source] reqwest::Error),
     /// A commit failed while the controller ran.
     #[error("the store or its writer failed; start again to see what it holds")]
     StoreFailed,
@@ -317,8 +317,8 @@ async fn serve_api(
 ) -> Result<(), StartError> {
     let listener = bind(config.api_listen, "the REST API").await?;
     let (authentication, stop) = (config.authentication, stop.clone());
-    let keystone = config.keystone.clone().map(Keystone::new).transpose()?;
-    let api = rest::Config { metrics, authentication, rates: config.rates, keystone, stop: stop.clone() };
+    let issuer = config.issuer.clone().map(Issuer::new).transpose().map_err(StartError::Issuer)?;
+    let api = rest::Config { metrics, authentication, rates: config.rates, issuer, stop: stop.clone() };
     let router = rest::router(desk, board, api).into_make_service_with_connect_info::<SocketAddr>();
     tasks.spawn(async move {
         let served = axum::serve(listener.tap_io(cut_off_stuck), router)

@@ -13,8 +13,8 @@ use weft_model::Encap;
 
 use crate::audit;
 use crate::dns::Servers;
-use crate::keystone;
 use crate::rest::Rates;
+use crate::{issuer, keystone, oidc};
 
 /// The Weft controller: tenant networks over Open vSwitch.
 #[derive(Debug, Clone, Default, Parser, Deserialize)]
@@ -99,7 +99,7 @@ pub struct Options {
     /// Answer the API without tokens. For laboratories: everyone is administrator.
     #[arg(long, env = "WEFT_NO_AUTH", num_args = 0..=1, default_missing_value = "true")]
     pub no_auth: Option<bool>,
-    /// Accept the tokens of this Keystone as well: its address up to /v3, http only [default: none].
+    /// Accept the tokens of this Keystone as well: its address up to /v3 [default: none].
     #[arg(long, env = "WEFT_KEYSTONE_URL")]
     pub keystone_url: Option<String>,
     /// A user of that Keystone that may validate tokens [default: weft].
@@ -114,6 +114,20 @@ pub struct Options {
     /// The domain of both, by its name [default: Default].
     #[arg(long, env = "WEFT_KEYSTONE_DOMAIN")]
     pub keystone_domain: Option<String>,
+    /// An OpenID Connect provider whose signed tokens are accepted as well: the `iss` that they have, like
+    /// https://login.example.org/realms/cloud. Not beside a Keystone [default: none].
+    #[arg(long, env = "WEFT_OIDC_ISSUER")]
+    pub oidc_issuer: Option<String>,
+    /// The `aud` that its tokens for this controller have [default: weft].
+    #[arg(long, env = "WEFT_OIDC_AUDIENCE")]
+    pub oidc_audience: Option<String>,
+    /// The claim with the id of the tenant that a token speaks for; dots go into members [default: project].
+    #[arg(long, env = "WEFT_OIDC_PROJECT_CLAIM")]
+    pub oidc_project_claim: Option<String>,
+    /// The claim with the roles, of which admin, member and reader count; dots go into
+    /// members [default: roles].
+    #[arg(long, env = "WEFT_OIDC_ROLES_CLAIM")]
+    pub oidc_roles_claim: Option<String>,
     /// Write the state to this file, for a backup or another machine or store, and end. No controller may be running.
     #[arg(long, value_name = "FILE", conflicts_with = "import")]
     #[serde(skip)]
@@ -204,7 +218,7 @@ pub struct Config {
     /// Whether callers must show a token.
     pub authentication: Authentication,
     /// Whose tokens are accepted besides our own.
-    pub keystone: Option<keystone::Settings>,
+    pub issuer: Option<issuer::Settings>,
 }
 
 /// A setting that cannot be used.
@@ -245,8 +259,8 @@ impl Config {
     pub fn load(options: Options) -> Result<Config, ConfigError> {
         let file = options.config.as_deref().map(read_file).transpose()?.unwrap_or_default();
         let options = options.or(file);
-        let keystone = keystone(&options)?;
-        Ok(Config { keystone, ..complete(options)? })
+        let issuer = issuer(&options)?;
+        Ok(Config { issuer, ..complete(options)? })
     }
 }
 
@@ -289,6 +303,10 @@ impl Options {
             keystone_password: self.keystone_password.or(other.keystone_password),
             keystone_project: self.keystone_project.or(other.keystone_project),
             keystone_domain: self.keystone_domain.or(other.keystone_domain),
+            oidc_issuer: self.oidc_issuer.or(other.oidc_issuer),
+            oidc_audience: self.oidc_audience.or(other.oidc_audience),
+            oidc_project_claim: self.oidc_project_claim.or(other.oidc_project_claim),
+            oidc_roles_claim: self.oidc_roles_claim.or(other.oidc_roles_claim),
             export: self.export,
             import: self.import,
             reset_admin: self.reset_admin,
@@ -308,9 +326,7 @@ fn complete(options: Options) -> Result<Config, ConfigError> {
     if !(1..=65_536).contains(&store_cache) {
         return Err(wrong("store_cache", "must be 1 to 65536"));
     }
-    if !(600..=9216).contains(&underlay_mtu) {
-        return Err(wrong("underlay_mtu", "must be 600 to 9216"));
-    }
+    check_underlay(underlay_mtu, vxlan_port)?;
     if audit == 0 {
         return Err(wrong("audit_interval", "must be at least 1 second"));
     }
@@ -323,16 +339,13 @@ fn complete(options: Options) -> Result<Config, ConfigError> {
     if !(1..=1800).contains(&advertise_interval) {
         return Err(wrong("advertise_interval", "must be 1 to 1800 seconds"));
     }
-    if vxlan_port == 0 {
-        return Err(wrong("vxlan_port", "must not be 0"));
-    }
     let (audit_log, rates) = (audit_log(&options), rates(&options));
     let dns_servers = Servers {
         forwarders: parsed("dns_forwarders", options.dns_forwarders)?.unwrap_or_default(),
         allowed: parsed("dns_forward_to", options.dns_forward_to)?,
     };
     Ok(Config {
-        keystone: None,
+        issuer: None,
         task: match (options.export, options.import) {
             (Some(file), _) => Task::Export(file),
             (None, Some(file)) => Task::Import(file),
@@ -369,6 +382,17 @@ fn complete(options: Options) -> Result<Config, ConfigError> {
     })
 }
 
+fn check_underlay(mtu: u16, vxlan_port: u16) -> Result<(), ConfigError> {
+    let wrong = |name: &'static str, reason: &str| ConfigError::Value { name, reason: reason.to_owned() };
+    if !(600..=9216).contains(&mtu) {
+        return Err(wrong("underlay_mtu", "must be 600 to 9216"));
+    }
+    if vxlan_port == 0 {
+        return Err(wrong("vxlan_port", "must not be 0"));
+    }
+    Ok(())
+}
+
 fn audit_log(options: &Options) -> audit::Bounds {
     audit::Bounds {
         entries: options.audit_log_entries.unwrap_or(audit::Bounds::default().entries),
@@ -384,20 +408,52 @@ fn rates(options: &Options) -> Rates {
     }
 }
 
-/// The existing Keystone, if there is one.
+/// Who else issues tokens, if anybody does.
+fn issuer(options: &Options) -> Result<Option<issuer::Settings>, ConfigError> {
+    match (keystone(options)?, oidc(options)?) {
+        (Some(_), Some(_)) => {
+            let reason = "cannot be given together with keystone_url".to_owned();
+            Err(ConfigError::Value { name: "oidc_issuer", reason })
+        }
+        (Some(keystone), None) => Ok(Some(issuer::Settings::Keystone(keystone))),
+        (None, oidc) => Ok(oidc.map(issuer::Settings::Oidc)),
+    }
+}
+
 fn keystone(options: &Options) -> Result<Option<keystone::Settings>, ConfigError> {
     let wrong = |name: &'static str, reason: &str| ConfigError::Value { name, reason: reason.to_owned() };
     let Some(url) = &options.keystone_url else { return Ok(None) };
     let url = url.trim_end_matches('/').to_owned();
-    if !url.starts_with("http://") || !url.ends_with("/v3") {
-        return Err(wrong("keystone_url", "must be like http://keystone:5000/v3"));
+    if !is_web(&url) || !url.ends_with("/v3") {
+        return Err(wrong("keystone_url", "must be like https://keystone:5000/v3"));
     }
     let password = options.keystone_password.clone();
     let password = password.ok_or_else(|| wrong("keystone_password", "must be given with keystone_url"))?;
-    let or = |given: &Option<String>, default: &str| given.clone().unwrap_or_else(|| default.to_owned());
     let (user, project) = (or(&options.keystone_user, "weft"), or(&options.keystone_project, "service"));
     let domain = or(&options.keystone_domain, "Default");
     Ok(Some(keystone::Settings { url, user, password, project, domain }))
+}
+
+fn oidc(options: &Options) -> Result<Option<oidc::Settings>, ConfigError> {
+    let Some(issuer) = options.oidc_issuer.clone() else { return Ok(None) };
+    if !is_web(&issuer) {
+        let reason = "must be like https://login.example.org/realms/cloud".to_owned();
+        return Err(ConfigError::Value { name: "oidc_issuer", reason });
+    }
+    Ok(Some(oidc::Settings {
+        issuer,
+        audience: or(&options.oidc_audience, "weft"),
+        project: or(&options.oidc_project_claim, "project"),
+        roles: or(&options.oidc_roles_claim, "roles"),
+    }))
+}
+
+fn is_web(url: &str) -> bool {
+    url.starts_with("http://") || url.starts_with("https://")
+}
+
+fn or(given: &Option<String>, default: &str) -> String {
+    given.clone().unwrap_or_else(|| default.to_owned())
 }
 
 /// A list of values, of which empty ones count for nothing.

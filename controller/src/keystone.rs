@@ -10,10 +10,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use thiserror::Error;
 use tokio::sync::{Mutex as Gate, Semaphore};
-use weft_model::{Role, TenantId, Timestamp, UserId};
+use weft_model::Role;
 
 use crate::clock;
 use crate::first_token;
+use crate::issuer::Holder;
 
 /// How long Keystone's word is good. A token that it revokes is accepted for as long at most.
 const REMEMBER: Duration = Duration::from_secs(60);
@@ -23,8 +24,8 @@ const REMEMBER_UNKNOWN: Duration = Duration::from_secs(10);
 const REMEMBERED: usize = 10_000;
 /// How many questions are open at the same time.
 const OPEN: usize = 16;
-/// How long Keystone may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long an issuer may take.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Where the Keystone is, and whom to ask as.
 #[derive(Clone, PartialEq, Eq)]
@@ -58,20 +59,6 @@ pub enum KeystoneError {
     Answer(String),
 }
 
-/// Who holds a token of Keystone.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Holder {
-    /// The user's id there.
-    pub user: UserId,
-    /// The project.
-    pub project: TenantId,
-    /// The project's name.
-    pub project_name: String,
-    /// The strongest of the roles there that we know; none is no role that we know.
-    pub role: Option<Role>,
-    until: Timestamp,
-}
-
 /// A Keystone; clones share what is known of its tokens.
 #[derive(Debug, Clone)]
 pub struct Keystone(Arc<Inner>);
@@ -95,13 +82,9 @@ struct Known {
 
 impl Keystone {
     /// A Keystone; nothing is asked yet.
-    ///
-    /// # Errors
-    /// When the HTTP client cannot be set up.
-    pub fn new(settings: Settings) -> Result<Keystone, KeystoneError> {
-        let http = Client::builder().no_proxy().timeout(PATIENCE).build()?;
+    pub fn new(settings: Settings, http: Client) -> Keystone {
         let (service, known, open) = (Gate::default(), Mutex::default(), Semaphore::new(OPEN));
-        Ok(Keystone(Arc::new(Inner { settings, http, service, known, open })))
+        Keystone(Arc::new(Inner { settings, http, service, known, open }))
     }
 
     /// Who holds a token, if Keystone accepts it for a project.

@@ -62,7 +62,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Authentication;
 use crate::desk::Desk;
-use crate::keystone::Keystone;
+use crate::issuer::Issuer;
 use crate::metrics::Metrics;
 use crate::status::Board;
 use call::Api;
@@ -85,7 +85,7 @@ pub struct Config {
     /// How many requests are answered.
     pub rates: Rates,
     /// Whose tokens are accepted besides our own.
-    pub keystone: Option<Keystone>,
+    pub issuer: Option<Issuer>,
     /// Ends waiting answers when the controller stops.
     pub stop: CancellationToken,
 }

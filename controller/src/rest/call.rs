@@ -86,9 +86,9 @@ impl FromRequestParts<Api> for Call {
             Authentication::Off => Caller::anyone(),
             Authentication::Required => {
                 let secret = secret(&parts.headers).ok_or_else(Caller::refused)?;
-                match (Caller::of_secret(secret, &snapshot, clock::now()), &api.config.keystone) {
-                    (Err(_), Some(keystone)) => {
-                        let caller = strangers::caller(&api.desk, keystone, (secret, &origin)).await?;
+                match (Caller::of_secret(secret, &snapshot, clock::now()), &api.config.issuer) {
+                    (Err(_), Some(issuer)) => {
+                        let caller = strangers::caller(&api.desk, issuer, (secret, &origin)).await?;
                         // The tenant may have been made just now.
                         snapshot = api.desk.snapshot();
                         caller

@@ -9,35 +9,39 @@ use super::failure::Failure;
 use super::frame::Origin;
 use crate::audit::Author;
 use crate::desk::{Desk, WriteError};
-use crate::keystone::{Holder, Keystone};
+use crate::issuer::{Holder, Issuer};
 
-/// The caller that holds a token of a Keystone. Its project is made a tenant if it is none yet.
+/// The caller that holds a token of the issuer. Its project is made a tenant if it is none yet.
 pub(super) async fn caller(
     desk: &Desk,
-    keystone: &Keystone,
+    issuer: &Issuer,
     (secret, origin): (&str, &Origin),
 ) -> Result<Caller, Failure> {
-    let asked = keystone.holder(secret).await.map_err(|error| {
+    let asked = issuer.holder(secret).await.map_err(|error| {
         warn!(error = &error as &dyn std::error::Error, "a token could not be validated");
-        let message = "The token cannot be validated now: Keystone does not answer.";
+        let message = format!("The token cannot be validated now: {} does not answer.", issuer.name());
         Failure::new(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", message)
     });
     let holder = asked?.ok_or_else(Caller::refused)?;
     let Some(role) = holder.role else { return Err(Failure::forbidden("project_reader")) };
     let caller =
         Caller { user: Some(holder.user.clone()), ..Caller::in_project(role, holder.project.clone()) };
-    ensure_tenant(desk, &holder, caller.author(origin)).await?;
+    ensure_tenant(desk, (&holder, issuer), caller.author(origin)).await?;
     Ok(caller)
 }
 
-async fn ensure_tenant(desk: &Desk, holder: &Holder, author: Author) -> Result<(), Failure> {
+async fn ensure_tenant(
+    desk: &Desk,
+    (holder, issuer): (&Holder, &Issuer),
+    author: Author,
+) -> Result<(), Failure> {
     let (id, name) = (holder.project.clone(), holder.project_name.clone());
     match desk.snapshot().tenant(&id) {
         Some(tenant) if tenant.enabled => return Ok(()),
         Some(_) => return Err(Caller::refused()),
         None => {}
     }
-    let labels = Labels { name, description: "a project of Keystone".into(), ..Labels::default() };
+    let labels = Labels { name, description: format!("a project of {}", issuer.name()), ..Labels::default() };
     let group = Intent::EnsureDefaultGroup(id.clone());
     let new = Intent::CreateTenant(NewTenant { id, labels, enabled: true });
     match desk.write_for(author, Actor::Admin, vec![new, group]).await {

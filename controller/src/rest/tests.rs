@@ -13,6 +13,7 @@ mod isolation;
 mod limits;
 mod logins;
 mod malformed;
+mod oidc;
 mod operators;
 mod outside;
 mod pages;
@@ -42,7 +43,7 @@ use super::{Config, Rates, router};
 use crate::config::Authentication;
 use crate::desk::Desk;
 use crate::first_token;
-use crate::keystone::Keystone;
+use crate::issuer::Issuer;
 use crate::metrics::Metrics;
 use crate::status::{Board, Fleet};
 
@@ -67,9 +68,9 @@ impl Lab {
         Lab::over(Desk::ephemeral().unwrap()).await
     }
 
-    /// The same beside an existing Keystone.
-    async fn beside(keystone: Option<Keystone>) -> Lab {
-        Lab::serving(Desk::ephemeral().unwrap(), Rates::default(), keystone).filled().await
+    /// The same beside another issuer of tokens.
+    async fn beside(issuer: Option<Issuer>) -> Lab {
+        Lab::serving(Desk::ephemeral().unwrap(), Rates::default(), issuer).filled().await
     }
 
     /// The same over another desk, on which nothing has been written.
@@ -82,12 +83,12 @@ impl Lab {
         Lab::serving(desk, rates, None)
     }
 
-    fn serving(desk: Desk, rates: Rates, keystone: Option<Keystone>) -> Lab {
+    fn serving(desk: Desk, rates: Rates, issuer: Option<Issuer>) -> Lab {
         let (pen, board) = Board::new();
         pen.send_modify(|fleet| fleet.started = true);
         let authentication = Authentication::Required;
         let (metrics, stop) = (Metrics::default(), CancellationToken::new());
-        let config = Config { metrics, authentication, rates, keystone, stop };
+        let config = Config { metrics, authentication, rates, issuer, stop };
         let router = router(desk.clone(), board, config);
         Lab { router, desk, pen }
     }

@@ -41,7 +41,7 @@ fn again(desk: Desk) -> Lab {
     let (pen, board) = Board::new();
     let (metrics, stop) = (Metrics::default(), CancellationToken::new());
     let (authentication, rates) = (Authentication::Required, super::Rates::default());
-    let config = Config { metrics, authentication, rates, keystone: None, stop };
+    let config = Config { metrics, authentication, rates, issuer: None, stop };
     Lab { router: router(desk.clone(), board, config), desk, pen }
 }
 

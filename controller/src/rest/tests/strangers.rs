@@ -4,14 +4,15 @@
 use serde_json::{Value, json};
 
 use super::Lab;
-use crate::keystone::{Keystone, Settings};
+use crate::issuer::{self, Issuer};
+use crate::keystone::Settings;
 
 /// A Keystone with a project `green`, ann as its member, bob as its reader, and the user that we ask as.
 struct Elsewhere {
     lab: Lab,
     green: String,
     server: tokio::task::JoinHandle<()>,
-    keystone: Keystone,
+    keystone: Issuer,
 }
 
 impl Elsewhere {
@@ -37,7 +38,7 @@ impl Elsewhere {
         }
         let (user, password) = ("weft".to_owned(), "secret".to_owned());
         let settings = Settings { url, user, password, project: "service".into(), domain: "Default".into() };
-        Elsewhere { lab, green, server, keystone: Keystone::new(settings).unwrap() }
+        Elsewhere { lab, green, server, keystone: Issuer::new(issuer::Settings::Keystone(settings)).unwrap() }
     }
 
     async fn token(&self, user: &str) -> String {
@@ -85,7 +86,7 @@ async fn while_keystone_is_away_our_own_tokens_work() {
     let (user, password) = (word("weft"), word("secret"));
     let url = format!("http://{closed}/v3");
     let settings = Settings { url, user, password, project: word("service"), domain: word("Default") };
-    let lab = Lab::beside(Some(Keystone::new(settings).unwrap())).await;
+    let lab = Lab::beside(Some(Issuer::new(issuer::Settings::Keystone(settings)).unwrap())).await;
     let unknown = lab.get("nonsense", "/v2.0/networks").await;
     assert_eq!(unknown.status, 503, "{}", unknown.text);
     unknown.check_problem("/v2.0/networks");
