@@ -2,14 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 
 use uuid::Uuid;
-use weft_model::{
-    FloatingIp, FloatingIpId, PortForwarding, PortForwardingId, PortId, PortRange, Record, Stamp, Transport,
-};
+use weft_model::{FloatingIpId, PortForwarding, PortForwardingId, PortId, PortRange, Stamp, Transport};
 use weft_openflow::oxm;
 use weft_trace::{Packet, Trace, World};
 
@@ -54,11 +51,11 @@ pub fn random(outside: &Outside, model: &Model, random: &mut Random) -> Vec<Forw
 }
 
 impl Forward {
-    /// The records of it and its floating IP, whose port is known.
-    pub fn records(&self, outside: &Outside, model: &Model, floating: FloatingIp) -> [Record; 2] {
+    /// As a record.
+    pub fn record(&self, outside: &Outside, model: &Model) -> PortForwarding {
         let target = &model.ports[self.port];
         let range = |first: u16| PortRange::new(first, first + PORTS - 1).expect("a range");
-        let forwarding = PortForwarding {
+        PortForwarding {
             id: PortForwardingId(Uuid::from_u128(0xd000 + u128::from(self.number))),
             floating_ip: self.floating(),
             stamp: Stamp::default(),
@@ -68,8 +65,7 @@ impl Forward {
             address: target.ipv4(),
             internal: range(self.internal),
             router: router_id(&model.routers[outside.gateways[self.way].router]),
-        };
-        [Record::FloatingIp(Arc::new(floating)), Record::PortForwarding(Arc::new(forwarding))]
+        }
     }
 
     pub fn floating(&self) -> FloatingIpId {

@@ -295,37 +295,33 @@ pub fn complete(outside: &Outside, model: &Model, snapshot: &mut Snapshot) {
         records.push(Record::Router(Arc::new(Routing { gateway: Some(gateway), ..known })));
     }
     for floating in &outside.floating {
-        let number = floating.number;
-        let id = floating_id(number);
+        let (number, id) = (floating.number, floating_id(floating.number));
         records.push(Record::Port(Arc::new(port(number, (FLOATING_IP, id.to_string())))));
         let target = &model.ports[floating.port];
         let router = router_id(&model.routers[outside.gateways[floating.way].router]);
-        records.push(Record::FloatingIp(Arc::new(FloatingIp {
-            id,
-            tenant: "tenant".parse().expect("an id"),
-            stamp: Stamp::default(),
-            network: network_id(),
-            port: port_id(number),
-            address: address(number),
-            target: Some(FloatingTarget { port: target.id(), address: target.ipv4(), router }),
-        })));
+        let target = FloatingTarget { port: target.id(), address: target.ipv4(), router };
+        records.push(Record::FloatingIp(Arc::new(floating_ip(id, number, Some(target)))));
     }
     for forward in &outside.forwards {
         let (number, id) = (forward.number, forward.floating());
         records.push(Record::Port(Arc::new(port(number, (FLOATING_IP, id.to_string())))));
-        let floating = FloatingIp {
-            id,
-            tenant: "tenant".parse().expect("an id"),
-            stamp: Stamp::default(),
-            network: network_id(),
-            port: port_id(number),
-            address: address(number),
-            target: None,
-        };
-        records.extend(forward.records(outside, model, floating));
+        records.push(Record::FloatingIp(Arc::new(floating_ip(id, number, None))));
+        records.push(Record::PortForwarding(Arc::new(forward.record(outside, model))));
     }
     let changes: Vec<Change> = records.into_iter().map(Change::Put).collect();
     snapshot.apply(Revision(20_000), &changes);
+}
+
+fn floating_ip(id: FloatingIpId, number: u8, target: Option<FloatingTarget>) -> FloatingIp {
+    FloatingIp {
+        id,
+        tenant: "tenant".parse().expect("an id"),
+        stamp: Stamp::default(),
+        network: network_id(),
+        port: port_id(number),
+        address: address(number),
+        target,
+    }
 }
 
 fn network(snapshot: &Snapshot) -> Record {
