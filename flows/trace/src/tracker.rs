@@ -111,7 +111,7 @@ impl Connection {
 
 impl Tracker {
     /// A tracker that says these states (`ct_state`) of the packets that come, whatever they are, and then `+trk+new`: as
-    /// `ofproto/trace` does with `--ct-next`.
+    /// `ofproto/trace` does with `--ct-next`. It knows no connection, so what belongs to one is not translated back.
     pub fn assuming(states: impl IntoIterator<Item = u32>) -> Tracker {
         Tracker { zones: BTreeMap::new(), assumed: Some(states.into_iter().collect()) }
     }
@@ -136,12 +136,11 @@ impl Tracker {
 
     /// Sends a packet through: sets its `ct_*` fields, translates its addresses, remembers the connection if asked to.
     pub(crate) fn track(&mut self, packet: &mut Packet, request: &Request<'_>) {
-        packet.untrack();
         if let Some(assumed) = &mut self.assumed {
-            let state = assumed.pop_front().unwrap_or(TRK | NEW);
-            set(packet, [oxm::ct_state(state), oxm::ct_zone(request.zone)]);
+            assume(packet, assumed.pop_front().unwrap_or(TRK | NEW), request);
             return;
         }
+        packet.untrack();
         let Some(tuple) = Tuple::of(packet) else {
             set(packet, [oxm::ct_state(TRK | INV), oxm::ct_zone(request.zone)]);
             return;
@@ -159,6 +158,30 @@ impl Tracker {
             None => unknown(connections, tuple, packet, request),
         }
     }
+}
+
+/// What is known of a packet by the action alone, whatever the state (`ofproto_trace_recirc_node`): mark and label as it sets
+/// them, over those that the packet has, and the first address and port of a translation.
+fn assume(packet: &mut Packet, state: u32, request: &Request<'_>) {
+    set(packet, [oxm::ct_state(state), oxm::ct_zone(request.zone)]);
+    let ((mark, mark_bits), (label, label_bits)) = (request.mark, request.label);
+    set(packet, [oxm::ct_mark_masked(mark, mark_bits), oxm::ct_label_masked(label, label_bits)]);
+    let Some(nat) = request.nat else { return };
+    let (Some((mut source, mut destination)), (mut from, mut to)) = (packet.addresses(), packet.ports())
+    else {
+        return;
+    };
+    let address = nat.ipv4_min.map(IpAddr::V4).or(nat.ipv6_min.map(IpAddr::V6));
+    for (flag, ip, port) in
+        [(NatFlags::SRC, &mut source, &mut from), (NatFlags::DST, &mut destination, &mut to)]
+    {
+        if nat.flags.contains(flag) {
+            *ip = address.unwrap_or(*ip);
+            *port = nat.port_min.unwrap_or(*port);
+        }
+    }
+    packet.set_addresses(source, destination);
+    packet.set_ports(from, to);
 }
 
 fn find(connections: &[Connection], tuple: Tuple) -> Option<(usize, Direction)> {
@@ -202,11 +225,14 @@ fn unknown(connections: &mut Vec<Connection>, tuple: Tuple, packet: &mut Packet,
     }
     let mut state = TRK | NEW;
     if request.flags.contains(CtFlags::COMMIT) && connections.len() < ZONE_LIMIT {
+        let after = request.nat.map_or(Some(tuple), |nat| translated(nat, tuple, connections));
+        // Without a way to tell it from others it is no connection, and passes as it is.
+        let Some(after) = after else {
+            set(packet, [oxm::ct_state(state)]);
+            return;
+        };
         let mut connection =
-            Connection { forward: tuple, reply: tuple.reversed(), mark: 0, label: 0, answered: false };
-        if let Some(nat) = request.nat {
-            connection.reply = translated(nat, tuple, connections).reversed();
-        }
+            Connection { forward: tuple, reply: after.reversed(), mark: 0, label: 0, answered: false };
         mark(&mut connection, request);
         set(packet, [oxm::ct_mark(connection.mark), oxm::ct_label(connection.label)]);
         if request.nat.is_some() {
@@ -257,42 +283,62 @@ fn describe(packet: &mut Packet, first: Tuple, zone: u16) {
     );
 }
 
-/// What the first packet becomes: the lowest address of the range, and a port that no other connection answers to.
-fn translated(nat: &Nat, tuple: Tuple, connections: &[Connection]) -> Tuple {
-    let address = nat.ipv4_min.map(IpAddr::V4).or(nat.ipv6_min.map(IpAddr::V6));
-    let mut out = tuple;
+/// What the first packet becomes: the lowest address of the range, and ports at which no other connection's packets arrive;
+/// `None` where there are none left (`nat_get_unique_tuple`). What is not TCP or UDP keeps what it has for ports.
+fn translated(nat: &Nat, tuple: Tuple, connections: &[Connection]) -> Option<Tuple> {
     let is_source = nat.flags.contains(NatFlags::SRC);
     if !is_source && !nat.flags.contains(NatFlags::DST) {
-        return out;
+        return Some(tuple);
     }
+    let mut out = tuple;
     let end = if is_source { &mut out.source } else { &mut out.destination };
+    let address = nat.ipv4_min.map(IpAddr::V4).or(nat.ipv6_min.map(IpAddr::V6));
     end.0 = address.unwrap_or(end.0);
-    let has_ports = matches!(tuple.protocol, 6 | 17 | 132);
-    let range = match (nat.port_min, nat.port_max) {
-        (Some(low), high) => (low, high.unwrap_or(low)),
-        // Without a range a source keeps its port where it can (RFC 4787 section 4.2.1), a destination always.
-        (None, _) if is_source => (1024, u16::MAX),
-        (None, _) => (end.1, end.1),
+    let is_free = |tried: &Tuple| {
+        let answer = tried.reversed();
+        connections.iter().all(|known| known.forward != answer && known.reply != answer)
     };
-    if !has_ports {
-        return out;
+    if !matches!(tuple.protocol, 6 | 17) {
+        return Some(out).filter(is_free);
     }
-    let own = end.1;
-    let keeps = nat.port_min.is_none() || (range.0..=range.1).contains(&own);
-    let free = |port: u16| {
-        let mut tried = out;
-        if is_source {
-            tried.source.1 = port
-        } else {
-            tried.destination.1 = port
+    let asked = nat.port_min.map(|low| (low, nat.port_max.unwrap_or(low)));
+    if let Some(range) = asked.filter(|_| !is_source) {
+        let first = first_port(tuple.destination.1, range);
+        let to = |port| Tuple { destination: (out.destination.0, port), ..out };
+        if let Some(found) = ports(first, range).map(to).find(is_free) {
+            return Some(found);
         }
-        connections.iter().all(|connection| connection.reply != tried.reversed())
+        out.destination.1 = first;
+    }
+    // Also where the destination is what is translated, the source's port makes the difference.
+    let own = tuple.source.1;
+    let (first, range) = match asked.filter(|_| is_source) {
+        Some(range) => (first_port(own, range), range),
+        None => (own, alike(own)),
     };
-    let chosen =
-        keeps.then_some(own).filter(|port| free(*port)).or((range.0..=range.1).find(|port| free(*port)));
-    let end = if is_source { &mut out.source } else { &mut out.destination };
-    end.1 = chosen.unwrap_or(own);
-    out
+    let from = |port| Tuple { source: (out.source.0, port), ..out };
+    ports(first, range).map(from).find(is_free)
+}
+
+/// The port of a range that is tried first: a switch takes any, by a hash.
+fn first_port(own: u16, (low, high): (u16, u16)) -> u16 {
+    if (low..=high).contains(&own) { own } else { low }
+}
+
+/// The ports that may stand for a source's when nothing is said of them (`set_sport_range`).
+fn alike(own: u16) -> (u16, u16) {
+    match own {
+        0..512 => (1, 511),
+        512..1024 => (600, 1023),
+        _ => (1024, u16::MAX),
+    }
+}
+
+/// A port, those after it, and then those before it.
+fn ports(first: u16, (low, high): (u16, u16)) -> impl Iterator<Item = u16> {
+    let is_within = (low..=high).contains(&first);
+    let after = (first.saturating_add(1)..=high).filter(move |_| is_within);
+    std::iter::once(first).chain(after).chain(low..=high)
 }
 
 /// Rewrites a packet of a connection that is translated, and says which of `+snat` and `+dnat` holds.

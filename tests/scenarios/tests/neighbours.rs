@@ -10,7 +10,7 @@ use weft_api::{
     HostRoute, InterfaceAsked, Network, NetworkCreate, PortCreate, Router, RouterCreate, RouterUpdate,
     SubnetCreate,
 };
-use weft_rig::{Host, Netns, OpenFlowLog, Workload, wait_until};
+use weft_rig::{Capture, Host, Netns, OpenFlowLog, Workload, wait_until};
 use weft_scenarios::fabric::{Fabric, route_by};
 use weft_scenarios::{LIMIT, Site, Tenancy, Traffic, asked, drops_text, wait_caches};
 
@@ -133,10 +133,12 @@ fn tables(site: &Site) -> String {
     site.hosts.iter().map(dump).collect()
 }
 
-/// What a host has learned.
+/// What a host has learned of neighbours: that one was asked for, which counts for a second, is no such thing.
 fn learned(host: &Host) -> Vec<String> {
     let flows = host.ofctl(&["dump-flows", "br-int", "table=18"]).unwrap();
-    flows.lines().filter(|line| line.contains("hard_timeout")).map(str::to_owned).collect()
+    let lasts =
+        |line: &&str| ["hard_timeout=300,", "hard_timeout=1200,"].iter().any(|time| line.contains(time));
+    flows.lines().filter(lasts).map(str::to_owned).collect()
 }
 
 fn everybody_meets(site: &Site, parties: &[Party<'_>]) {
@@ -178,6 +180,8 @@ fn a_router_on_a_stick_serves_machines() {
         parties[2].reaches(&site, address);
     }
     one_host_stands_for_the_router(&stick, &fabric);
+    who_is_silent_is_asked_again(&site, a.netns(), &n, "10.2.0.200");
+    who_is_silent_is_asked_again(&site, a.netns(), &n, "fd02::200");
     a_machine_is_a_next_hop(&stick, &m, &parties);
 
     let addresses = parties.map(|party| party.addresses);
@@ -212,6 +216,39 @@ fn one_host_stands_for_the_router(stick: &Stick<'_>, fabric: &Fabric<'_>) {
     assert!(own[0] != at(&stick.macs()[0])[0], "{known}");
     let moves = fabric.switch.appctl(&["fdb/stats-show", "blue"]).unwrap();
     assert!(moves.lines().any(|line| line.contains("moved") && line.trim().ends_with(": 0")), "{moves}");
+}
+
+/// Five minutes later, as far as the first host knows: the machine's MAC is still there, but not that it was heard of. Packets
+/// go on at once, it is asked for nevertheless, and its answer is remembered. How time itself goes by is tested with the
+/// compiler, on a clock that can be moved.
+fn who_is_silent_is_asked_again(site: &Site, from: &Netns, machine: &Netns, address: &str) {
+    let host = &site.hosts[0];
+    let link = machine.exec(&["ip", "-br", "link", "show", "eth0"]).unwrap();
+    let mac = link.split_whitespace().nth(2).unwrap();
+    let family = |flow: &&String| flow.contains("ipv6") == address.contains(':');
+    let entries = |lifetime: &str| {
+        let of_it = learned(host).into_iter().filter(|flow| flow.contains(mac));
+        of_it.filter(|flow| family(&flow) && flow.contains(lifetime)).count()
+    };
+    // What says so is learned under cookies of its own.
+    let kind = if address.contains(':') { "0x12" } else { "0x2" };
+    let fresh = format!("table=18,cookie={kind}/0xff");
+    let asked = if address.contains(':') { "icmp6 and ip6[40] == 135" } else { "arp[6:2] == 1" };
+    let asked = format!("{asked} and not ether src {mac}");
+    let mut capture = Capture::start(machine, "eth0", &asked).unwrap();
+    // The machine may say something by itself at any time, and is not asked then.
+    wait_until("the machine to be asked", LIMIT, || {
+        host.ofctl(&["del-flows", "br-int", &fresh])?;
+        wait_caches(&site.hosts)?;
+        let before = capture.count()?;
+        let said = from.exec(&["ping", "-n", "-c", "5", "-i", "0.05", "-W", "1", address])?;
+        assert!(said.contains(" 5 received"), "{said}");
+        Ok(capture.count()? > before)
+    })
+    .unwrap_or_else(|error| panic!("{error:#}; {:?}", learned(host)));
+    wait_until("the machine to be heard of again", LIMIT, || Ok(entries("hard_timeout=300,") > 0))
+        .unwrap_or_else(|error| panic!("{error:#}; {:?}", learned(host)));
+    assert_eq!(entries("hard_timeout=1200,"), 1, "{:?}", learned(host));
 }
 
 /// Routes lead to what is behind a machine.

@@ -13,7 +13,8 @@ pub fn arp_reply() -> Vec<u8> {
     arp(A, C, 2, (C, [10, 0, 0, 3]), (A, [10, 0, 0, 1]))
 }
 
-fn arp(
+/// An ARP message of a sender to a target, each with its MAC and address.
+pub fn arp(
     to: [u8; 6],
     from: [u8; 6],
     op: u8,

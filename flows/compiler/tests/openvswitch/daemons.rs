@@ -77,22 +77,31 @@ impl Daemons {
     /// Lets a frame in by an interface and waits for the first one that leaves by another.
     pub fn pass(&self, interface: &str, frame: &[u8], out: &str) -> Result<Vec<u8>> {
         let hex: String = frame.iter().map(|byte| format!("{byte:02x}")).collect();
-        let file = self.path(&format!("{out}.pcap"));
-        let before = std::fs::read(&file).map_or(PCAP_HEADER, |bytes| bytes.len());
+        let before = self.left(out).len();
         self.run("ovs-appctl", &["netdev-dummy/receive", interface, &hex])?;
         let end = Instant::now() + DEADLINE;
         while Instant::now() < end {
-            // A record is a header of four numbers, the third of them the length, and the frame.
-            let bytes = std::fs::read(&file).unwrap_or_default();
-            if let Some(record) = bytes.get(before..).filter(|record| record.len() > 16) {
-                let length = u32::from_ne_bytes([record[8], record[9], record[10], record[11]]) as usize;
-                if let Some(frame) = record.get(16..16 + length) {
-                    return Ok(frame.to_vec());
-                }
+            if let Some(frame) = self.left(out).into_iter().nth(before) {
+                return Ok(frame);
             }
             std::thread::yield_now();
         }
         bail!("nothing left by {out}")
+    }
+
+    /// All frames that have left by an interface.
+    pub fn left(&self, interface: &str) -> Vec<Vec<u8>> {
+        let bytes = std::fs::read(self.path(&format!("{interface}.pcap"))).unwrap_or_default();
+        let mut rest = bytes.get(PCAP_HEADER..).unwrap_or_default();
+        let mut frames = Vec::new();
+        // A record is a header of four numbers, the third of them the length, and the frame.
+        while let Some((header, after)) = rest.split_at_checked(16) {
+            let length = u32::from_ne_bytes([header[8], header[9], header[10], header[11]]) as usize;
+            let Some((frame, after)) = after.split_at_checked(length) else { break };
+            frames.push(frame.to_vec());
+            rest = after;
+        }
+        frames
     }
 
     /// Runs one of Open vSwitch's tools against these daemons.

@@ -4,6 +4,7 @@
 mod answers;
 mod channel;
 mod daemons;
+mod neighbours;
 mod packets;
 #[path = "../state/mod.rs"]
 mod state;
@@ -87,14 +88,25 @@ impl Host1 {
         let tunnels =
             peers.map(|(encap, peer)| tunnel_ofport(encap, HostIndex::new(peer).expect("in range")));
         let uplinks = [1, 2].map(|key| uplink_ofport(PhysnetKey::new(key).expect("in range")));
-        let socket = daemons.bridge("br1", (1..=13).chain(tunnels.into_iter().flatten()).chain(uplinks))?;
-        let mut channel = Channel::open(&socket)?;
-        channel.meters()?;
-        let deltas: Vec<Delta> =
-            wanted(&snapshot, 1).iter().map(|compiled| diff(&Compiled::default(), compiled)).collect();
-        channel.apply(&deltas)?;
+        let ofports = (1..=13).chain(tunnels.into_iter().flatten()).chain(uplinks);
+        let channel = bridge(&daemons, &snapshot, 1, ofports)?;
         Ok(Host1 { daemons, channel, snapshot })
     }
+}
+
+/// The bridge `br1` with these interfaces, and with everything that a host's switch must have.
+fn bridge(
+    daemons: &Daemons,
+    snapshot: &Snapshot,
+    host: u32,
+    ofports: impl IntoIterator<Item = u16>,
+) -> Result<Channel> {
+    let mut channel = Channel::open(&daemons.bridge("br1", ofports)?)?;
+    channel.meters()?;
+    let deltas: Vec<Delta> =
+        wanted(snapshot, host).iter().map(|compiled| diff(&Compiled::default(), compiled)).collect();
+    channel.apply(&deltas)?;
+    Ok(channel)
 }
 
 /// Everything that a host's switch must have.

@@ -164,8 +164,6 @@ impl Run<'_> {
 /// What the actions within `ct` ask for: translation, mark and label.
 fn executed<'a>(ct: &'a Ct, request: Request<'a>, packet: &Packet) -> Result<Request<'a>, Fault> {
     let mut request = request;
-    let mut scratch = packet.clone();
-    scratch.untrack();
     for action in &ct.actions {
         match action {
             Action::Nat(nat) => request.nat = Some(nat),

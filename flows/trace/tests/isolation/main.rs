@@ -1,6 +1,7 @@
 //! Isolation, by the interpreter: in random models every pair that may talk can, and no packet whatever reaches a port that
 //! it must not reach. Who may is said by a predicate (`may.rs`) that knows nothing of the compiler.
 
+mod forwards;
 mod may;
 mod model;
 mod outside;

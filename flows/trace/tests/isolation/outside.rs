@@ -14,6 +14,7 @@ use weft_model::{
 use weft_openflow::oxm;
 use weft_trace::Packet;
 
+use crate::forwards::{self, Forward};
 use crate::model::{Host, Model, Port};
 use crate::random::Random;
 use crate::routing::{self, Leg, router_id};
@@ -31,6 +32,7 @@ pub struct Outside {
     pub machine: usize,
     pub gateways: Vec<Way>,
     pub floating: Vec<Floating>,
+    pub forwards: Vec<Forward>,
 }
 
 /// A router's gateway.
@@ -71,7 +73,8 @@ impl Outside {
         if mapped.is_empty() {
             return None;
         }
-        let mut outside = Outside { machine: *random.pick(&mapped), gateways: vec![], floating: vec![] };
+        let machine = *random.pick(&mapped);
+        let mut outside = Outside { machine, gateways: vec![], floating: vec![], forwards: vec![] };
         for router in 0..model.routers.len() {
             if random.once_in(4) {
                 continue;
@@ -99,11 +102,12 @@ impl Outside {
                 }
             }
         }
+        outside.forwards = forwards::random(&outside, model, random);
         Some(outside)
     }
 
     /// The host that serves a gateway: the first of its list that can.
-    fn server<'m>(&self, model: &'m Model, way: usize) -> Option<&'m Host> {
+    pub fn server<'m>(&self, model: &'m Model, way: usize) -> Option<&'m Host> {
         let hosts = self.gateways[way].hosts.iter().map(|host| &model.hosts[*host]);
         hosts.into_iter().find(|host| host.mapped[PHYSNET])
     }
@@ -184,15 +188,18 @@ impl Outside {
         })
     }
 
-    /// Whether a port has a floating IP.
+    /// Whether a port has a floating IP, or ports of one.
     pub fn stands_for(&self, model: &Model, to: PortId) -> bool {
-        self.floating.iter().any(|floating| model.ports[floating.port].id() == to)
+        let floating = self.floating.iter().map(|floating| floating.port);
+        let mut all = floating.chain(self.forwards.iter().map(|forward| forward.port));
+        all.any(|port| model.ports[port].id() == to)
     }
 
     /// The numbers of everything on the external network that leads inside.
     pub fn doors(&self) -> Vec<u8> {
         let ways = self.gateways.iter().map(|way| way.number);
-        ways.chain(self.floating.iter().map(|floating| floating.number)).collect()
+        let forwards = self.forwards.iter().map(|forward| forward.number);
+        ways.chain(self.floating.iter().map(|floating| floating.number)).chain(forwards).collect()
     }
 
     /// A gateway, and an interface of its router.
@@ -288,23 +295,33 @@ pub fn complete(outside: &Outside, model: &Model, snapshot: &mut Snapshot) {
         records.push(Record::Router(Arc::new(Routing { gateway: Some(gateway), ..known })));
     }
     for floating in &outside.floating {
-        let number = floating.number;
-        let id = floating_id(number);
+        let (number, id) = (floating.number, floating_id(floating.number));
         records.push(Record::Port(Arc::new(port(number, (FLOATING_IP, id.to_string())))));
         let target = &model.ports[floating.port];
         let router = router_id(&model.routers[outside.gateways[floating.way].router]);
-        records.push(Record::FloatingIp(Arc::new(FloatingIp {
-            id,
-            tenant: "tenant".parse().expect("an id"),
-            stamp: Stamp::default(),
-            network: network_id(),
-            port: port_id(number),
-            address: address(number),
-            target: Some(FloatingTarget { port: target.id(), address: target.ipv4(), router }),
-        })));
+        let target = FloatingTarget { port: target.id(), address: target.ipv4(), router };
+        records.push(Record::FloatingIp(Arc::new(floating_ip(id, number, Some(target)))));
+    }
+    for forward in &outside.forwards {
+        let (number, id) = (forward.number, forward.floating());
+        records.push(Record::Port(Arc::new(port(number, (FLOATING_IP, id.to_string())))));
+        records.push(Record::FloatingIp(Arc::new(floating_ip(id, number, None))));
+        records.push(Record::PortForwarding(Arc::new(forward.record(outside, model))));
     }
     let changes: Vec<Change> = records.into_iter().map(Change::Put).collect();
     snapshot.apply(Revision(20_000), &changes);
+}
+
+fn floating_ip(id: FloatingIpId, number: u8, target: Option<FloatingTarget>) -> FloatingIp {
+    FloatingIp {
+        id,
+        tenant: "tenant".parse().expect("an id"),
+        stamp: Stamp::default(),
+        network: network_id(),
+        port: port_id(number),
+        address: address(number),
+        target,
+    }
 }
 
 fn network(snapshot: &Snapshot) -> Record {

@@ -1,30 +1,33 @@
-//! Ways out and in, in the state of the compiler's golden case: what a datapath that really remembers connections makes of
-//! a few packets, with addresses and ports translated there and back.
+//! Ways out and in, in the state of the compiler's golden case: what `ofproto/trace` says of packets of all kinds.
 
-use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
+use weft_compiler::{Delta, diff};
 use weft_model::{HostIndex, Snapshot};
 use weft_openflow::{PortNo, oxm};
-use weft_trace::{Choice, Deed, Packet, Sent as Output, Step, Switch, Tracker, World, run};
+use weft_trace::packet::{ETH_IPV4, ETH_IPV6};
+use weft_trace::{Packet, Switch, World};
 
 use crate::channel::Channel;
 use crate::daemons::Daemons;
 use crate::pipeline::{interfaces, wanted};
+use crate::random::Random;
 use crate::state;
-use crate::verdict::Bridge;
-use weft_compiler::{Delta, diff};
+use crate::verdict::{Bridge, Sent, ours, theirs};
 
-const STATE: &str = include_str!("../../../compiler/tests/cases/gateways/state.txt");
+pub const STATE: &str = include_str!("../../../compiler/tests/cases/gateways/state.txt");
+/// How many packets are compared on each host; `GATEWAYS_PACKETS` says otherwise.
+const PACKETS: u64 = 150;
 /// The uplink, and the VLAN of the external network.
-const UPLINK: u16 = 65_101;
-const VLAN: u16 = 100;
+pub const UPLINK: u16 = 65_101;
+pub const VLAN: u16 = 100;
 
 /// A bridge with what a host's switch has, and the interpreter's switch.
-fn host<'d>(daemons: &'d Daemons, snapshot: &Snapshot, index: u32) -> Result<(Bridge<'d>, Arc<Switch>)> {
+pub fn host<'d>(daemons: &'d Daemons, snapshot: &Snapshot, index: u32) -> Result<(Bridge<'d>, Arc<Switch>)> {
     let host = HostIndex::new(index).context("an index")?;
-    let name: &'static str = if index == 1 { "br1" } else { "br2" };
+    let name: &'static str = ["br1", "br2", "br3"][index as usize - 1];
     let mut channel = Channel::open(&daemons.bridge(name, interfaces(snapshot, host))?)?;
     let deltas: Vec<Delta> =
         wanted(snapshot, host).iter().map(|compiled| diff(&Default::default(), compiled)).collect();
@@ -33,173 +36,148 @@ fn host<'d>(daemons: &'d Daemons, snapshot: &Snapshot, index: u32) -> Result<(Br
     Ok((Bridge::new(daemons, name)?, switch))
 }
 
-/// A UDP packet: its MACs, addresses and ports, source and destination.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Udp {
-    macs: [[u8; 6]; 2],
-    ips: [[u8; 4]; 2],
-    ports: [u16; 2],
-    ttl: u8,
-    vlan: Option<u16>,
+/// The ports of the external network that lead inside: gateways, floating IPs, and one that stands for nothing.
+const DOORS: [(&str, &str); 8] = [
+    ("02:00:00:00:99:02", "203.0.113.2"),
+    ("02:00:00:00:99:04", "203.0.113.4"),
+    ("02:00:00:00:99:15", "203.0.113.21"),
+    ("02:00:00:00:99:16", "203.0.113.22"),
+    ("02:00:00:00:99:17", "203.0.113.23"),
+    ("02:00:00:00:99:18", "203.0.113.24"),
+    ("02:00:00:00:99:19", "203.0.113.25"),
+    ("02:00:00:00:99:1a", "203.0.113.26"),
+];
+/// What is behind the tunnels of routers, and in a network.
+const TUNNELS: [u64; 6] = [900, 900, 900, 901, 901, 10];
+
+/// Who has what addresses, of one family.
+struct Family {
+    kind: u16,
+    /// Outside: a machine there.
+    machine: &'static str,
+    /// A gateway, and what belongs to nobody.
+    outer: &'static [&'static str],
+    /// Workloads, a router, and what is behind routes.
+    inner: &'static [&'static str],
 }
 
-impl Udp {
-    fn bytes(&self) -> Vec<u8> {
-        let sum = |bytes: &[u8]| {
-            let sum: u32 = bytes.chunks(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(pair[1])).sum();
-            let folded = (sum & 0xffff) + (sum >> 16);
-            !u16::try_from((folded & 0xffff) + (folded >> 16)).expect("folded")
-        };
-        let tag = self.vlan.map(|vlan| [&[0x81, 0][..], &vlan.to_be_bytes()].concat()).unwrap_or_default();
-        let mut ip = vec![0x45, 0, 0, 28, 0, 0, 0, 0, self.ttl, 17, 0, 0];
-        ip.extend(self.ips.concat());
-        let checksum = sum(&ip);
-        ip[10..12].copy_from_slice(&checksum.to_be_bytes());
-        let [from, to] = self.ports.map(u16::to_be_bytes);
-        // Without a checksum, which UDP over IPv4 may do.
-        let udp = [&from[..], &to, &[0, 8, 0, 0]].concat();
-        let frame = [&self.macs[1][..], &self.macs[0], &tag, &[8, 0], &ip, &udp].concat();
-        [frame, vec![0; 18]].concat()
-    }
+const V4: Family = Family {
+    kind: ETH_IPV4,
+    machine: "203.0.113.77",
+    outer: &["203.0.113.2", "203.0.113.99"],
+    inner: &["10.0.0.11", "10.0.0.12", "10.0.0.13", "10.0.0.1", "198.51.100.7", "192.0.2.9"],
+};
+const V6: Family = Family {
+    kind: ETH_IPV6,
+    machine: "2001:db8::77",
+    outer: &["2001:db8::2", "2001:db8::99", "2001:db8:1::1"],
+    inner: &["fd00::11", "fd00::12", "fd00::1"],
+};
 
-    fn read(frame: &[u8]) -> Option<Udp> {
-        let (vlan, at) = match frame.get(12..16)? {
-            [0x81, 0, high, low] => (Some(u16::from_be_bytes([*high, *low]) & 0xfff), 18),
-            _ => (None, 14),
-        };
-        let number = |at: usize| Some(u16::from_be_bytes(frame.get(at..at + 2)?.try_into().ok()?));
-        let mac = |at: usize| frame.get(at..at + 6)?.try_into().ok();
-        let ip = |at: usize| frame.get(at..at + 4)?.try_into().ok();
-        Some(Udp {
-            macs: [mac(6)?, mac(0)?],
-            ips: [ip(at + 12)?, ip(at + 16)?],
-            ports: [number(at + 20)?, number(at + 22)?],
-            ttl: *frame.get(at + 8)?,
-            vlan,
-        })
-    }
+/// Any packet to or from what is served, by an uplink, a tunnel or a local interface of a host.
+fn packet(host: u32, random: &mut Random) -> Packet {
+    let family = if random.once_in(4) { V6 } else { V4 };
+    let Family { kind, machine, outer, inner } = family;
+    let (door, other) = (*random.pick(&DOORS), *random.pick(&DOORS));
+    let other = if kind == V4.kind { other.1 } else { outer[0] };
+    let any = [*random.pick(outer), *random.pick(inner)];
+    let (port, tunnel, from, to, macs) = match random.below(3) {
+        0 => {
+            // Past the port that has the address, too.
+            let own = if kind == V4.kind { door.1 } else { outer[0] };
+            let to = *random.pick(&[own, own, own, other, any[0], any[1]]);
+            (UPLINK, 0, machine, to, ["02:00:00:00:99:0a", door.0])
+        }
+        1 => {
+            let from = *random.pick(&[any[1], any[1], any[1], any[0]]);
+            let port = *random.pick(&[33_001, 33_002, 33_003, 43_703]);
+            let to = *random.pick(&[machine, machine, other, any[0]]);
+            (port, *random.pick(&TUNNELS), from, to, ["02:00:00:00:01:01", door.0])
+        }
+        _ => {
+            let workloads: &[_] = match host {
+                1 => &[(1, "02:00:00:00:01:0b", 0), (2, "02:00:00:00:01:0c", 1)],
+                2 => &[(1, "02:00:00:00:01:0d", 2)],
+                _ => &[(1, "02:00:00:00:01:0c", 1), (2, "02:00:00:00:01:0b", 0)],
+            };
+            let (port, mac, from) = *random.pick(workloads);
+            let to = *random.pick(&[machine, machine, other, any[0], any[1]]);
+            (port, 0, inner[from % inner.len()], to, [mac, "02:00:00:00:01:01"])
+        }
+    };
+    let packet = addressed(macs, kind, [from, to]);
+    let packet = packet.with(oxm::ip_ttl(*random.pick(&[1, 2, 64, 64])));
+    let packet = inside(packet, random);
+    let packet = if port == UPLINK { packet.with(oxm::vlan_vid(VLAN)) } else { packet };
+    packet.arriving(PortNo(port.into()), tunnel)
+}
 
-    fn packet(&self) -> Packet {
-        let packet = Packet::new().with(oxm::eth_src(self.macs[0])).with(oxm::eth_dst(self.macs[1]));
-        let packet = packet.with(oxm::eth_type(0x0800)).with(oxm::ip_proto(17)).with(oxm::ip_ttl(self.ttl));
-        let packet = packet.with(oxm::ipv4_src(self.ips[0].into())).with(oxm::ipv4_dst(self.ips[1].into()));
-        let packet = packet.with(oxm::udp_src(self.ports[0])).with(oxm::udp_dst(self.ports[1]));
-        self.vlan.into_iter().fold(packet, |packet, vlan| packet.with(oxm::vlan_vid(vlan)))
-    }
-
-    fn of(packet: &Packet) -> Result<Udp> {
-        let (from, to) = packet.addresses().context("addresses")?;
-        let v4 = |ip| match ip {
-            std::net::IpAddr::V4(ip) => Ok(ip.octets()),
-            std::net::IpAddr::V6(ip) => anyhow::bail!("{ip}"),
-        };
-        let ([a, b], (c, d)) = ([packet.eth_src(), packet.eth_dst()], packet.ports());
-        let vlan = packet.get(oxm::vlan_vid(0).id()).and_then(|vid| u16::try_from(vid).ok());
-        let vlan = vlan.filter(|vid| *vid != 0).map(|vid| vid & 0xfff);
-        Ok(Udp { macs: [a, b], ips: [v4(from)?, v4(to)?], ports: [c, d], ttl: packet.ttl(), vlan })
+fn addressed(macs: [&str; 2], kind: u16, ips: [&str; 2]) -> Packet {
+    let mac = |text: &str| text.parse::<weft_model::MacAddr>().expect("a MAC").0;
+    let frame = Packet::new().with(oxm::eth_src(mac(macs[0]))).with(oxm::eth_dst(mac(macs[1])));
+    let frame = frame.with(oxm::eth_type(kind));
+    match ips.map(|ip| ip.parse::<IpAddr>().expect("an address")) {
+        [IpAddr::V4(from), IpAddr::V4(to)] => frame.with(oxm::ipv4_src(from)).with(oxm::ipv4_dst(to)),
+        [IpAddr::V6(from), IpAddr::V6(to)] => frame.with(oxm::ipv6_src(from)).with(oxm::ipv6_dst(to)),
+        _ => unreachable!("addresses of one family"),
     }
 }
 
-/// Everything that leaves a switch.
-fn outputs(steps: &[Step], into: &mut Vec<Output>) {
-    fn of(deeds: &[Deed], into: &mut Vec<Output>) {
-        for deed in deeds {
-            match deed {
-                Deed::Branch(_, steps) => outputs(steps, into),
-                Deed::Copy(_, deeds) => of(deeds, into),
-                Deed::Output(sent) => into.push(sent.clone()),
-                Deed::Controller(_) | Deed::End(_) => {}
-            }
+/// What an IP packet is about: echoes and their answers, and ports of which some are forwarded.
+fn inside(packet: Packet, random: &mut Random) -> Packet {
+    let is_v6 = packet.eth_type() == ETH_IPV6;
+    let from = *random.pick(&[40_000, 80, 8080]);
+    match random.below(3) {
+        0 if is_v6 => packet.with(oxm::ip_proto(58)).with(oxm::icmpv6_type(*random.pick(&[128, 129]))),
+        0 => packet.with(oxm::ip_proto(1)).with(oxm::icmpv4_type(*random.pick(&[0, 8]))),
+        1 => {
+            let to = *random.pick(&[80, 81, 22, 7]);
+            packet.with(oxm::ip_proto(6)).with(oxm::tcp_src(from)).with(oxm::tcp_dst(to))
+        }
+        _ => {
+            let to = *random.pick(&[1000, 1003, 80]);
+            packet.with(oxm::ip_proto(17)).with(oxm::udp_src(from)).with(oxm::udp_dst(to))
         }
     }
-    steps.iter().for_each(|step| of(&step.deeds, into));
 }
 
-/// One packet after the other, through a datapath and through the interpreter, which both remember.
-struct Both<'d> {
-    bridge: Bridge<'d>,
-    switch: Arc<Switch>,
-    tracker: Tracker,
+/// What the tracker says of a packet each time that it is asked: nothing is remembered, so what is known is a matter of the
+/// flows alone. New more often than not, or little would come past the first question.
+fn states(random: &mut Random) -> Vec<&'static str> {
+    let said = ["trk,new", "trk,new", "trk,new", "trk,new", "trk,est", "trk,est,rpl", "trk,inv", "trk,rel"];
+    (0..4).map(|_| *random.pick(&said)).collect()
 }
 
-impl Both<'_> {
-    /// What becomes of a packet that comes in by one port and leaves by another: the same on both sides.
-    fn pass(&mut self, by: u16, sent: &Udp, out: u16) -> Result<Udp> {
-        let mut packet = sent.packet().arriving(PortNo(by.into()), 0);
-        let steps = run(&self.switch, &mut self.tracker, Choice::First, &mut packet)?;
-        let mut left = Vec::new();
-        outputs(&steps, &mut left);
-        ensure!(left.len() == 1 && left[0].port == PortNo(out.into()), "{sent:?}: {left:?}");
-        let ours = Udp::of(&left[0].packet)?;
-        let name = self.bridge.name;
-        let frame =
-            self.bridge.daemons.pass(&format!("{name}p{by}"), &sent.bytes(), &format!("{name}p{out}"))?;
-        let theirs = Udp::read(&frame).context("no UDP")?;
-        ensure!(ours == theirs, "{sent:?}\n  ours   {ours:?}\n  theirs {theirs:?}");
-        Ok(theirs)
-    }
-
-    /// There and back, and there again.
-    fn walk(&mut self, (by, out): (u16, u16), sent: &Udp) -> Result<Udp> {
-        let there = self.pass(by, sent, out)?;
-        let [a, b] = there.ports;
-        let back = Udp {
-            macs: [there.macs[1], there.macs[0]],
-            ips: [there.ips[1], there.ips[0]],
-            ports: [b, a],
-            ttl: 64,
-            vlan: there.vlan,
-        };
-        let back = self.pass(out, &back, by)?;
-        ensure!(
-            (back.ips, back.ports) == ([sent.ips[1], sent.ips[0]], [sent.ports[1], sent.ports[0]]),
-            "{back:?}"
-        );
-        ensure!(self.pass(by, sent, out)? == there, "the same again");
-        Ok(there)
-    }
-}
-
-fn mac(last: [u8; 2]) -> [u8; 6] {
-    [2, 0, 0, 0, last[0], last[1]]
+/// A number from the environment, for longer runs and for other packets.
+pub fn number(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
 }
 
 #[test]
-fn a_datapath_translates_as_the_interpreter_does() -> Result<()> {
+fn gateways_do_what_the_interpreter_says() -> Result<()> {
     let daemons = Daemons::start()?;
-    let snapshot = state::parse(STATE)?;
-    let (machine, world) = (mac([0x99, 0x0a]), [203, 0, 113, 77]);
-    let outside = |to: u8, ip: u8, port: u16| Udp {
-        macs: [machine, mac([0x99, to])],
-        ips: [world, [203, 0, 113, ip]],
-        ports: [40_000, port],
-        ttl: 64,
-        vlan: Some(VLAN),
-    };
-    let inside = |from: u8, ip: u8, ports: [u16; 2]| Udp {
-        macs: [mac([1, from]), mac([1, 1])],
-        ips: [[10, 0, 0, ip], world],
-        ports,
-        ttl: 64,
-        vlan: None,
-    };
-    // The gateway's host: c leaves with the gateway's address, also from the port that another connection has.
-    let (bridge, switch) = host(&daemons, &snapshot, 2)?;
-    let mut both = Both { bridge, switch, tracker: Tracker::default() };
-    let first = both.walk((1, UPLINK), &inside(0x0d, 13, [5000, 53]))?;
-    ensure!((first.ips[0], first.ports[0], first.ttl) == ([203, 0, 113, 2], 5000, 63), "{first:?}");
-    both.walk((1, UPLINK), &inside(0x0d, 13, [5000, 54]))?;
-    // The first host: a leaves with its floating IP, and is reached by it.
-    let (bridge, switch) = host(&daemons, &snapshot, 1)?;
-    let mut both = Both { bridge, switch, tracker: Tracker::default() };
-    let out = both.walk((1, UPLINK), &inside(0x0b, 11, [5000, 53]))?;
-    ensure!(out.ips[0] == [203, 0, 113, 21] && out.macs[0] == mac([0x99, 0x15]), "{out:?}");
-    let come = both.walk((UPLINK, 1), &outside(0x15, 21, 80))?;
-    ensure!(
-        (come.ips[1], come.ports[1], come.macs) == ([10, 0, 0, 11], 80, [mac([1, 1]), mac([1, 0x0b])]),
-        "{come:?}"
-    );
-    let left: BTreeSet<u16> = both.tracker.all().map(|(zone, _)| zone).collect();
-    ensure!(left.len() == 1, "one zone serves both directions: {left:?}");
+    let mut faults = Vec::new();
+    let (packets, seed) = (number("GATEWAYS_PACKETS", PACKETS), number("GATEWAYS_SEED", 0));
+    // How many were translated, and how many left, of either family.
+    let (mut translated, mut left) = (0, [0; 2]);
+    for index in [1, 2, 3] {
+        let (bridge, switch) = host(&daemons, &state::parse(STATE)?, index)?;
+        let mut random = Random::new(u64::from(index) + seed);
+        for _ in 0..packets {
+            let packet = packet(index, &mut random);
+            let text = packet.to_string();
+            let sent = Sent { text: &text, states: states(&mut random) };
+            let (ours, theirs) =
+                (ours(&switch, &bridge, &sent).context(text.clone())?, theirs(&bridge, &sent)?);
+            translated += u64::from(theirs.zones.len() > 1);
+            left[usize::from(packet.eth_type() == V6.kind)] += u64::from(!theirs.outputs.is_empty());
+            if !ours.allows(&theirs) {
+                faults.push(format!("host {index}: {text}\n  ours   {ours:?}\n  theirs {theirs:?}"));
+            }
+        }
+    }
+    ensure!(faults.is_empty(), "{}", faults.join("\n"));
+    let is_much = translated * 50 > packets && left[0] * 10 > packets && left[1] * 50 > packets;
+    ensure!(is_much, "{translated} were translated, {left:?} left");
     Ok(())
 }

@@ -29,3 +29,5 @@ mod semantics;
 #[allow(dead_code, unreachable_pub, reason = "the language of the compiler's tests")]
 mod state;
 mod verdict;
+mod walks;
+mod wire;

@@ -10,7 +10,7 @@ use weft_openflow::{Instruction, Writer};
 use weft_trace::{Entry, Group, Switch};
 
 use crate::daemons::Daemons;
-use crate::verdict::{Bridge, Sent, judged, ours, theirs};
+use crate::verdict::{Bridge, Sent, followed, ours, theirs};
 
 const BRIDGE: &str = "br1";
 const OFCTL: [&str; 2] = ["-O", "OpenFlow15"];
@@ -110,7 +110,7 @@ fn what_is_not_known_is_a_fault() -> Result<()> {
     ] {
         let mut switch = Switch::new();
         switch.add(Arc::new(entry(flow)?))?;
-        assert!(judged(&switch, &Sent { text: "in_port=1", states: vec![] }).is_err(), "{flow}");
+        assert!(followed(&switch, &Sent { text: "in_port=1", states: vec![] }).is_err(), "{flow}");
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use weft_openflow::text::parse_match;
 use weft_openflow::{FieldId, Match, PortNo};
 use weft_trace::{Choice, Deed, Packet, Step, Switch, Tracker, run};
@@ -20,7 +20,8 @@ pub struct Verdict {
     pub zones: Vec<u16>,
     /// Whether a switch chooses among ways: then it takes one of those that stand here.
     pub chooses: bool,
-    /// The packet as its last flow left it, in words; empty when it was sent through the tracker.
+    /// The packet as its last flow left it, in words; where it was sent through the tracker, as it left by its only port,
+    /// and empty if it did not.
     pub last: String,
 }
 
@@ -43,13 +44,19 @@ pub struct Sent<'a> {
 
 /// What the interpreter says, on a switch with the bridge's ports.
 pub fn ours(switch: &Switch, bridge: &Bridge<'_>, sent: &Sent<'_>) -> Result<Verdict> {
-    let mut verdict = judged(switch, sent)?;
+    let (mut verdict, mut left) = followed(switch, sent)?;
     verdict.outputs.retain(|port| bridge.has(*port));
+    left.retain(|(port, _)| bridge.has(*port));
+    if !verdict.zones.is_empty()
+        && let [(_, packet)] = &left[..]
+    {
+        verdict.last = shown(packet);
+    }
     Ok(verdict)
 }
 
-/// What the interpreter says, whatever ports there are.
-pub fn judged(switch: &Switch, sent: &Sent<'_>) -> Result<Verdict> {
+/// What the interpreter says, whatever ports there are, and the packets that leave.
+pub fn followed(switch: &Switch, sent: &Sent<'_>) -> Result<(Verdict, Left)> {
     let fields = parse_match(sent.text)?.canonical();
     let mut packet = Packet::of(&fields).context("a field that is not known")?;
     let states = sent.states.iter().map(|text| state(text)).collect::<Result<Vec<u32>>>()?;
@@ -62,25 +69,29 @@ pub fn judged(switch: &Switch, sent: &Sent<'_>) -> Result<Verdict> {
         chooses: false,
         last: String::new(),
     };
-    collect(&steps, &mut verdict);
+    let mut left = Vec::new();
+    collect(&steps, &mut verdict, &mut left);
     if verdict.zones.is_empty() {
         verdict.last = shown(&packet);
     }
-    Ok(verdict)
+    Ok((verdict, left))
 }
 
-fn collect(steps: &[Step], verdict: &mut Verdict) {
+/// Packets that left, and by which ports.
+type Left = Vec<(u32, Packet)>;
+
+fn collect(steps: &[Step], verdict: &mut Verdict, left: &mut Left) {
     // What was tracked goes on when all else is done, so zones come in the order of the queue.
     let mut later = Vec::new();
     for step in steps {
-        collect_deeds(&step.deeds, verdict, &mut later);
+        collect_deeds(&step.deeds, verdict, left, &mut later);
     }
     for steps in later {
-        collect(steps, verdict);
+        collect(steps, verdict, left);
     }
 }
 
-fn collect_deeds<'a>(deeds: &'a [Deed], verdict: &mut Verdict, later: &mut Vec<&'a [Step]>) {
+fn collect_deeds<'a>(deeds: &'a [Deed], verdict: &mut Verdict, left: &mut Left, later: &mut Vec<&'a [Step]>) {
     for deed in deeds {
         match deed {
             Deed::Branch(weft_trace::Branch::Tracked { zone, .. }, steps) => {
@@ -89,14 +100,17 @@ fn collect_deeds<'a>(deeds: &'a [Deed], verdict: &mut Verdict, later: &mut Vec<&
             }
             Deed::Branch(branch, steps) => {
                 verdict.chooses |= matches!(branch, weft_trace::Branch::Path { .. });
-                steps.iter().for_each(|step| collect_deeds(&step.deeds, verdict, later));
+                steps.iter().for_each(|step| collect_deeds(&step.deeds, verdict, left, later));
             }
             Deed::Copy(branch, deeds) => {
                 verdict.chooses |=
                     matches!(branch, weft_trace::Branch::Bucket { alternatives, .. } if *alternatives > 1);
-                collect_deeds(deeds, verdict, later);
+                collect_deeds(deeds, verdict, left, later);
             }
-            Deed::Output(sent) => drop(verdict.outputs.insert(sent.port.0)),
+            Deed::Output(sent) => {
+                verdict.outputs.insert(sent.port.0);
+                left.push((sent.port.0, Packet::clone(&sent.packet)));
+            }
             Deed::Controller(_) => verdict.told = true,
             Deed::End(_) => {}
         }
@@ -117,8 +131,13 @@ impl<'a> Bridge<'a> {
         self.numbers.values().any(|number| *number == port)
     }
 
+    /// The ports that it has.
+    pub fn ports(&self) -> impl Iterator<Item = u32> {
+        self.numbers.values().copied()
+    }
+
     pub fn new(daemons: &'a Daemons, name: &'a str) -> Result<Bridge<'a>> {
-        let numbers = datapath_ports(&daemons.run("ovs-appctl", &["dpif/show"])?);
+        let numbers = datapath_ports(&daemons.run("ovs-appctl", &["dpif/show"])?, name);
         Ok(Bridge { daemons, name, numbers })
     }
 }
@@ -131,23 +150,64 @@ pub fn theirs(bridge: &Bridge<'_>, sent: &Sent<'_>) -> Result<Verdict> {
         args.extend(["--ct-next".to_owned(), (*states).to_owned()]);
     }
     let text = daemons.run("ovs-appctl", &args.iter().map(String::as_str).collect::<Vec<_>>())?;
-    let passes: Vec<&str> =
-        text.lines().filter_map(|line| line.strip_prefix("Datapath actions: ")).map(str::trim).collect();
-    let all = passes.join(",");
-    let outputs = words(&all).filter_map(|word| word.parse::<u32>().ok());
-    let outputs = outputs.filter_map(|port| numbers.get(&port).copied()).collect();
-    let zones: Vec<u16> = passes.iter().flat_map(|pass| zones(pass)).collect();
-    let last = if zones.is_empty() { last(&text, sent.text)? } else { String::new() };
-    Ok(Verdict { outputs, told: all.contains("controller(reason="), zones, chooses: false, last })
+    let passes = passes(&text)?;
+    let all: Vec<&str> = passes.iter().map(|pass| pass.actions).collect();
+    let told = all.iter().any(|actions| actions.contains("controller(reason="));
+    let zones: Vec<u16> = all.iter().flat_map(|actions| zones(actions)).collect();
+    let mut outputs = BTreeSet::new();
+    let mut left = Vec::new();
+    for pass in &passes {
+        let ports = words(pass.actions).filter_map(|word| word.parse::<u32>().ok());
+        for port in ports.filter_map(|port| numbers.get(&port).copied()) {
+            outputs.insert(port);
+            left.push(pass);
+        }
+    }
+    let last = match &left[..] {
+        _ if zones.is_empty() => last(passes[0].last_or(sent.text))?,
+        [pass] => last(&format!("{}{}", pass.last_or(pass.first), pass.tag()))?,
+        _ => String::new(),
+    };
+    Ok(Verdict { outputs, told, zones, chooses: false, last })
 }
 
-/// The final packet of a trace of one pass.
-fn last(text: &str, sent: &str) -> Result<String> {
-    let line = text.lines().find_map(|line| line.strip_prefix("Final flow: "));
-    let line = line.with_context(|| format!("no final flow in {text}"))?;
-    let line = if line == "unchanged" { sent } else { line };
-    // The second tag is no field of OpenFlow's.
-    let fields: Vec<&str> = line.split(',').filter(|field| !field.starts_with("vlan_tci1=")).collect();
+/// What a trace says between two passes through the tracker: the packet at first and at last, and what the datapath is to do.
+struct Pass<'a> {
+    first: &'a str,
+    last: &'a str,
+    actions: &'a str,
+}
+
+impl Pass<'_> {
+    fn last_or<'a>(&'a self, sent: &'a str) -> &'a str {
+        if self.last == "unchanged" { sent } else { self.last }
+    }
+
+    /// The tag with which the packet left, where its flow took it off again for what is done to the packet after that.
+    fn tag(&self) -> String {
+        let pushed = self.actions.rsplit_once("push_vlan(vid=").map(|(_, rest)| rest);
+        let pushed = pushed.filter(|rest| !rest.contains("pop_vlan") && !self.last.contains("dl_vlan="));
+        let vid = |rest: &str| rest.chars().take_while(char::is_ascii_digit).collect::<String>();
+        pushed.map(|rest| format!(",dl_vlan={}", vid(rest))).unwrap_or_default()
+    }
+}
+
+fn passes(text: &str) -> Result<Vec<Pass<'_>>> {
+    let of = |name| text.lines().filter_map(move |line| line.strip_prefix(name)).map(str::trim);
+    let (first, last, actions) = (of("Flow: "), of("Final flow: "), of("Datapath actions: "));
+    let passes: Vec<Pass<'_>> =
+        first.zip(last).zip(actions).map(|((first, last), actions)| Pass { first, last, actions }).collect();
+    ensure!(!passes.is_empty(), "no pass in {text}");
+    Ok(passes)
+}
+
+/// The final packet of a pass, in the words of a trace.
+fn last(line: &str) -> Result<String> {
+    // Neither the second tag nor the number of the pass is a field of OpenFlow's.
+    let is_field = |field: &&str| {
+        !["vlan_tci1=", "recirc_id="].iter().any(|name| field.starts_with(name)) && *field != "eth"
+    };
+    let fields: Vec<&str> = line.split(',').filter(is_field).collect();
     let fields = fields.join(",");
     let packet = Packet::of(&parse_match(&fields).with_context(|| fields.clone())?.canonical());
     Ok(packet.with_context(|| format!("a field that is not known in {fields}"))?).map(|packet| shown(&packet))
@@ -204,10 +264,10 @@ fn words(actions: &str) -> impl Iterator<Item = &str> {
     found.into_iter()
 }
 
-/// From the datapath's port numbers to OpenFlow's: `name 1/3: (dummy)`.
-fn datapath_ports(show: &str) -> BTreeMap<u32, u32> {
-    let numbers =
-        show.lines().filter_map(|line| line.split_whitespace().nth(1)?.strip_suffix(':')?.split_once('/'));
+/// From the datapath's port numbers to OpenFlow's: lines like `name 1/3: (dummy)` below that of the bridge.
+fn datapath_ports(show: &str, bridge: &str) -> BTreeMap<u32, u32> {
+    let lines = show.lines().skip_while(|line| line.trim() != format!("{bridge}:")).skip(1);
+    let numbers = lines.map_while(|line| line.split_whitespace().nth(1)?.strip_suffix(':')?.split_once('/'));
     let local = |port: u32| if port == 65534 { PortNo::LOCAL.0 } else { port };
     numbers
         .filter_map(|(openflow, datapath)| Some((datapath.parse().ok()?, local(openflow.parse().ok()?))))
