@@ -17,12 +17,14 @@ pub mod plan;
 pub mod port;
 pub mod problem;
 pub mod progress;
+pub mod qos;
 pub mod router;
 pub mod security;
 pub mod subnet;
 pub mod tenant;
 pub mod token;
 pub mod trace;
+pub mod trunk;
 
 pub use envelope::{
     AddressGroupEnvelope, AddressGroupList, FloatingIpEnvelope, FloatingIpList, HostEnvelope, HostList,
@@ -30,6 +32,9 @@ pub use envelope::{
     RouterEnvelope, RouterList, SecurityGroupEnvelope, SecurityGroupList, SecurityGroupRuleEnvelope,
     SecurityGroupRuleList, SubnetEnvelope, SubnetList, TagList, TenantEnvelope, TenantList, TokenEnvelope,
     TokenList, TraceEnvelope,
+    BandwidthLimitRuleEnvelope, BandwidthLimitRuleList, DscpMarkingRuleEnvelope, DscpMarkingRuleList,
+    MinimumBandwidthRuleList, QosPolicyEnvelope, QosPolicyList, QosRuleTypeEnvelope, QosRuleTypeList,
+    TrunkEnvelope, TrunkList,
 };
 pub use event::Event;
 pub use floating_ip::{
@@ -42,6 +47,10 @@ pub use plan::{ApplyAsked, LeftObject, Plan, PlanEnvelope, PlannedFlows, Planned
 pub use port::{DnsAssignment, ExtraDhcpOpt, FixedIp, FixedIpAsked, Port, PortCreate, PortUpdate};
 pub use problem::{FieldError, NeutronError, NeutronFault, Problem};
 pub use progress::{Applied, Health, Whoami};
+pub use qos::{
+    BandwidthLimitRule, BandwidthLimitRuleAsked, DscpMarkingRule, DscpMarkingRuleAsked, MinimumBandwidthRuleAsked,
+    QosDriver, QosParameter, QosPolicy, QosPolicyCreate, QosPolicyUpdate, QosRule, QosRuleType,
+};
 pub use router::{
     ExternalGateway, GatewayAsked, InterfaceAsked, Router, RouterCreate, RouterInterface, RouterRoutes,
     RouterUpdate,
@@ -54,6 +63,9 @@ pub use subnet::{AllocationPool, HostRoute, Subnet, SubnetCreate, SubnetUpdate};
 pub use tenant::{Tenant, TenantCreate, TenantUpdate};
 pub use token::{Token, TokenCreate};
 pub use trace::{Trace, TraceAsked, TraceObject, TraceOutcome, TraceStep};
+pub use trunk::{
+    SubPort, SubPortDetails, SubPortRemoved, SubPorts, SubPortsRemoved, Trunk, TrunkCreate, TrunkDetails, TrunkUpdate,
+};
 
 /// The header on every successful answer: the store's revision that the answer reflects, or that a write made.
 pub const REVISION_HEADER: &str = "weft-revision";

@@ -14,6 +14,7 @@ mod plan;
 mod port;
 mod port_forwarding;
 mod progress;
+mod qos;
 mod router;
 mod security;
 mod session;
@@ -25,6 +26,7 @@ mod tenant;
 mod tests;
 mod token;
 mod trace;
+mod trunk;
 mod verbs;
 
 use std::process::ExitCode;
@@ -78,6 +80,12 @@ enum Noun {
     /// Named sets of addresses for the rules of security groups.
     #[command(subcommand)]
     AddressGroup(address_group::Command),
+    /// Ports behind VLAN tags of another port.
+    #[command(subcommand)]
+    Trunk(trunk::Command),
+    /// How much ports may send and get.
+    #[command(subcommand)]
+    Qos(qos::Command),
     /// The machines that joined.
     #[command(subcommand)]
     Host(host::Command),
@@ -136,6 +144,8 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Noun::PortForwarding(command) => port_forwarding::run(&session, command).await,
         Noun::SecurityGroup(command) => security::run(&session, command).await,
         Noun::AddressGroup(command) => address_group::run(&session, command).await,
+        Noun::Trunk(command) => trunk::run(&session, command).await,
+        Noun::Qos(command) => qos::run(&session, command).await,
         Noun::Host(command) => host::run(&session, command).await,
         Noun::Token(command) => token::run(&session, command).await,
         Noun::Show(wish) => show::run(&session, &wish).await,

@@ -25,8 +25,8 @@ pub use transport::Answer;
 use transport::Transport;
 pub use weft_api as api;
 use weft_api::{
-    AddressGroup, Applied, ApplyAsked, FloatingIp, Health, Host, Network, Plan, PlanEnvelope, Port, Router,
-    SecurityGroup, SecurityGroupRule, Subnet, Tenant, Trace, TraceAsked, TraceEnvelope, Whoami,
+    AddressGroup, Applied, ApplyAsked, FloatingIp, Health, Host, Network, Plan, PlanEnvelope, Port, QosPolicy,
+    Router, SecurityGroup, SecurityGroupRule, Subnet, Tenant, Trace, TraceAsked, TraceEnvelope, Trunk, Whoami,
 };
 
 /// How much longer than asked to wait for an answer about an applied revision.
@@ -99,6 +99,16 @@ impl Client {
 
     /// The address groups.
     pub fn address_groups(&self) -> Collection<'_, AddressGroup> {
+        Collection::new(&self.transport)
+    }
+
+    /// The trunks.
+    pub fn trunks(&self) -> Collection<'_, Trunk> {
+        Collection::new(&self.transport)
+    }
+
+    /// The QoS policies.
+    pub fn qos_policies(&self) -> Collection<'_, QosPolicy> {
         Collection::new(&self.transport)
     }
 

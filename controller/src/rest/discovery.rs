@@ -13,7 +13,7 @@ use super::failure::Failure;
 use super::frame::origin;
 
 /// The collections under `/v2.0`, each with the word for one of them.
-const COLLECTIONS: [(&str, &str); 8] = [
+const COLLECTIONS: [(&str, &str); 9] = [
     ("network", "networks"),
     ("subnet", "subnets"),
     ("port", "ports"),
@@ -22,10 +22,11 @@ const COLLECTIONS: [(&str, &str); 8] = [
     ("security_group", "security-groups"),
     ("security_group_rule", "security-group-rules"),
     ("address_group", "address-groups"),
+    ("trunk", "trunks"),
 ];
 
 /// The extensions that work here: alias, name, what it adds. Clients look for an alias before they use what it stands for.
-const EXTENSIONS: [(&str, &str, &str); 37] = [
+const EXTENSIONS: [(&str, &str, &str); 44] = [
     ("address-group", "Address group", "Named sets of addresses for rules"),
     ("allowed-address-pairs", "Allowed Address Pairs", "Ports may send from further addresses"),
     ("binding", "Port Binding", "Expose port bindings of a virtual port to external application"),
@@ -64,6 +65,11 @@ const EXTENSIONS: [(&str, &str, &str); 37] = [
     ("port-security", "Port Security", "Provides port security"),
     ("project-id", "project_id field enabled", "Every tenant_id is a project_id as well"),
     ("provider", "Provider Network", "Expose how a virtual network is carried, to administrators"),
+    ("qos", "Quality of Service", "Policies of how much ports may send and get"),
+    ("qos-bw-limit-direction", "Direction for QoS bandwidth limit rule", "Limits of what ports send, and get"),
+    ("qos-default", "QoS default policy", "The policy that new networks of a tenant wear"),
+    ("qos-port-network-policy", "QoS port network policy", "Ports show the policy of their network"),
+    ("qos-rule-type-details", "Details of QoS rule types", "What rules may say, to administrators"),
     ("revision-if-match", "If-Match constraints based on revision_number", "Conditional changes"),
     ("router", "Neutron L3 Router", "Routers between the networks of a tenant"),
     ("security-group", "security-group", "Groups of rules about what ports may send and receive"),
@@ -81,6 +87,8 @@ const EXTENSIONS: [(&str, &str, &str); 37] = [
     ("stateful-security-group", "Stateful security group", "Groups with and without connections"),
     ("subnet_allocation_pools", "Subnet allocation pools", "Allocation pools can be chosen and changed"),
     ("tag-ports-during-bulk-creation", "Tag Ports During Bulk Creation", "Ports can be created with tags"),
+    ("trunk", "Trunk", "Ports behind tags of another port"),
+    ("trunk-details", "Trunk port details", "Parents of trunks show their subports"),
     ("weft", "Weft", "Hosts, applied revisions and more under /v1"),
     ("vlan-transparent", "Vlantransparent", "Tenants' own VLAN tags pass networks in tunnels"),
 ];

@@ -8,8 +8,10 @@ mod commit;
 mod external;
 mod names;
 mod physical;
+mod qos;
 mod routers;
 mod security;
+mod trunks;
 mod used;
 
 use std::net::IpAddr;
@@ -74,6 +76,10 @@ pub struct Snapshot {
     external: External,
     /// Physical networks, and which networks are on them.
     physical: Physical,
+    /// QoS policies, and who wears them.
+    qos: qos::Qos,
+    /// Trunks, and which ports are in them.
+    trunks: trunks::Trunks,
     /// Groups, rules and policies, with their indexes.
     security: security::Security,
 }

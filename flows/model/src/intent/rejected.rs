@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use ipnet::IpNet;
 use thiserror::Error;
 
+use super::{QosFault, TrunkFault};
 use crate::{
     AddressGroupId, FloatingIpId, HostId, MacAddr, NetworkId, PortForwardingId, PortId, PortRange, RouterId,
     SecurityGroupId, SecurityRuleId, SubnetId, TenantId, TokenId, Transport, VlanId, Vni,
@@ -346,6 +347,12 @@ pub enum Rejected {
         /// Which forwarding has one of them.
         forwarding: PortForwardingId,
     },
+    /// It is about a trunk.
+    #[error(transparent)]
+    Trunk(#[from] TrunkFault),
+    /// It is about a QoS policy.
+    #[error(transparent)]
+    Qos(#[from] QosFault),
     /// Fields break rules: all of them.
     #[error("{}", list(.0))]
     Invalid(Vec<Fault>),

@@ -8,10 +8,12 @@ mod hosts;
 mod names;
 mod networks;
 mod ports;
+mod qos;
 mod routers;
 mod security;
 mod subnets;
 mod tenants;
+mod trunks;
 
 use uuid::Uuid;
 
@@ -120,7 +122,11 @@ fn show(change: &Change) -> String {
         }
         Change::Put(Record::Host(r)) => format!("host {} index {} {}", r.id, r.index, r.hostname),
         Change::Put(Record::Binding(r)) => {
-            format!("binding {} on {} as {} {} since {}", r.port, r.host, r.interface, r.ofport, r.since)
+            let behind = r.behind.map_or(String::new(), |b| format!(" vlan {} zone {}", b.vlan, b.zone));
+            format!(
+                "binding {} on {} as {} {} since {}{behind}",
+                r.port, r.host, r.interface, r.ofport, r.since
+            )
         }
         Change::Put(Record::SecurityGroup(r)) => {
             format!("group {} {} of {} {:?}", r.id, label(&r.stamp), r.tenant, r.tracking)
@@ -135,6 +141,14 @@ fn show(change: &Change) -> String {
         Change::Put(Record::Policy(r)) => {
             let groups: Vec<_> = r.groups.iter().map(ToString::to_string).collect();
             format!("policy {} [{}]", r.key, groups.join(" "))
+        }
+        Change::Put(Record::Trunk(r)) => {
+            let subports: Vec<_> = r.subports.iter().map(|(vlan, port)| format!("{vlan}: {port}")).collect();
+            format!("trunk {} of {} on {} [{}]", label(&r.stamp), r.tenant, r.port, subports.join(", "))
+        }
+        Change::Put(Record::QosPolicy(r)) => {
+            let kinds: Vec<_> = r.rules.iter().map(|rule| rule.kind).collect();
+            format!("qos {} of {} {kinds:?}", label(&r.stamp), r.tenant)
         }
         Change::Put(Record::Counters(r)) => format!("{r:?}"),
     }

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::qos::Qos;
+use super::trunks::Trunks;
 use super::{External, Map, Physical, Routing, Snapshot, UsedAddresses, commit};
 use crate::change::{Counters, Key, Record};
 use crate::{
     Binding, FloatingIp, FloatingIpId, Host, HostId, HostIndex, Network, NetworkId, PhysicalNetwork,
-    PhysnetKey, Port, PortForwarding, PortForwardingId, PortId, Revision, Router, RouterId, Subnet, SubnetId,
-    Tenant, TenantId, Token, TokenId,
+    PhysnetKey, Port, PortForwarding, PortForwardingId, PortId, QosPolicy, QosPolicyId, Revision, Router, RouterId,
+    Subnet, SubnetId, Tenant, TenantId, Token, TokenId, Trunk, TrunkId,
 };
 
 impl Snapshot {
@@ -40,6 +42,8 @@ struct Pile {
     forwardings: Vec<(PortForwardingId, Arc<PortForwarding>)>,
     hosts: Vec<(HostId, Arc<Host>)>,
     bindings: Vec<((PortId, HostId), Arc<Binding>)>,
+    trunks: Vec<(TrunkId, Arc<Trunk>)>,
+    qos_policies: Vec<(QosPolicyId, Arc<QosPolicy>)>,
     /// Groups, rules and the like, which are few beside ports.
     security: BTreeMap<Key, Record>,
 }
@@ -57,6 +61,8 @@ impl Pile {
             Record::Router(r) => self.routers.push((r.id, r)),
             Record::FloatingIp(r) => self.floating_ips.push((r.id, r)),
             Record::PortForwarding(r) => self.forwardings.push((r.id, r)),
+            Record::Trunk(r) => self.trunks.push((r.id, r)),
+            Record::QosPolicy(r) => self.qos_policies.push((r.id, r)),
             Record::Host(r) => self.hosts.push((r.id.clone(), r)),
             Record::Binding(r) => self.bindings.push(((r.port, r.host.clone()), r)),
             other @ (Record::SecurityGroup(_)
@@ -97,6 +103,9 @@ impl Pile {
         let (floating_ips, forwardings) = (primary(self.floating_ips), primary(self.forwardings));
         let (networks, routers) = (snapshot.networks.values(), snapshot.routers());
         snapshot.external = External::of(networks, routers, floating_ips, forwardings);
+        snapshot.trunks = Trunks::of(primary(self.trunks).values());
+        let (ports, networks) = (snapshot.ports.values(), snapshot.networks.values());
+        snapshot.qos = Qos::of(primary(self.qos_policies).values(), ports, networks);
         let by_index = self.hosts.iter().map(|(id, host)| (host.index, id.clone()));
         snapshot.hosts_by_index = index(by_index);
         snapshot.hosts = Map::from_sorted(self.hosts.into_iter());
@@ -317,6 +326,7 @@ mod tests {
                     .into(),
                 requested_host: None,
                 dns_name: if m % 3 == 0 { String::new() } else { name("N", n % 2) },
+                qos_policy: (m % 4 == 0).then(|| QosPolicyId(Uuid::from_u128((m % 3).into()))),
             })),
             2 => Record::Router(Arc::new(Router {
                 id: router(n),
@@ -343,6 +353,7 @@ mod tests {
                 interface: name("tap", n),
                 ofport: OfPort::new(i64::from(n) + 1).expect("an ofport"),
                 since: Revision(u64::from(n / 7 % 4)),
+                behind: None,
             })),
         }
     }
