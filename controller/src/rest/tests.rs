@@ -19,6 +19,7 @@ mod published;
 mod refusals;
 mod routers;
 mod security;
+mod shaping;
 mod traces;
 mod wire;
 

@@ -35,6 +35,10 @@ struct Theirs {
     floating_ip: String,
     forwarding: String,
     external: String,
+    trunk: String,
+    policy: String,
+    limit: String,
+    mark: String,
     token: String,
 }
 
@@ -56,6 +60,17 @@ impl Theirs {
         let addresses = json!({"address_group": {"addresses": ["10.9.8.7"]}});
         let addresses = lab.call("blue", "POST /v2.0/address-groups", addresses).await;
         let addresses = addresses.created("address_group");
+        let trunk = json!({"trunk": {"port_id": lab.port("blue", &network).await}});
+        let trunk = lab.call("blue", "POST /v2.0/trunks", trunk).await.created("trunk");
+        let policy = json!({"policy": {"name": "theirs"}});
+        let policy = lab.call("blue", "POST /v2.0/qos/policies", policy).await.created("policy");
+        let rules = format!("POST /v2.0/qos/policies/{policy}");
+        let limit = json!({"bandwidth_limit_rule": {"max_kbps": 7}});
+        let limit = lab.call("blue", &format!("{rules}/bandwidth_limit_rules"), limit).await;
+        let limit = limit.created("bandwidth_limit_rule");
+        let mark = json!({"dscp_marking_rule": {"dscp_mark": 8}});
+        let mark = lab.call("blue", &format!("{rules}/dscp_marking_rules"), mark).await;
+        let mark = mark.created("dscp_marking_rule");
         // An external network is somebody else's, and everybody's to see.
         let operator = lab.call("admin", "POST /v1/tenants", json!({"tenant": {"name": "operator"}})).await;
         let external =
@@ -92,6 +107,10 @@ impl Theirs {
             floating_ip,
             forwarding,
             external,
+            trunk,
+            policy,
+            limit,
+            mark,
             token,
         }
     }
@@ -101,6 +120,8 @@ impl Theirs {
         let with_token =
             template.replace("{token}", &self.token).replace("{tag}", "x").replace("{alias}", "net-mtu");
         let with_token = with_token.replace("{forwarding}", &self.forwarding);
+        let rule = if template.contains("/dscp") { &self.mark } else { &self.limit };
+        let with_token = with_token.replace("{rule}", rule).replace("{type}", "dscp_marking");
         if template == "/v1/applied" {
             return vec!["/v1/applied?timeout=0".into()];
         }
@@ -116,6 +137,8 @@ impl Theirs {
                 ("floatingips", &self.floating_ip),
                 ("security-groups", &self.group),
                 ("address-groups", &self.addresses),
+                ("trunks", &self.trunk),
+                ("policies", &self.policy),
             ];
             return of.map(|(c, id)| with_token.replace("{collection}", c).replace("{id}", id)).to_vec();
         }
@@ -128,6 +151,8 @@ impl Theirs {
             t if t.contains("/security-groups/") => self.group.as_str(),
             t if t.contains("/security-group-rules/") => self.rule.as_str(),
             t if t.contains("/address-groups/") => self.addresses.as_str(),
+            t if t.contains("/trunks/") => self.trunk.as_str(),
+            t if t.contains("/qos/policies/") => self.policy.as_str(),
             t if t.contains("/tenants/") || t.contains("/projects/") => "blue",
             _ => "host-9",
         };
@@ -137,6 +162,8 @@ impl Theirs {
     /// Nothing of it may stand in an answer to somebody else.
     fn check_absent(&self, text: &str, what: &str) {
         let security = [&self.group, &self.rule, &self.addresses, &self.floating_ip, &self.forwarding];
+        let shaping = [&self.trunk, &self.policy, &self.limit, &self.mark];
+        let security = security.into_iter().chain(shaping);
         let ids =
             [&self.network, &self.subnet, &self.port, &self.router, &self.token].into_iter().chain(security);
         for secret in ids.map(String::as_str).chain(["10.9.8.", "secret-host"]) {
@@ -178,6 +205,20 @@ fn body(line: &str, theirs: &Theirs) -> Value {
             json!({"security_group": {"name": "mine", "project_id": "blue"}})
         }
         p if p.contains("/security-groups") => json!({"security_group": {"name": "mine"}}),
+        p if p.ends_with("_subports") => {
+            json!({"sub_ports": [{"port_id": theirs.port, "segmentation_id": 7}]})
+        }
+        p if p.contains("/trunks") && method == "POST" => {
+            json!({"trunk": {"port_id": theirs.port, "project_id": "blue"}})
+        }
+        p if p.contains("/trunks") => json!({"trunk": {"name": "mine"}}),
+        p if p.contains("/bandwidth_limit_rules") => json!({"bandwidth_limit_rule": {"max_kbps": 1}}),
+        p if p.contains("/dscp_marking_rules") => json!({"dscp_marking_rule": {"dscp_mark": 46}}),
+        p if p.contains("/minimum_bandwidth_rules") => json!({"minimum_bandwidth_rule": {"min_kbps": 1}}),
+        p if p.contains("/qos/policies") && method == "POST" => {
+            json!({"policy": {"name": "mine", "project_id": "blue"}})
+        }
+        p if p.contains("/qos/policies") => json!({"policy": {"name": "mine"}}),
         p if p.contains("/tokens") => json!({"token": {"role": "member"}}),
         p if p.contains("/tenants") => json!({"tenant": {"name": "mine"}}),
         p if p.contains("/networks") && method == "POST" => {
@@ -199,7 +240,8 @@ fn without_request(text: &str, path: &str, body: &Value) -> String {
     let network =
         body.as_object().and_then(|body| body.values().next()).and_then(|inner| inner["network_id"].as_str());
     let group = body["security_group_rule"]["security_group_id"].as_str();
-    let said = path.split('/').chain(network).chain(group).filter(|part| part.len() > 8);
+    let parent = body["trunk"]["port_id"].as_str();
+    let said = path.split('/').chain(network).chain(group).chain(parent).filter(|part| part.len() > 8);
     said.fold(text.to_owned(), |text, part| text.replace(part, ""))
 }
 
@@ -220,7 +262,8 @@ async fn no_route_shows_or_changes_another_tenants_objects() {
                 let answer = lab.call(token, &line, body.clone()).await;
                 assert!(!answer.status.is_server_error(), "{line}: {}", answer.text);
                 theirs.check_absent(&without_request(&answer.text, &path, &body), &line);
-                let is_specific = template.contains('{') && template != "/v2.0/extensions/{alias}";
+                let is_specific = template.contains('{')
+                    && !["/v2.0/extensions/{alias}", "/v2.0/qos/rule-types/{type}"].contains(&template);
                 if is_specific && needs_token {
                     let expected: &[u16] =
                         if template.starts_with("/v1/hosts") { &[403] } else { &[403, 404] };

@@ -350,6 +350,7 @@ fn network_record(network: u8, vni: Vni, (encap, segment): (u8, Option<Segment>)
         port_security_default: true,
         dns_domain: String::new(),
         vlan_transparent: encap >= 3 && segment.is_none(),
+        qos_policy: None,
         external: encap % 2 == 0,
         segment,
     }
@@ -389,5 +390,6 @@ pub fn port_record(
         device_owner: String::new(),
         requested_host: None,
         dns_name: String::new(),
+        qos_policy: None,
     })
 }
