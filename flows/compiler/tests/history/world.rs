@@ -14,6 +14,7 @@ use weft_model::{
 
 use crate::gateways::{self, Lead};
 use crate::security::{self, Guard};
+use crate::shaping::{self, Shape};
 
 /// One random change; what the world does not allow (a taken MAC, say) is left out.
 #[derive(Debug, Clone)]
@@ -37,6 +38,7 @@ pub enum Op {
     DeleteSubnet { network: u8, family: u8 },
     Guard(Guard),
     Lead(Lead),
+    Shape(Shape),
     TellNetwork { network: u8, what: u8 },
 }
 
@@ -69,6 +71,7 @@ pub fn op() -> impl Strategy<Value = Op> {
         3 => (port.clone(), host).prop_map(|(port, host)| Op::Unbind { port, host }),
         4 => (port, 0..7u8).prop_map(|(port, what)| Op::Tweak { port, what }),
         12 => security::guard().prop_map(Op::Guard),
+        5 => shaping::shape().prop_map(Op::Shape),
     ];
     prop_oneof![3 => basic, 1 => routing_op()]
 }
@@ -144,10 +147,11 @@ fn change(snapshot: &Snapshot, op: &Op) -> Option<Change> {
                 return None;
             }
             let since = Revision(snapshot.revision().0 + 1);
-            put(Record::Binding(Arc::new(Binding { port, host, interface: "tap".into(), ofport, since })))
+            put(Record::Binding(Arc::new(Binding { port, host, interface: "tap".into(), ofport, since, behind: None })))
         }
         Op::Unbind { port, host } => Some(Change::Delete(Key::Binding(port_id(port), host_id(host)))),
         Op::Guard(guard) => security::change(snapshot, guard),
+        Op::Shape(shape) => shaping::change(snapshot, shape),
         Op::Lead(ref lead) => gateways::change(snapshot, lead),
         Op::PutSubnet { network, family, what } => {
             put(Record::Subnet(Arc::new(subnet_record(network, family, what))))
