@@ -161,9 +161,10 @@ async fn change(session: &Session, set: Set) -> Result<(), Failure> {
     }
     let policies = session.client.qos_policies();
     let id = session.id::<QosPolicy>(&set.one.object).await?;
-    let policy = match words == QosPolicyUpdate::default() {
-        true => policies.show(&id).await?,
-        false => policies.update(&id, &words).await?,
+    let policy = if words == QosPolicyUpdate::default() {
+        policies.show(&id).await?
+    } else {
+        policies.update(&id, &words).await?
     };
     finish(session, policy, &set.rules).await
 }

@@ -58,7 +58,8 @@ impl Draft<'_> {
         if let Some(network) = self.state.networks_with_qos(id).next() {
             return Err(QosFault::UsedByNetwork { policy: id, network }.into());
         }
-        match self.state.ports_with_qos(id).next() {
+        let worn = self.state.ports_with_qos(id).next();
+        match worn {
             Some(port) => Err(QosFault::UsedByPort { policy: id, port }.into()),
             None => Ok(self.delete(Key::QosPolicy(id))),
         }

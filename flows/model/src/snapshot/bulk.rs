@@ -104,8 +104,8 @@ impl Pile {
         let (networks, routers) = (snapshot.networks.values(), snapshot.routers());
         snapshot.external = External::of(networks, routers, floating_ips, forwardings);
         snapshot.trunks = Trunks::of(primary(self.trunks).values());
-        let (ports, networks) = (snapshot.ports.values(), snapshot.networks.values());
-        snapshot.qos = Qos::of(primary(self.qos_policies).values(), ports, networks);
+        let policies = primary(self.qos_policies);
+        snapshot.qos = Qos::of(policies.values(), snapshot.ports.values(), snapshot.networks.values());
         let by_index = self.hosts.iter().map(|(id, host)| (host.index, id.clone()));
         snapshot.hosts_by_index = index(by_index);
         snapshot.hosts = Map::from_sorted(self.hosts.into_iter());
