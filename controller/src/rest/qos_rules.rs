@@ -348,8 +348,9 @@ pub(super) async fn list_minimums(call: Call, Path(id): Path<String>) -> Result<
 pub(super) async fn create_minimum(
     call: Call,
     Path(id): Path<String>,
-    Body(_): Body,
+    Body(body): Body,
 ) -> Result<Reply, Failure> {
+    drop(body);
     call.caller().may_write("create_policy_minimum_bandwidth_rule")?;
     policy(&call.view, &id)?;
     let message = "Rule minimum_bandwidth is not supported: Open vSwitch keeps no bandwidth free on the way out of a \
