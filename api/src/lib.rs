@@ -27,14 +27,13 @@ pub mod trace;
 pub mod trunk;
 
 pub use envelope::{
-    AddressGroupEnvelope, AddressGroupList, FloatingIpEnvelope, FloatingIpList, HostEnvelope, HostList,
-    NetworkEnvelope, NetworkList, PortEnvelope, PortForwardingEnvelope, PortForwardingList, PortList,
+    AddressGroupEnvelope, AddressGroupList, BandwidthLimitRuleEnvelope, BandwidthLimitRuleList,
+    DscpMarkingRuleEnvelope, DscpMarkingRuleList, FloatingIpEnvelope, FloatingIpList, HostEnvelope, HostList,
+    MinimumBandwidthRuleList, NetworkEnvelope, NetworkList, PortEnvelope, PortForwardingEnvelope,
+    PortForwardingList, PortList, QosPolicyEnvelope, QosPolicyList, QosRuleTypeEnvelope, QosRuleTypeList,
     RouterEnvelope, RouterList, SecurityGroupEnvelope, SecurityGroupList, SecurityGroupRuleEnvelope,
     SecurityGroupRuleList, SubnetEnvelope, SubnetList, TagList, TenantEnvelope, TenantList, TokenEnvelope,
-    TokenList, TraceEnvelope,
-    BandwidthLimitRuleEnvelope, BandwidthLimitRuleList, DscpMarkingRuleEnvelope, DscpMarkingRuleList,
-    MinimumBandwidthRuleList, QosPolicyEnvelope, QosPolicyList, QosRuleTypeEnvelope, QosRuleTypeList,
-    TrunkEnvelope, TrunkList,
+    TokenList, TraceEnvelope, TrunkEnvelope, TrunkList,
 };
 pub use event::Event;
 pub use floating_ip::{
@@ -48,8 +47,9 @@ pub use port::{DnsAssignment, ExtraDhcpOpt, FixedIp, FixedIpAsked, Port, PortCre
 pub use problem::{FieldError, NeutronError, NeutronFault, Problem};
 pub use progress::{Applied, Health, Whoami};
 pub use qos::{
-    BandwidthLimitRule, BandwidthLimitRuleAsked, DscpMarkingRule, DscpMarkingRuleAsked, MinimumBandwidthRuleAsked,
-    QosDriver, QosParameter, QosPolicy, QosPolicyCreate, QosPolicyUpdate, QosRule, QosRuleType,
+    BandwidthLimitRule, BandwidthLimitRuleAsked, DscpMarkingRule, DscpMarkingRuleAsked,
+    MinimumBandwidthRuleAsked, QosDriver, QosParameter, QosPolicy, QosPolicyCreate, QosPolicyUpdate, QosRule,
+    QosRuleType,
 };
 pub use router::{
     ExternalGateway, GatewayAsked, InterfaceAsked, Router, RouterCreate, RouterInterface, RouterRoutes,
@@ -64,7 +64,8 @@ pub use tenant::{Tenant, TenantCreate, TenantUpdate};
 pub use token::{Token, TokenCreate};
 pub use trace::{Trace, TraceAsked, TraceObject, TraceOutcome, TraceStep};
 pub use trunk::{
-    SubPort, SubPortDetails, SubPortRemoved, SubPorts, SubPortsRemoved, Trunk, TrunkCreate, TrunkDetails, TrunkUpdate,
+    SubPort, SubPortDetails, SubPortRemoved, SubPorts, SubPortsRemoved, Trunk, TrunkCreate, TrunkDetails,
+    TrunkUpdate,
 };
 
 /// The header on every successful answer: the store's revision that the answer reflects, or that a write made.

@@ -13,8 +13,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use weft_answers::Silence;
 use weft_answers::dns::{Call, Found, Heard, Kind, Question, Rcode, Reading, hear};
 use weft_model::{Named, NetworkId, Port, PortKey, Snapshot};
-use weft_openflow::message::{Message, PacketOut};
 use weft_openflow::PortNo;
+use weft_openflow::message::{Message, PacketOut};
 
 use crate::metrics::{DnsOutcome, Metrics, Outcome};
 use crate::southbound::line::Line;

@@ -241,7 +241,7 @@ impl Population {
             device_owner: "compute:nova".into(),
             requested_host: None,
             dns_name: String::new(),
-        qos_policy: None,
+            qos_policy: None,
         }))
     }
 

@@ -5,8 +5,8 @@
 
 mod gateways;
 mod physical;
-mod routers;
 mod qos;
+mod routers;
 mod security;
 mod trunks;
 
@@ -22,8 +22,8 @@ use uuid::Uuid;
 use weft_model::{
     AddressRange, Binding, Counters, DhcpFamily, DhcpOption, Encap, EncapIps, FixedIp, Host, HostId,
     HostIndex, HostRoute, Key, Mtu, Network, NetworkId, OfPort, PolicyKey, Port, PortId, PortKey,
-    PortSecurity, QosPolicyId, Record, Revision, Stamp, Subnet, SubnetId, Tenant, TenantId, Timestamp, Token, TokenRole,
-    Vni,
+    PortSecurity, QosPolicyId, Record, Revision, Stamp, Subnet, SubnetId, Tenant, TenantId, Timestamp, Token,
+    TokenRole, Vni,
 };
 
 use gateways::{StoredFloatingIp, StoredForwarding};

@@ -11,13 +11,15 @@ use weft_controller::records;
 use weft_controller::vault::Vault;
 use weft_model::intent::{
     Actor, AskedIp, AskedTarget, HostReport, Intent, NewAddressGroup, NewFloatingIp, NewGateway,
-    NewInterface, NewNetwork, NewPort, NewPortForwarding, NewQosPolicy, NewRouter, NewSecurityGroup, NewSegment,
-    NewSubnet, NewTenant, NewToken, NewTrunk, PortGroups, QosRuleChange, Rejected, ReportedInterface, RouterPatch, Settings, Subport,
+    NewInterface, NewNetwork, NewPort, NewPortForwarding, NewQosPolicy, NewRouter, NewSecurityGroup,
+    NewSegment, NewSubnet, NewTenant, NewToken, NewTrunk, PortGroups, QosRuleChange, Rejected,
+    ReportedInterface, RouterPatch, Settings, Subport,
 };
 use weft_model::{
-    AddressGroupId, Direction, Dscp, EncapIps, FloatingIpId, HostRoute, Kbps, Key, NetworkId, OfPort, PortForwardingId, PortId,
-    PortRange, PortSecurity, QosPolicyId, QosRuleId, QosRuleKind, RateLimit, Revision, RouterId, SecurityGroupId, SecurityRuleId, Snapshot, SubnetId,
-    TenantId, Timestamp, TokenId, TokenRole, Tracking, Transport, TrunkId, VlanId, Vni,
+    AddressGroupId, Direction, Dscp, EncapIps, FloatingIpId, HostRoute, Kbps, Key, NetworkId, OfPort,
+    PortForwardingId, PortId, PortRange, PortSecurity, QosPolicyId, QosRuleId, QosRuleKind, RateLimit,
+    Revision, RouterId, SecurityGroupId, SecurityRuleId, Snapshot, SubnetId, TenantId, Timestamp, TokenId,
+    TokenRole, Tracking, Transport, TrunkId, VlanId, Vni,
 };
 use weft_store::{Batch, Engine, Options, Store, Table};
 
@@ -124,9 +126,9 @@ fn shaping() -> Vec<Intent> {
         limit(Direction::Ingress, 500),
         QosRuleKind::Mark(Dscp::new(46).unwrap()),
     ];
-    let rules = (41..).zip(rules).map(|(n, kind)| {
-        Intent::ChangeQosRule(policy, QosRuleChange::Add(QosRuleId(id(n)), kind))
-    });
+    let rules = (41..)
+        .zip(rules)
+        .map(|(n, kind)| Intent::ChangeQosRule(policy, QosRuleChange::Add(QosRuleId(id(n)), kind)));
     let shaped = NewNetwork { tenant: Some(tenant()), mtu: Some(1300), ..NewNetwork::new(NetworkId(id(45))) };
     let subport = NewPort { qos_policy: Some(policy), ..NewPort::new(PortId(id(46)), shaped.id, 11) };
     let trunk = NewTrunk {
@@ -137,11 +139,7 @@ fn shaping() -> Vec<Intent> {
         admin_up: true,
         subports: vec![Subport { port: subport.id, vlan: VlanId::new(100).unwrap() }],
     };
-    let rest = [
-        Intent::CreateNetwork(shaped),
-        Intent::CreatePort(subport),
-        Intent::CreateTrunk(trunk),
-    ];
+    let rest = [Intent::CreateNetwork(shaped), Intent::CreatePort(subport), Intent::CreateTrunk(trunk)];
     [Intent::CreateQosPolicy(new)].into_iter().chain(rules).chain(rest).collect()
 }
 
@@ -225,10 +223,13 @@ async fn everything_acknowledged_is_there_after_a_restart() {
         let (desk, loaded) = reopen(engine, &path).await;
         assert_eq!(loaded, written.snapshot, "{engine:?}");
         let gone = desk
-            .write(Actor::Admin, vec![
-                Intent::DeleteTrunk(TrunkId(uuid::Uuid::from_u128(47)), None),
-                Intent::DeletePort(PortId(uuid::Uuid::from_u128(4)), None),
-            ])
+            .write(
+                Actor::Admin,
+                vec![
+                    Intent::DeleteTrunk(TrunkId(uuid::Uuid::from_u128(47)), None),
+                    Intent::DeletePort(PortId(uuid::Uuid::from_u128(4)), None),
+                ],
+            )
             .await
             .unwrap();
         drop(desk);

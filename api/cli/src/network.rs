@@ -155,8 +155,7 @@ pub async fn run(session: &Session, command: Command) -> Result<(), Failure> {
         Command::Show(one) => verbs::show::<Network>(session, &one).await,
         Command::Create(new) => {
             let qos_policy_id = session.asked::<QosPolicy>(new.qos.as_deref(), false).await?.flatten();
-            let body =
-                NetworkCreate { project_id: session.project().await?, qos_policy_id, ..new.body() };
+            let body = NetworkCreate { project_id: session.project().await?, qos_policy_id, ..new.body() };
             session.show_written(session.client.networks().create(&body).await?).await
         }
         Command::Set(set) => {

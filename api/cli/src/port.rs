@@ -2,7 +2,8 @@
 
 use clap::{Args, Subcommand};
 use weft_api::{
-    AddressPair, ExtraDhcpOpt, FixedIpAsked, Network, Port, PortCreate, PortUpdate, QosPolicy, SecurityGroup, Subnet,
+    AddressPair, ExtraDhcpOpt, FixedIpAsked, Network, Port, PortCreate, PortUpdate, QosPolicy, SecurityGroup,
+    Subnet,
 };
 use weft_client::{Client, Collection};
 

@@ -159,7 +159,11 @@ impl Session {
     ///
     /// # Errors
     /// See [`Session::find`].
-    pub async fn asked<R: Noun>(&self, text: Option<&str>, none: bool) -> Result<Option<Option<String>>, Failure> {
+    pub async fn asked<R: Noun>(
+        &self,
+        text: Option<&str>,
+        none: bool,
+    ) -> Result<Option<Option<String>>, Failure> {
         match text {
             Some(text) => Ok(Some(Some(self.id_of_any::<R>(text).await?))),
             None => Ok(none.then_some(None)),

@@ -6,7 +6,16 @@ use reqwest::Method;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
-use weft_api::{AddressGroup, AddressGroupAddresses, AddressGroupCreate, AddressGroupUpdate, BandwidthLimitRule, BandwidthLimitRuleAsked, DscpMarkingRule, DscpMarkingRuleAsked, FloatingIp, FloatingIpCreate, FloatingIpUpdate, Host, InterfaceAsked, Network, NetworkCreate, NetworkUpdate, Port, PortCreate, PortForwarding, PortForwardingCreate, PortForwardingList, PortForwardingUpdate, PortUpdate, QosPolicy, QosPolicyCreate, QosPolicyUpdate, QosRule, Router, RouterCreate, RouterInterface, RouterUpdate, SecurityGroup, SecurityGroupCreate, SecurityGroupRule, SecurityGroupRuleCreate, SecurityGroupUpdate, SubPort, SubPortRemoved, SubPorts, SubPortsRemoved, Subnet, SubnetCreate, SubnetUpdate, TagList, Tenant, TenantCreate, TenantUpdate, Token, TokenCreate, TokenList, Trunk, TrunkCreate, TrunkUpdate};
+use weft_api::{
+    AddressGroup, AddressGroupAddresses, AddressGroupCreate, AddressGroupUpdate, BandwidthLimitRule,
+    BandwidthLimitRuleAsked, DscpMarkingRule, DscpMarkingRuleAsked, FloatingIp, FloatingIpCreate,
+    FloatingIpUpdate, Host, InterfaceAsked, Network, NetworkCreate, NetworkUpdate, Port, PortCreate,
+    PortForwarding, PortForwardingCreate, PortForwardingList, PortForwardingUpdate, PortUpdate, QosPolicy,
+    QosPolicyCreate, QosPolicyUpdate, QosRule, Router, RouterCreate, RouterInterface, RouterUpdate,
+    SecurityGroup, SecurityGroupCreate, SecurityGroupRule, SecurityGroupRuleCreate, SecurityGroupUpdate,
+    SubPort, SubPortRemoved, SubPorts, SubPortsRemoved, Subnet, SubnetCreate, SubnetUpdate, TagList, Tenant,
+    TenantCreate, TenantUpdate, Token, TokenCreate, TokenList, Trunk, TrunkCreate, TrunkUpdate,
+};
 
 use crate::error::{ClientError, Refusal};
 use crate::transport::{Answer, Request, Transport};

@@ -25,8 +25,9 @@ pub use transport::Answer;
 use transport::Transport;
 pub use weft_api as api;
 use weft_api::{
-    AddressGroup, Applied, ApplyAsked, FloatingIp, Health, Host, Network, Plan, PlanEnvelope, Port, QosPolicy,
-    Router, SecurityGroup, SecurityGroupRule, Subnet, Tenant, Trace, TraceAsked, TraceEnvelope, Trunk, Whoami,
+    AddressGroup, Applied, ApplyAsked, FloatingIp, Health, Host, Network, Plan, PlanEnvelope, Port,
+    QosPolicy, Router, SecurityGroup, SecurityGroupRule, Subnet, Tenant, Trace, TraceAsked, TraceEnvelope,
+    Trunk, Whoami,
 };
 
 /// How much longer than asked to wait for an answer about an applied revision.

@@ -66,7 +66,11 @@ const EXTENSIONS: [(&str, &str, &str); 44] = [
     ("project-id", "project_id field enabled", "Every tenant_id is a project_id as well"),
     ("provider", "Provider Network", "Expose how a virtual network is carried, to administrators"),
     ("qos", "Quality of Service", "Policies of how much ports may send and get"),
-    ("qos-bw-limit-direction", "Direction for QoS bandwidth limit rule", "Limits of what ports send, and get"),
+    (
+        "qos-bw-limit-direction",
+        "Direction for QoS bandwidth limit rule",
+        "Limits of what ports send, and get",
+    ),
     ("qos-default", "QoS default policy", "The policy that new networks of a tenant wear"),
     ("qos-port-network-policy", "QoS port network policy", "Ports show the policy of their network"),
     ("qos-rule-type-details", "Details of QoS rule types", "What rules may say, to administrators"),

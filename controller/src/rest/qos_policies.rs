@@ -178,8 +178,7 @@ pub(super) async fn types(call: Call) -> Reply {
     params(("type" = String, Path, description = "bandwidth_limit or dscp_marking")),
     responses((status = 200, body = api::QosRuleTypeEnvelope), (status = "default", body = api::NeutronError)))]
 pub(super) async fn show_type(call: Call, Path(kind): Path<String>) -> Result<Reply, Failure> {
-    let parameters =
-        parameters_of(&kind).ok_or_else(|| Failure::not_found("QoS rule type", &kind))?;
+    let parameters = parameters_of(&kind).ok_or_else(|| Failure::not_found("QoS rule type", &kind))?;
     let driver = api::QosDriver { name: "openvswitch".to_owned(), supported_parameters: parameters };
     let drivers = call.caller().is_admin().then(|| vec![driver]);
     let rule_type = api::QosRuleType { kind, drivers };

@@ -145,10 +145,7 @@ fn find<R: Rules>(policy: &QosPolicy, id: &str) -> Result<(QosRule, R::Row), Fai
 }
 
 /// Reads a request's object.
-fn read<R: Rules>(
-    mut body: Map<String, Value>,
-    before: Option<QosRuleKind>,
-) -> Result<QosRuleKind, Failure> {
+fn read<R: Rules>(mut body: Map<String, Value>, before: Option<QosRuleKind>) -> Result<QosRuleKind, Failure> {
     let one = R::ONE;
     let mut fields = match body.shift_remove(one) {
         Some(Value::Object(values)) if body.is_empty() => Fields::new("", values),

@@ -55,7 +55,8 @@ impl Kind for Trunks {
         }
         match scope::tenant(view, query) {
             Some(tenant) => {
-                let ids: Vec<TrunkId> = view.snapshot.trunks_of_tenant(&tenant).map(|trunk| trunk.id).collect();
+                let ids: Vec<TrunkId> =
+                    view.snapshot.trunks_of_tenant(&tenant).map(|trunk| trunk.id).collect();
                 Box::new(ids.into_iter().filter_map(|id| view.snapshot.trunk(&id)))
             }
             None => Box::new(view.snapshot.trunks()),

@@ -175,7 +175,8 @@ mod tests {
         assert_eq!(out.packet[..6], [2, 0, 0, 0, 0, 7]);
         // A port is told by way of its key, which may be behind a tag.
         let known = Match::new().with(oxm::in_port(PortNo(42))).with(registers::SOURCE.is(7));
-        let Ok(Message::PacketOut(out)) = answer(&service, &PacketIn2 { metadata: known, ..asked.clone() }) else {
+        let Ok(Message::PacketOut(out)) = answer(&service, &PacketIn2 { metadata: known, ..asked.clone() })
+        else {
             panic!("no answer")
         };
         assert_eq!(out.actions, back(7));

@@ -1,10 +1,10 @@
 //! Deltas as OpenFlow changes, in an order in which no packet and no message meets something that is not there yet.
 
 use bytes::Bytes;
+use weft_openflow::message::multipart::MeterConfig;
 use weft_openflow::message::{
     BucketParts, BundleWriter, FlowCommand, FlowParts, GroupCommand, GroupParts, GroupType,
 };
-use weft_openflow::message::multipart::MeterConfig;
 use weft_openflow::{BucketId, Cookie, GroupId, PortNo, TableId, Writer, Xid};
 
 use crate::diff::{Delta, GroupDelta, MAX_BUCKETS_PER_MESSAGE};

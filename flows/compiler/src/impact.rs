@@ -13,9 +13,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use weft_model::{
-    AllowedPair, Behind, DhcpOption, Direction, Dscp, Encap, HostId, HostIndex, Key, MacAddr, NetworkId, OfPort,
-    PhysnetKey, PolicyKey, PortId, PortKey, PortSecurity, QosPolicy, QosPolicyId, RateLimit, RouterId, Segment,
-    Snapshot, SubnetId, Vni,
+    AllowedPair, Behind, DhcpOption, Direction, Dscp, Encap, HostId, HostIndex, Key, MacAddr, NetworkId,
+    OfPort, PhysnetKey, PolicyKey, PortId, PortKey, PortSecurity, QosPolicy, QosPolicyId, RateLimit,
+    RouterId, Segment, Snapshot, SubnetId, Vni,
 };
 
 use crate::failover;

@@ -8,9 +8,9 @@
 use std::collections::BTreeMap;
 
 use weft_model::{Direction, OfPort, RateLimit, RouterKey};
-use weft_openflow::{Action, MeterId, Xid};
 use weft_openflow::message::multipart::MeterConfig;
 use weft_openflow::message::{BandKind, MeterBand, MeterCommand, MeterFlags, MeterMod};
+use weft_openflow::{Action, MeterId, Xid};
 
 /// The xid of all messages about meters: what is refused of them, whoever watches bundles does not want to know.
 pub const XID: Xid = Xid(7);
@@ -114,7 +114,10 @@ pub fn mend(seen: &[MeterConfig]) -> Vec<MeterMod> {
             None => changes.push(change(MeterCommand::Add, wanted)),
         }
     }
-    let others = seen.into_values().filter(|meter| !is_limit(meter.meter)).map(|meter| change(MeterCommand::Delete, meter.clone()));
+    let others = seen
+        .into_values()
+        .filter(|meter| !is_limit(meter.meter))
+        .map(|meter| change(MeterCommand::Delete, meter.clone()));
     changes.extend(others);
     changes
 }

@@ -62,7 +62,14 @@ impl<'a> Local<'a> {
             None => is_parent().then_some(Share::Parent),
         };
         let number = OfPort::new(claim.zone().into()).unwrap_or(claim.ofport);
-        Local { network, port, ofport: claim.ofport, number, share, qos: snapshot.qos_of(port, network).map(AsRef::as_ref) }
+        Local {
+            network,
+            port,
+            ofport: claim.ofport,
+            number,
+            share,
+            qos: snapshot.qos_of(port, network).map(AsRef::as_ref),
+        }
     }
 
     /// Its zone of the connection tracker.

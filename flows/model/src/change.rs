@@ -5,8 +5,8 @@ use std::sync::Arc;
 use crate::{
     AddressGroup, AddressGroupId, Binding, FloatingIp, FloatingIpId, Host, HostId, Network, NetworkId,
     PhysicalNetwork, PhysnetKey, Policy, PolicyKey, Port, PortForwarding, PortForwardingId, PortId,
-    QosPolicy, QosPolicyId, Router, RouterId, SecurityGroup, SecurityGroupId, SecurityRule, SecurityRuleId, Subnet, SubnetId, Tenant,
-    TenantId, Token, TokenId, Trunk, TrunkId,
+    QosPolicy, QosPolicyId, Router, RouterId, SecurityGroup, SecurityGroupId, SecurityRule, SecurityRuleId,
+    Subnet, SubnetId, Tenant, TenantId, Token, TokenId, Trunk, TrunkId,
 };
 
 /// The next numbers to hand out. They only grow (and wrap), so that a number is not reused while a switch that was

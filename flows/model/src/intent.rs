@@ -45,8 +45,9 @@ pub use security_request::{
 pub use trunk_request::{NewTrunk, Subport, TrunkFault, TrunkPatch};
 
 use crate::{
-    AddressGroupId, Change, Encap, FloatingIpId, HostId, Key, NetworkId, PortForwardingId, PortId, QosPolicyId,
-    RouterId, SecurityGroupId, SecurityRuleId, Snapshot, SubnetId, TenantId, Timestamp, TokenId, TrunkId,
+    AddressGroupId, Change, Encap, FloatingIpId, HostId, Key, NetworkId, PortForwardingId, PortId,
+    QosPolicyId, RouterId, SecurityGroupId, SecurityRuleId, Snapshot, SubnetId, TenantId, Timestamp, TokenId,
+    TrunkId,
 };
 use draft::Draft;
 

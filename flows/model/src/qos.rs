@@ -118,7 +118,9 @@ impl QosPolicy {
 
     /// The mark of what the workload sends.
     pub fn mark(&self) -> Option<Dscp> {
-        self.rules.iter().find_map(|rule| if let QosRuleKind::Mark(dscp) = rule.kind { Some(dscp) } else { None })
+        self.rules
+            .iter()
+            .find_map(|rule| if let QosRuleKind::Mark(dscp) = rule.kind { Some(dscp) } else { None })
     }
 }
 

@@ -265,7 +265,8 @@ impl World {
         let record = self.snapshot.host_by_index(host)?;
         let number = OfPort::new(i64::from(port.0))?;
         let claims = || self.snapshot.claims_of_host(&record.id).filter(move |claim| claim.ofport == number);
-        let subport = packet.tag().and_then(|tag| claims().find(|c| c.behind.is_some_and(|b| b.vlan.get() == tag)));
+        let subport =
+            packet.tag().and_then(|tag| claims().find(|c| c.behind.is_some_and(|b| b.vlan.get() == tag)));
         if subport.is_some() {
             packet.pop_tag();
         }

@@ -4,9 +4,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
-use weft_api::{
-    BandwidthLimitRuleAsked, DscpMarkingRuleAsked, NetworkUpdate, PortUpdate, QosPolicyCreate,
-};
+use weft_api::{BandwidthLimitRuleAsked, DscpMarkingRuleAsked, NetworkUpdate, PortUpdate, QosPolicyCreate};
 use weft_rig::{Capture, Workload, wait_until};
 use weft_scenarios::{LIMIT, NetworkSpec, Site, Tenancy, wait_caches};
 

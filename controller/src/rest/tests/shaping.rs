@@ -93,7 +93,10 @@ async fn policies_are_worn_by_those_who_may() {
     let default = json!({"policy": {"is_default": true}});
     assert_eq!(lab.call("red", &format!("PUT /v2.0/qos/policies/{own}"), default.clone()).await.status, 200);
     let made = lab.network("red").await;
-    assert_eq!(lab.get("red", &format!("/v2.0/networks/{made}")).await.body["network"]["qos_policy_id"], own.as_str());
+    assert_eq!(
+        lab.get("red", &format!("/v2.0/networks/{made}")).await.body["network"]["qos_policy_id"],
+        own.as_str()
+    );
     let second = policy(&lab, "red", json!({})).await;
     let refused = lab.call("red", &format!("PUT /v2.0/qos/policies/{second}"), default).await;
     assert_eq!((refused.status.as_u16(), refused.kind()), (409, "QoSPolicyDefaultAlreadyExists"));
@@ -108,9 +111,7 @@ async fn trunks_take_and_give_back_ports() {
         ports.push(lab.port("red", &network).await);
     }
     let [parent, one, two, other] = ports.as_slice() else { panic!("four ports") };
-    let sub = |port: &str, vlan: u32| {
-        json!({"port_id": port, "segmentation_type": "vlan", "segmentation_id": vlan})
-    };
+    let sub = |port: &str, vlan: u32| json!({"port_id": port, "segmentation_type": "vlan", "segmentation_id": vlan});
     let wish = json!({"trunk": {"port_id": parent, "name": "t", "sub_ports": [sub(one, 42)]}});
     let made = lab.call("red", "POST /v2.0/trunks", wish.clone()).await;
     let id = made.created("trunk");

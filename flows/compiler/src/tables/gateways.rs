@@ -15,8 +15,8 @@ use crate::failover::Standing;
 use crate::fields::Fields;
 use crate::gateways::{Floating, Outside};
 use crate::pipeline::{
-    CLASSIFY, DELIVER, EGRESS_GATE, EXTERNAL, EXTERNAL_KNOWN, GATEWAY, GATEWAY_KNOWN, HOME_PREFIX, INWARD, L2_LOCAL,
-    L2_REMOTE, NEIGHBOUR, OUTSIDE, OUTSIDE_ROUTE, ROUTE, ROUTER_LOCAL, Table,
+    CLASSIFY, DELIVER, EGRESS_GATE, EXTERNAL, EXTERNAL_KNOWN, GATEWAY, GATEWAY_KNOWN, HOME_PREFIX, INWARD,
+    L2_LOCAL, L2_REMOTE, NEIGHBOUR, OUTSIDE, OUTSIDE_ROUTE, ROUTE, ROUTER_LOCAL, Table,
 };
 use crate::reasons::Reason;
 use crate::registers::{

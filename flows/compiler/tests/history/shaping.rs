@@ -61,7 +61,9 @@ pub fn change(snapshot: &Snapshot, shape: Shape) -> Option<Change> {
             let seated = Binding { port: port_id(port), behind, since, ..Binding::clone(at) };
             Change::Put(Record::Binding(Arc::new(seated)))
         }
-        Shape::Policy { policy, bits } => Change::Put(Record::QosPolicy(Arc::new(policy_record(policy, bits)?))),
+        Shape::Policy { policy, bits } => {
+            Change::Put(Record::QosPolicy(Arc::new(policy_record(policy, bits)?)))
+        }
         Shape::DeletePolicy(policy) => Change::Delete(Key::QosPolicy(policy_id(policy))),
         Shape::Wear { port, policy } => {
             let mut record = Port::clone(snapshot.port(&port_id(port))?);

@@ -147,7 +147,14 @@ fn change(snapshot: &Snapshot, op: &Op) -> Option<Change> {
                 return None;
             }
             let since = Revision(snapshot.revision().0 + 1);
-            put(Record::Binding(Arc::new(Binding { port, host, interface: "tap".into(), ofport, since, behind: None })))
+            put(Record::Binding(Arc::new(Binding {
+                port,
+                host,
+                interface: "tap".into(),
+                ofport,
+                since,
+                behind: None,
+            })))
         }
         Op::Unbind { port, host } => Some(Change::Delete(Key::Binding(port_id(port), host_id(host)))),
         Op::Guard(guard) => security::change(snapshot, guard),

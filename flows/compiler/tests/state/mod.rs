@@ -39,9 +39,9 @@ use uuid::Uuid;
 use weft_model::{
     Behind, Binding, BridgeMappings, Change, Direction, Dscp, Encap, EncapIps, FixedIp, Host, HostIndex,
     HostRoute, Kbps, Mtu, Network, NetworkId, NextHop, OfPort, PhysicalNetwork, PhysnetKey, Port, PortId,
-    PortKey, PortSecurity, QosPolicy, QosPolicyId, QosRule, QosRuleId, QosRuleKind, RateLimit, Record, Revision,
-    Route, Router, RouterId, RouterKey, Segment, Snapshot, Stamp, Subnet, SubnetId, Timestamp, Trunk, TrunkId,
-    VlanId, Vni,
+    PortKey, PortSecurity, QosPolicy, QosPolicyId, QosRule, QosRuleId, QosRuleKind, RateLimit, Record,
+    Revision, Route, Router, RouterId, RouterKey, Segment, Snapshot, Stamp, Subnet, SubnetId, Timestamp,
+    Trunk, TrunkId, VlanId, Vni,
 };
 
 /// The snapshot that a text describes.

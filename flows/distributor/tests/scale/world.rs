@@ -113,7 +113,7 @@ pub fn binding(n: u32, at: u32) -> Record {
         interface: format!("tap{n}"),
         ofport: OfPort::new(i64::from(n % 30_000) + 1).expect("in range"),
         since: Revision(1),
-            behind: None,
+        behind: None,
     }))
 }
 

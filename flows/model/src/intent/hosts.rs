@@ -59,7 +59,8 @@ impl Draft<'_> {
         }
         let ports = plugged.iter().map(|interface| interface.port).chain(unplugged.iter().copied());
         let is_near = |interface: &ReportedInterface| interface.ofport.get() >= Behind::FIRST_ZONE;
-        if ports.into_iter().any(|port| self.state.trunk_of_parent(port).is_some()) || plugged.iter().any(is_near)
+        if ports.into_iter().any(|port| self.state.trunk_of_parent(port).is_some())
+            || plugged.iter().any(is_near)
         {
             self.seat_subports(host);
         }

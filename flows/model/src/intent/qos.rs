@@ -72,7 +72,8 @@ impl Draft<'_> {
     ) -> Result<Key, Rejected> {
         let before = self.own_qos_policy(id)?;
         let mut after = QosPolicy::clone(&before);
-        let (QosRuleChange::Add(rule, _) | QosRuleChange::Set(rule, _) | QosRuleChange::Remove(rule)) = change;
+        let (QosRuleChange::Add(rule, _) | QosRuleChange::Set(rule, _) | QosRuleChange::Remove(rule)) =
+            change;
         let place = after.rules.iter().position(|there| there.id == rule);
         let there = place.ok_or(QosFault::NoRule { policy: id, rule });
         match change {

@@ -9,8 +9,8 @@ use super::{External, Map, Physical, Routing, Snapshot, UsedAddresses, commit};
 use crate::change::{Counters, Key, Record};
 use crate::{
     Binding, FloatingIp, FloatingIpId, Host, HostId, HostIndex, Network, NetworkId, PhysicalNetwork,
-    PhysnetKey, Port, PortForwarding, PortForwardingId, PortId, QosPolicy, QosPolicyId, Revision, Router, RouterId,
-    Subnet, SubnetId, Tenant, TenantId, Token, TokenId, Trunk, TrunkId,
+    PhysnetKey, Port, PortForwarding, PortForwardingId, PortId, QosPolicy, QosPolicyId, Revision, Router,
+    RouterId, Subnet, SubnetId, Tenant, TenantId, Token, TokenId, Trunk, TrunkId,
 };
 
 impl Snapshot {

@@ -173,7 +173,8 @@ impl Model {
             let behind = self.ports.iter().filter(|port| port.parent == Some(at));
             let behind: Vec<_> = behind.map(|port| format!("{}:{}", port.tag(), port.name)).collect();
             if !behind.is_empty() {
-                writeln!(text, "trunk t{at} port={} subports={}", parent.name, behind.join(",")).expect("text");
+                writeln!(text, "trunk t{at} port={} subports={}", parent.name, behind.join(","))
+                    .expect("text");
             }
         }
         text

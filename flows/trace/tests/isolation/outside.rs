@@ -266,7 +266,7 @@ pub fn complete(outside: &Outside, model: &Model, snapshot: &mut Snapshot) {
         interface: "machine".to_owned(),
         ofport: OfPort::new(OFPORT).expect("in range"),
         since: Revision(1),
-            behind: None,
+        behind: None,
     })));
     for (n, way) in outside.gateways.iter().enumerate() {
         let router = &model.routers[way.router];

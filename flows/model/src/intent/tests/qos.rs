@@ -9,7 +9,13 @@ fn policy(n: u128) -> QosPolicyId {
 
 fn new(n: u128, owner: &str, shared: bool, is_default: bool) -> Intent {
     let labels = Labels::default();
-    Intent::CreateQosPolicy(NewQosPolicy { id: policy(n), tenant: Some(tenant(owner)), labels, shared, is_default })
+    Intent::CreateQosPolicy(NewQosPolicy {
+        id: policy(n),
+        tenant: Some(tenant(owner)),
+        labels,
+        shared,
+        is_default,
+    })
 }
 
 fn add(of: u128, rule: u128, kind: QosRuleKind) -> Intent {
@@ -76,10 +82,21 @@ fn tenants_wear_their_own_and_shared_ones() {
         &[Intent::DeleteQosPolicy(policy(3), None)],
         "refused: changing another tenant's QoS policy is not allowed for this token",
     );
-    check_on(&base(), &of_a, &[new(9, "a", true, false)], "refused: sharing a QoS policy is not allowed for this token");
-    check_on(&base(), &Actor::Admin, &[new(9, "b", false, true)], "refused: a default QoS policy exists for project b");
+    check_on(
+        &base(),
+        &of_a,
+        &[new(9, "a", true, false)],
+        "refused: sharing a QoS policy is not allowed for this token",
+    );
+    check_on(
+        &base(),
+        &Actor::Admin,
+        &[new(9, "b", false, true)],
+        "refused: a default QoS policy exists for project b",
+    );
     // What the operator puts on, the tenant cannot take off.
-    let imposed = plan(&base(), &Actor::Admin, &[wear(1, Some(policy(2)))], &at(2)).expect("imposed").snapshot;
+    let imposed =
+        plan(&base(), &Actor::Admin, &[wear(1, Some(policy(2)))], &at(2)).expect("imposed").snapshot;
     check_on(
         &imposed,
         &of_a,
@@ -90,8 +107,11 @@ fn tenants_wear_their_own_and_shared_ones() {
 
 #[test]
 fn networks_begin_with_the_default_policy_and_ports_own_comes_first() {
-    let made = |n, owner| Intent::CreateNetwork(NewNetwork { tenant: Some(tenant(owner)), ..NewNetwork::new(network(n)) });
-    let bare = NewNetwork { tenant: Some(tenant("b")), qos_policy: Some(None), ..NewNetwork::new(network(7)) };
+    let made = |n, owner| {
+        Intent::CreateNetwork(NewNetwork { tenant: Some(tenant(owner)), ..NewNetwork::new(network(n)) })
+    };
+    let bare =
+        NewNetwork { tenant: Some(tenant("b")), qos_policy: Some(None), ..NewNetwork::new(network(7)) };
     let intents = [made(5, "b"), made(6, "a"), Intent::CreateNetwork(bare)];
     let found = plan(&base(), &Actor::Admin, &intents, &at(2)).expect("made").snapshot;
     let wears = |n| found.network(&network(n)).and_then(|network| network.qos_policy);

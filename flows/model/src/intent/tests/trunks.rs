@@ -55,10 +55,18 @@ fn a_port_is_in_one_place_of_one_trunk() {
     );
     let base = planned(&base, &[new(1, 1, &[(4, 100)])]);
     let add = |n, vlan| [Intent::AddSubports(trunk(1), vec![subport(n, vlan)], None)];
-    refused(&base, &[new(2, 1, &[])], &format!("port {} is currently in use and is not eligible for use as a parent port", "#01"));
+    refused(
+        &base,
+        &[new(2, 1, &[])],
+        &format!("port {} is currently in use and is not eligible for use as a parent port", "#01"),
+    );
     refused(&base, &[new(2, 4, &[])], "port #04 is in use by another trunk");
     refused(&base, &[new(2, 3, &[(4, 1)])], "port #04 is in use by another trunk");
-    refused(&base, &add(5, 100), "segmentation_type vlan and segmentation_id 100 already in use on trunk #01");
+    refused(
+        &base,
+        &add(5, 100),
+        "segmentation_type vlan and segmentation_id 100 already in use on trunk #01",
+    );
     refused(&base, &add(2, 7), "there is no port #02");
     refused(&base, &[Intent::DeletePort(port(1), None)], "port #01 is currently a parent port for trunk #01");
     refused(&base, &[Intent::DeletePort(port(4), None)], "port #04 is currently a subport for trunk #01");
@@ -69,7 +77,11 @@ fn a_port_is_in_one_place_of_one_trunk() {
     refused(&off, &removal(4), "trunk #01 is currently disabled");
     refused(&off, &[Intent::DeleteTrunk(trunk(1), None)], "trunk #01 is currently disabled");
     // The packets of a network that takes larger ones would not pass.
-    refused(&base, &[new(2, 5, &[(3, 1)])], "MTU 1450 of subport #03 cannot be greater than MTU 1400 of trunk #02");
+    refused(
+        &base,
+        &[new(2, 5, &[(3, 1)])],
+        "MTU 1450 of subport #03 cannot be greater than MTU 1400 of trunk #02",
+    );
     let bare = planned(&base, &removal(4));
     check_on(&bare, &Actor::Admin, &[Intent::DeletePort(port(4), None)], "delete port(portid(#04))");
 }
