@@ -60,17 +60,7 @@ impl Theirs {
         let addresses = json!({"address_group": {"addresses": ["10.9.8.7"]}});
         let addresses = lab.call("blue", "POST /v2.0/address-groups", addresses).await;
         let addresses = addresses.created("address_group");
-        let trunk = json!({"trunk": {"port_id": lab.port("blue", &network).await}});
-        let trunk = lab.call("blue", "POST /v2.0/trunks", trunk).await.created("trunk");
-        let policy = json!({"policy": {"name": "theirs"}});
-        let policy = lab.call("blue", "POST /v2.0/qos/policies", policy).await.created("policy");
-        let rules = format!("POST /v2.0/qos/policies/{policy}");
-        let limit = json!({"bandwidth_limit_rule": {"max_kbps": 7}});
-        let limit = lab.call("blue", &format!("{rules}/bandwidth_limit_rules"), limit).await;
-        let limit = limit.created("bandwidth_limit_rule");
-        let mark = json!({"dscp_marking_rule": {"dscp_mark": 8}});
-        let mark = lab.call("blue", &format!("{rules}/dscp_marking_rules"), mark).await;
-        let mark = mark.created("dscp_marking_rule");
+        let [trunk, policy, limit, mark] = shaping(lab, &network).await;
         // An external network is somebody else's, and everybody's to see.
         let operator = lab.call("admin", "POST /v1/tenants", json!({"tenant": {"name": "operator"}})).await;
         let external =
@@ -170,6 +160,22 @@ impl Theirs {
             assert!(!text.contains(secret), "{what} tells {secret}: {text}");
         }
     }
+}
+
+/// A trunk, and a QoS policy with a rule of each kind.
+async fn shaping(lab: &Lab, network: &str) -> [String; 4] {
+    let trunk = json!({"trunk": {"port_id": lab.port("blue", network).await}});
+    let trunk = lab.call("blue", "POST /v2.0/trunks", trunk).await.created("trunk");
+    let policy = json!({"policy": {"name": "theirs"}});
+    let policy = lab.call("blue", "POST /v2.0/qos/policies", policy).await.created("policy");
+    let rules = format!("POST /v2.0/qos/policies/{policy}");
+    let limit = json!({"bandwidth_limit_rule": {"max_kbps": 7}});
+    let limit = lab.call("blue", &format!("{rules}/bandwidth_limit_rules"), limit).await;
+    let limit = limit.created("bandwidth_limit_rule");
+    let mark = json!({"dscp_marking_rule": {"dscp_mark": 8}});
+    let mark = lab.call("blue", &format!("{rules}/dscp_marking_rules"), mark).await;
+    let mark = mark.created("dscp_marking_rule");
+    [trunk, policy, limit, mark]
 }
 
 /// A body that would do harm: it names the other tenant and its network.

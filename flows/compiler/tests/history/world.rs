@@ -164,15 +164,6 @@ fn change(snapshot: &Snapshot, op: &Op) -> Option<Change> {
             put(Record::Subnet(Arc::new(subnet_record(network, family, what))))
         }
         Op::DeleteSubnet { network, family } => Some(Change::Delete(Key::Subnet(subnet_id(network, family)))),
-        Op::TellNetwork { network, what } => {
-            let mut record = Network::clone(snapshot.network(&network_id(network))?);
-            match what {
-                0 => record.mtu = Mtu(record.mtu.0 ^ 1),
-                1 => record.dns_domain = "example.org".into(),
-                _ => record.stamp.number += 1,
-            }
-            put(Record::Network(Arc::new(record)))
-        }
         Op::Tweak { port, what } => {
             let mut record = Port::clone(snapshot.port(&port_id(port))?);
             tweak(&mut record, what);
@@ -199,6 +190,15 @@ fn routing_change(snapshot: &Snapshot, op: &Op) -> Option<Change> {
             (is_free && fits(snapshot, &record)).then(|| Change::Put(Record::Port(Arc::new(record))))
         }
         Op::DeleteInterface(port) => Some(Change::Delete(Key::Port(port_id(port)))),
+        Op::TellNetwork { network, what } => {
+            let mut record = Network::clone(snapshot.network(&network_id(network))?);
+            match what {
+                0 => record.mtu = Mtu(record.mtu.0 ^ 1),
+                1 => record.dns_domain = "example.org".into(),
+                _ => record.stamp.number += 1,
+            }
+            Some(Change::Put(Record::Network(Arc::new(record))))
+        }
         _ => None,
     }
 }

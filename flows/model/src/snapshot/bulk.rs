@@ -291,16 +291,7 @@ mod tests {
         let id = PortId(Uuid::from_u128((n % 7).into()));
         match kind % 7 {
             5 | 6 => external((kind, n, m)),
-            0 => Record::Host(Arc::new(Host {
-                index: HostIndex::new(u32::from(m % 5) + 1).expect("an index"),
-                id: host,
-                hostname: name("", n),
-                encap_ips: EncapIps::default(),
-                ovs_version: String::new(),
-                datapath_type: String::new(),
-                bridge_mappings: BTreeMap::new(),
-                joined: Timestamp(0),
-            })),
+            0 => host_record(host, n, m),
             1 => Record::Port(Arc::new(Port {
                 id,
                 tenant: name("t", n % 2).parse().expect("a tenant id"),
@@ -356,6 +347,19 @@ mod tests {
                 behind: None,
             })),
         }
+    }
+
+    fn host_record(id: HostId, n: u8, m: u8) -> Record {
+        Record::Host(Arc::new(Host {
+            index: HostIndex::new(u32::from(m % 5) + 1).expect("an index"),
+            id,
+            hostname: n.to_string(),
+            encap_ips: EncapIps::default(),
+            ovs_version: String::new(),
+            datapath_type: String::new(),
+            bridge_mappings: BTreeMap::new(),
+            joined: Timestamp(0),
+        }))
     }
 
     /// A floating IP or a port forwarding, of the same world.
