@@ -7,7 +7,7 @@
 use weft_openflow::FieldId;
 
 use super::{
-    CT_LABEL, CT_MARK, CT_STATE, DROP, ETH_DST, ETH_SRC, ETH_TYPE, Holds, ICMPV4_TYPE, ICMPV6_TYPE,
+    CT_LABEL, CT_MARK, CT_STATE, DELIVER, DROP, ETH_DST, ETH_SRC, ETH_TYPE, Holds, ICMPV4_TYPE, ICMPV6_TYPE,
     IN_PORT_TO_SET, IPV4_DST, IPV4_SRC, IPV6_DST, IPV6_SRC, L2_REMOTE, Miss, NEIGHBOUR, ROUTER_LOCAL,
     TCP_DST, Table, UDP_DST, Verb, reg,
 };
@@ -83,7 +83,7 @@ pub static EXTERNAL: Table = Table {
     matches: &[reg(ROUTER), reg(NETWORK), reg(FLAGS), ETH_TYPE, IPV4_DST, IPV6_DST, ICMPV6_TYPE],
     sets: &[IN_PORT_TO_SET, ETH_DST, ETH_SRC, IPV6_SRC, IPV6_DST, ICMPV6_TYPE, NEXT_HOP_V6],
     verbs: &[Verb::Track, Verb::Translate, Verb::OutputBack, Verb::SetTtl, Verb::Resubmit],
-    next: &[&EXTERNAL_KNOWN, &OUTSIDE, &INWARD, &L2_REMOTE, &DROP],
+    next: &[&EXTERNAL_KNOWN, &OUTSIDE, &INWARD, &L2_REMOTE, &DELIVER, &DROP],
     miss: Miss::Drop(Reason::Unsolicited),
 };
 
@@ -119,7 +119,7 @@ pub static EXTERNAL_KNOWN: Table = Table {
         NEXT_HOP_V6,
     ],
     verbs: &[Verb::Track, Verb::Translate, Verb::OutputBack, Verb::SetTtl, Verb::Resubmit],
-    next: &[&OUTSIDE, &INWARD, &L2_REMOTE, &DROP],
+    next: &[&OUTSIDE, &INWARD, &L2_REMOTE, &DELIVER, &DROP],
     miss: Miss::Drop(Reason::StaleConnection),
 };
 

@@ -15,8 +15,8 @@ use crate::failover::Standing;
 use crate::fields::Fields;
 use crate::gateways::{Floating, Outside};
 use crate::pipeline::{
-    CLASSIFY, EGRESS_GATE, EXTERNAL, EXTERNAL_KNOWN, GATEWAY, GATEWAY_KNOWN, HOME_PREFIX, INWARD, L2_LOCAL,
-    L2_REMOTE, NEIGHBOUR, OUTSIDE, OUTSIDE_ROUTE, ROUTE, ROUTER_LOCAL, Table,
+    CLASSIFY, DELIVER, EGRESS_GATE, EXTERNAL, EXTERNAL_KNOWN, GATEWAY, GATEWAY_KNOWN, HOME_PREFIX, INWARD,
+    L2_LOCAL, L2_REMOTE, NEIGHBOUR, OUTSIDE, OUTSIDE_ROUTE, ROUTE, ROUTER_LOCAL, Table,
 };
 use crate::reasons::Reason;
 use crate::registers::{
@@ -223,7 +223,7 @@ pub(crate) fn gateway(sheet: &mut Sheet, outside: &Outside<'_>, standing: &Stand
         // One that a router has forwarded came by another way than the answer's.
         for (flags, then) in [
             (FLAGS.just(FROM_UPLINK, FROM_UPLINK | ROUTED), neighbours::back_out(reply())),
-            (FLAGS.just(0, FROM_UPLINK | ROUTED), reply().output(PortNo::IN_PORT)),
+            (FLAGS.just(0, FROM_UPLINK | ROUTED), reply().goto(&DELIVER)),
             (FLAGS.has(ROUTED), reply().resubmit(&OUTSIDE)),
         ] {
             sheet.flow(&EXTERNAL_KNOWN, KNOWN + 1, echo.with(flags), then);
@@ -235,7 +235,7 @@ pub(crate) fn gateway(sheet: &mut Sheet, outside: &Outside<'_>, standing: &Stand
         let reply = || router_answers::echo_answer_v6(address);
         for (flags, then) in [
             (FLAGS.just(FROM_UPLINK, FROM_UPLINK | ROUTED), neighbours::back_out(reply())),
-            (FLAGS.just(0, FROM_UPLINK | ROUTED), reply().output(PortNo::IN_PORT)),
+            (FLAGS.just(0, FROM_UPLINK | ROUTED), reply().goto(&DELIVER)),
             (FLAGS.has(ROUTED), reply().resubmit(&OUTSIDE)),
         ] {
             sheet.flow(&EXTERNAL, ALL, echo.with(flags), then);
@@ -314,10 +314,10 @@ pub(super) fn present(sheet: &mut Sheet, present: &Present<'_>) {
 /// flows as that takes, each for the questions with these bits of the flags (value and mask).
 fn answers(network: &Network, mut write: impl FnMut((u32, u32), &dyn Fn(Then) -> Then)) {
     if network.segment.is_none_or(|segment| segment.vlan.is_none()) {
-        return write((0, 0), &|then| then.output(PortNo::IN_PORT));
+        return write((0, 0), &|then| then.goto(&DELIVER));
     }
     write((FROM_UPLINK, FROM_UPLINK), &|then| then.then(wrapped(network)).output(PortNo::IN_PORT));
-    write((0, FROM_UPLINK), &|then| then.output(PortNo::IN_PORT));
+    write((0, FROM_UPLINK), &|then| then.goto(&DELIVER));
 }
 
 /// Whose a connection is: the port that holds the address that it is translated to, and for whom.
