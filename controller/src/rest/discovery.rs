@@ -13,7 +13,7 @@ use super::failure::Failure;
 use super::frame::origin;
 
 /// The collections under `/v2.0`, each with the word for one of them.
-const COLLECTIONS: [(&str, &str); 9] = [
+const COLLECTIONS: [(&str, &str); 10] = [
     ("network", "networks"),
     ("subnet", "subnets"),
     ("port", "ports"),
