@@ -18,6 +18,7 @@ pub mod plan;
 pub mod port;
 pub mod problem;
 pub mod progress;
+pub mod qos;
 pub mod quota;
 pub mod router;
 pub mod security;
@@ -25,14 +26,17 @@ pub mod subnet;
 pub mod tenant;
 pub mod token;
 pub mod trace;
+pub mod trunk;
 
 pub use audit::{AuditAuthor, AuditChange, AuditEntry, AuditPage};
 pub use envelope::{
-    AddressGroupEnvelope, AddressGroupList, FloatingIpEnvelope, FloatingIpList, HostEnvelope, HostList,
-    NetworkEnvelope, NetworkList, PortEnvelope, PortForwardingEnvelope, PortForwardingList, PortList,
+    AddressGroupEnvelope, AddressGroupList, BandwidthLimitRuleEnvelope, BandwidthLimitRuleList,
+    DscpMarkingRuleEnvelope, DscpMarkingRuleList, FloatingIpEnvelope, FloatingIpList, HostEnvelope, HostList,
+    MinimumBandwidthRuleList, NetworkEnvelope, NetworkList, PortEnvelope, PortForwardingEnvelope,
+    PortForwardingList, PortList, QosPolicyEnvelope, QosPolicyList, QosRuleTypeEnvelope, QosRuleTypeList,
     RouterEnvelope, RouterList, SecurityGroupEnvelope, SecurityGroupList, SecurityGroupRuleEnvelope,
     SecurityGroupRuleList, SubnetEnvelope, SubnetList, TagList, TenantEnvelope, TenantList, TokenEnvelope,
-    TokenList, TraceEnvelope,
+    TokenList, TraceEnvelope, TrunkEnvelope, TrunkList,
 };
 pub use event::Event;
 pub use floating_ip::{
@@ -45,6 +49,11 @@ pub use plan::{ApplyAsked, LeftObject, Plan, PlanEnvelope, PlannedFlows, Planned
 pub use port::{DnsAssignment, ExtraDhcpOpt, FixedIp, FixedIpAsked, Port, PortCreate, PortUpdate};
 pub use problem::{FieldError, NeutronError, NeutronFault, Problem};
 pub use progress::{Applied, Health, Whoami};
+pub use qos::{
+    BandwidthLimitRule, BandwidthLimitRuleAsked, DscpMarkingRule, DscpMarkingRuleAsked,
+    MinimumBandwidthRuleAsked, QosDriver, QosParameter, QosPolicy, QosPolicyCreate, QosPolicyUpdate, QosRule,
+    QosRuleType,
+};
 pub use quota::{
     Quota, QuotaDetail, QuotaDetailsEnvelope, QuotaEnvelope, QuotaList, QuotaOfTenant, QuotaUpdate,
 };
@@ -60,6 +69,10 @@ pub use subnet::{AllocationPool, HostRoute, Subnet, SubnetCreate, SubnetUpdate};
 pub use tenant::{Tenant, TenantCreate, TenantUpdate};
 pub use token::{Token, TokenCreate};
 pub use trace::{Trace, TraceAsked, TraceObject, TraceOutcome, TraceStep};
+pub use trunk::{
+    SubPort, SubPortDetails, SubPortRemoved, SubPorts, SubPortsRemoved, Trunk, TrunkCreate, TrunkDetails,
+    TrunkUpdate,
+};
 
 /// The header on every successful answer: the store's revision that the answer reflects, or that a write made.
 pub const REVISION_HEADER: &str = "weft-revision";

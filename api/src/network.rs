@@ -40,7 +40,7 @@ pub struct Network {
     pub description: String,
     /// What new ports get for their port security when they do not say.
     pub port_security_enabled: bool,
-    /// Always null.
+    /// The QoS policy of its ports that have none of their own, or null.
     pub qos_policy_id: Option<String>,
     /// The DNS domain of its ports' names; may be empty.
     pub dns_domain: String,
@@ -111,6 +111,9 @@ pub struct NetworkCreate {
     /// The virtual network identifier, 1..=16777215, or the VLAN, 1..=4094; administrators only.
     #[serde(rename = "provider:segmentation_id", skip_serializing_if = "Option::is_none")]
     pub provider_segmentation_id: Option<u32>,
+    /// The QoS policy of its ports; its tenant's default one when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub qos_policy_id: Option<String>,
     /// At most 50 of at most 60 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tags: Option<Vec<String>>,
@@ -126,6 +129,10 @@ pub struct NetworkUpdate {
     /// See [`NetworkCreate::description`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
+    /// See [`NetworkCreate::qos_policy_id`]; null takes it off.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "crate::envelope::nullable")]
+    #[schema(value_type = Option<String>)]
+    pub qos_policy_id: Option<Option<String>>,
     /// See [`NetworkCreate::admin_state_up`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub admin_state_up: Option<bool>,

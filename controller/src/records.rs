@@ -5,9 +5,11 @@
 
 mod gateways;
 mod physical;
+mod qos;
 mod quotas;
 mod routers;
 mod security;
+mod trunks;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
@@ -21,15 +23,17 @@ use uuid::Uuid;
 use weft_model::{
     AddressRange, Binding, Counters, DhcpFamily, DhcpOption, Encap, EncapIps, FixedIp, Host, HostId,
     HostIndex, HostRoute, Key, Mtu, Network, NetworkId, OfPort, PolicyKey, Port, PortId, PortKey,
-    PortSecurity, Record, Revision, Stamp, Subnet, SubnetId, Tenant, TenantId, Timestamp, Token, TokenRole,
-    Vni,
+    PortSecurity, QosPolicyId, Record, Revision, Stamp, Subnet, SubnetId, Tenant, TenantId, Timestamp, Token,
+    TokenRole, Vni,
 };
 
 use gateways::{StoredFloatingIp, StoredForwarding};
 use physical::{StoredPhysicalNetwork, StoredSegment};
+use qos::StoredQosPolicy;
 use quotas::StoredQuota;
 use routers::StoredRouter;
 use security::{StoredAddressGroup, StoredGroup, StoredPair, StoredPolicy, StoredRule};
+use trunks::{StoredBehind, StoredTrunk};
 
 /// A stored value that is not what this version writes.
 #[derive(Debug, Error)]
@@ -44,7 +48,7 @@ pub struct Damaged {
 }
 
 /// The names of the tables, in the order in which they are loaded.
-pub const TABLES: [&str; 17] = [
+pub const TABLES: [&str; 19] = [
     "counters",
     "tenants",
     "quotas",
@@ -62,6 +66,8 @@ pub const TABLES: [&str; 17] = [
     "routers",
     "floating_ips",
     "port_forwardings",
+    "trunks",
+    "qos_policies",
 ];
 
 /// Where a record stands: its table and its key there.
@@ -70,6 +76,8 @@ pub fn place(key: &Key) -> (&'static str, String) {
         Key::Counters => ("counters", "counters".into()),
         Key::Tenant(id) => ("tenants", id.to_string()),
         Key::Token(id) => ("tokens", id.to_string()),
+        Key::Trunk(id) => ("trunks", id.to_string()),
+        Key::QosPolicy(id) => ("qos_policies", id.to_string()),
         Key::Host(id) => ("hosts", id.to_string()),
         Key::PhysicalNetwork(key) => ("physical_networks", key.to_string()),
         Key::Network(id) => ("networks", id.to_string()),
@@ -93,6 +101,8 @@ pub fn encode(record: &Record) -> Vec<u8> {
         Record::Counters(r) => serde_json::to_vec(&StoredCounters::from(*r)),
         Record::Tenant(r) => serde_json::to_vec(&StoredTenant::from(&**r)),
         Record::Token(r) => serde_json::to_vec(&StoredToken::from(&**r)),
+        Record::Trunk(r) => serde_json::to_vec(&StoredTrunk::from(&**r)),
+        Record::QosPolicy(r) => serde_json::to_vec(&StoredQosPolicy::from(&**r)),
         Record::Host(r) => serde_json::to_vec(&StoredHost::from(&**r)),
         Record::PhysicalNetwork(r) => serde_json::to_vec(&StoredPhysicalNetwork::from(&**r)),
         Record::Network(r) => serde_json::to_vec(&StoredNetwork::from(&**r)),
@@ -156,6 +166,8 @@ impl Decoder {
             "tenants" => Record::Tenant(Arc::new(json::<StoredTenant>(value)?.parse(names)?)),
             "tokens" => Record::Token(Arc::new(json::<StoredToken>(value)?.parse(names)?)),
             "hosts" => Record::Host(Arc::new(json::<StoredHost>(value)?.parse(names)?)),
+            "trunks" => Record::Trunk(Arc::new(json::<StoredTrunk>(value)?.parse(names)?)),
+            "qos_policies" => Record::QosPolicy(Arc::new(json::<StoredQosPolicy>(value)?.parse(names)?)),
             "physical_networks" => {
                 Record::PhysicalNetwork(Arc::new(json::<StoredPhysicalNetwork>(value)?.parse()?))
             }
@@ -445,6 +457,8 @@ struct StoredNetwork<'a> {
     vlan_transparent: bool,
     #[serde(default)]
     external: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    qos_policy: Option<Uuid>,
 }
 
 impl<'a> From<&'a Network> for StoredNetwork<'a> {
@@ -462,6 +476,7 @@ impl<'a> From<&'a Network> for StoredNetwork<'a> {
             dns_domain: n.dns_domain.clone(),
             vlan_transparent: n.vlan_transparent,
             external: n.external,
+            qos_policy: n.qos_policy.map(|id| id.0),
         }
     }
 }
@@ -481,6 +496,7 @@ impl StoredNetwork<'_> {
             dns_domain: self.dns_domain,
             vlan_transparent: self.vlan_transparent,
             external: self.external,
+            qos_policy: self.qos_policy.map(QosPolicyId),
         })
     }
 }
@@ -577,6 +593,8 @@ struct StoredPort<'a> {
     requested_host: Option<String>,
     #[serde(borrow, default)]
     dns_name: Cow<'a, str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    qos_policy: Option<Uuid>,
 }
 
 impl<'a> From<&'a Port> for StoredPort<'a> {
@@ -598,6 +616,7 @@ impl<'a> From<&'a Port> for StoredPort<'a> {
             device_owner: p.device_owner.as_str().into(),
             requested_host: p.requested_host.clone(),
             dns_name: p.dns_name.as_str().into(),
+            qos_policy: p.qos_policy.map(|id| id.0),
         }
     }
 }
@@ -635,6 +654,7 @@ impl StoredPort<'_> {
             device_owner: self.device_owner.into_owned(),
             requested_host: self.requested_host,
             dns_name: self.dns_name.into_owned(),
+            qos_policy: self.qos_policy.map(QosPolicyId),
         })
     }
 }
@@ -648,6 +668,8 @@ struct StoredBinding<'a> {
     interface: Cow<'a, str>,
     ofport: u16,
     since: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    behind: Option<StoredBehind>,
 }
 
 impl<'a> From<&'a Binding> for StoredBinding<'a> {
@@ -658,6 +680,7 @@ impl<'a> From<&'a Binding> for StoredBinding<'a> {
             interface: b.interface.as_str().into(),
             ofport: b.ofport.get(),
             since: b.since.0,
+            behind: b.behind.map(StoredBehind::from),
         }
     }
 }
@@ -670,6 +693,7 @@ impl StoredBinding<'_> {
             interface: self.interface.into_owned(),
             ofport: OfPort::new(self.ofport.into()).ok_or("ofport out of range")?,
             since: Revision(self.since),
+            behind: self.behind.map(StoredBehind::parse).transpose()?,
         })
     }
 }

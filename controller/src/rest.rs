@@ -31,6 +31,8 @@ mod plans;
 mod port_forwardings;
 mod ports;
 mod progress;
+mod qos_policies;
+mod qos_rules;
 mod query;
 mod quotas;
 mod routers;
@@ -43,6 +45,7 @@ mod tenants;
 mod tokens;
 mod told;
 mod traces;
+mod trunks;
 mod turn;
 
 use std::sync::Arc;
@@ -148,6 +151,20 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(address_groups::show, address_groups::update, address_groups::delete))
         .routes(routes!(address_groups::add))
         .routes(routes!(address_groups::remove))
+        .routes(routes!(trunks::list, trunks::create))
+        .routes(routes!(trunks::show, trunks::update, trunks::delete))
+        .routes(routes!(trunks::subports))
+        .routes(routes!(trunks::add))
+        .routes(routes!(trunks::remove))
+        .routes(routes!(qos_policies::list, qos_policies::create))
+        .routes(routes!(qos_policies::show, qos_policies::update, qos_policies::delete))
+        .routes(routes!(qos_policies::types))
+        .routes(routes!(qos_policies::show_type))
+        .routes(routes!(qos_rules::list_limits, qos_rules::create_limit))
+        .routes(routes!(qos_rules::show_limit, qos_rules::update_limit, qos_rules::delete_limit))
+        .routes(routes!(qos_rules::list_marks, qos_rules::create_mark))
+        .routes(routes!(qos_rules::show_mark, qos_rules::update_mark, qos_rules::delete_mark))
+        .routes(routes!(qos_rules::list_minimums, qos_rules::create_minimum))
         .routes(routes!(tags::list, tags::replace, tags::clear))
         .routes(routes!(tags::show, tags::add, tags::remove))
         .routes(routes!(tenants::list, tenants::create))

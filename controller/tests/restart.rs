@@ -11,13 +11,15 @@ use weft_controller::records;
 use weft_controller::vault::Vault;
 use weft_model::intent::{
     Actor, AskedIp, AskedTarget, BelowUse, HostReport, Intent, NewAddressGroup, NewFloatingIp, NewGateway,
-    NewInterface, NewNetwork, NewPort, NewPortForwarding, NewRouter, NewSecurityGroup, NewSegment, NewSubnet,
-    NewTenant, NewToken, PortGroups, QuotaPatch, Rejected, ReportedInterface, RouterPatch, Settings,
+    NewInterface, NewNetwork, NewPort, NewPortForwarding, NewQosPolicy, NewRouter, NewSecurityGroup,
+    NewSegment, NewSubnet, NewTenant, NewToken, NewTrunk, PortGroups, QosRuleChange, QuotaPatch, Rejected,
+    ReportedInterface, RouterPatch, Settings, Subport,
 };
 use weft_model::{
-    AddressGroupId, EncapIps, FloatingIpId, HostRoute, Key, NetworkId, OfPort, PortForwardingId, PortId,
-    PortRange, PortSecurity, QuotaKind, Revision, RouterId, SecurityGroupId, SecurityRuleId, Snapshot,
-    SubnetId, TenantId, Timestamp, TokenId, TokenRole, Tracking, Transport, VlanId, Vni,
+    AddressGroupId, Direction, Dscp, EncapIps, FloatingIpId, HostRoute, Kbps, Key, NetworkId, OfPort,
+    PortForwardingId, PortId, PortRange, PortSecurity, QosPolicyId, QosRuleId, QosRuleKind, QuotaKind,
+    RateLimit, Revision, RouterId, SecurityGroupId, SecurityRuleId, Snapshot, SubnetId, TenantId, Timestamp,
+    TokenId, TokenRole, Tracking, Transport, TrunkId, VlanId, Vni,
 };
 use weft_store::{Batch, Engine, Options, Store, Table};
 
@@ -105,7 +107,43 @@ fn everything() -> Vec<Intent> {
         Intent::CreateRouter(router),
         Intent::SetQuota(tenant(), quota),
     ];
-    [first].into_iter().chain(networks()).chain(rest).chain(outside()).collect()
+    [first].into_iter().chain(networks()).chain(rest).chain(outside()).chain(shaping()).collect()
+}
+
+/// A QoS policy with rules of every kind, worn by a network, and a trunk whose subport is where its parent is.
+fn shaping() -> Vec<Intent> {
+    let id = uuid::Uuid::from_u128;
+    let policy = QosPolicyId(id(40));
+    let new = NewQosPolicy {
+        id: policy,
+        tenant: Some(tenant()),
+        labels: Default::default(),
+        shared: true,
+        is_default: true,
+    };
+    let limit = |direction, rate| {
+        QosRuleKind::Limit(direction, RateLimit { rate: Kbps::new(rate).unwrap(), burst: rate / 2 })
+    };
+    let rules = [
+        limit(Direction::Egress, 1000),
+        limit(Direction::Ingress, 500),
+        QosRuleKind::Mark(Dscp::new(46).unwrap()),
+    ];
+    let rules = (41..)
+        .zip(rules)
+        .map(|(n, kind)| Intent::ChangeQosRule(policy, QosRuleChange::Add(QosRuleId(id(n)), kind)));
+    let shaped = NewNetwork { tenant: Some(tenant()), mtu: Some(1300), ..NewNetwork::new(NetworkId(id(45))) };
+    let subport = NewPort { qos_policy: Some(policy), ..NewPort::new(PortId(id(46)), shaped.id, 11) };
+    let trunk = NewTrunk {
+        id: TrunkId(id(47)),
+        tenant: None,
+        labels: Default::default(),
+        port: PortId(id(4)),
+        admin_up: true,
+        subports: vec![Subport { port: subport.id, vlan: VlanId::new(100).unwrap() }],
+    };
+    let rest = [Intent::CreateNetwork(shaped), Intent::CreatePort(subport), Intent::CreateTrunk(trunk)];
+    [Intent::CreateQosPolicy(new)].into_iter().chain(rules).chain(rest).collect()
 }
 
 /// A way out and ways in: a gateway, a floating IP with a target and one with a port forwarding.
@@ -188,7 +226,13 @@ async fn everything_acknowledged_is_there_after_a_restart() {
         let (desk, loaded) = reopen(engine, &path).await;
         assert_eq!(loaded, written.snapshot, "{engine:?}");
         let gone = desk
-            .write(Actor::Admin, vec![Intent::DeletePort(PortId(uuid::Uuid::from_u128(4)), None)])
+            .write(
+                Actor::Admin,
+                vec![
+                    Intent::DeleteTrunk(TrunkId(uuid::Uuid::from_u128(47)), None),
+                    Intent::DeletePort(PortId(uuid::Uuid::from_u128(4)), None),
+                ],
+            )
             .await
             .unwrap();
         drop(desk);

@@ -15,6 +15,7 @@ mod plan;
 mod port;
 mod port_forwarding;
 mod progress;
+mod qos;
 mod quota;
 mod router;
 mod security;
@@ -27,6 +28,7 @@ mod tenant;
 mod tests;
 mod token;
 mod trace;
+mod trunk;
 mod verbs;
 
 use std::process::ExitCode;
@@ -83,6 +85,12 @@ enum Noun {
     /// How much tenants may have.
     #[command(subcommand)]
     Quota(quota::Command),
+    /// Ports behind VLAN tags of another port.
+    #[command(subcommand)]
+    Trunk(trunk::Command),
+    /// How much ports may send and get.
+    #[command(subcommand)]
+    Qos(qos::Command),
     /// The machines that joined.
     #[command(subcommand)]
     Host(host::Command),
@@ -144,6 +152,8 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Noun::SecurityGroup(command) => security::run(&session, command).await,
         Noun::AddressGroup(command) => address_group::run(&session, command).await,
         Noun::Quota(command) => quota::run(&session, command).await,
+        Noun::Trunk(command) => trunk::run(&session, command).await,
+        Noun::Qos(command) => qos::run(&session, command).await,
         Noun::Host(command) => host::run(&session, command).await,
         Noun::Token(command) => token::run(&session, command).await,
         Noun::Audit(wanted) => audit::run(&session, wanted).await,

@@ -1,7 +1,7 @@
 //! `weft network`: broadcast domains of ports on any hosts.
 
 use clap::{Args, Subcommand, ValueEnum};
-use weft_api::{Network, NetworkCreate, NetworkUpdate};
+use weft_api::{Network, NetworkCreate, NetworkUpdate, QosPolicy};
 use weft_client::{Client, Collection};
 
 use crate::failure::Failure;
@@ -79,6 +79,9 @@ pub struct Create {
     /// Let no port send or receive until it is enabled.
     #[arg(long)]
     disable: bool,
+    /// The QoS policy of its ports that have none of their own; the tenant's default one when not given.
+    #[arg(long, value_name = "ID|NAME")]
+    qos: Option<String>,
     /// Free text.
     #[arg(long, value_name = "TEXT")]
     description: Option<String>,
@@ -128,6 +131,12 @@ pub struct Set {
     /// No DNS domain any more.
     #[arg(long)]
     no_dns_domain: bool,
+    /// The QoS policy of its ports that have none of their own.
+    #[arg(long, value_name = "ID|NAME", conflicts_with = "no_qos")]
+    qos: Option<String>,
+    /// No QoS policy any more.
+    #[arg(long)]
+    no_qos: bool,
     /// Labels instead of the present ones.
     #[arg(long, value_name = "TAG", conflicts_with = "no_tag")]
     tag: Vec<String>,
@@ -145,10 +154,15 @@ pub async fn run(session: &Session, command: Command) -> Result<(), Failure> {
         Command::List(listing) => verbs::list::<Network>(session, listing.query(vec![])).await,
         Command::Show(one) => verbs::show::<Network>(session, &one).await,
         Command::Create(new) => {
-            let body = NetworkCreate { project_id: session.project().await?, ..new.body() };
+            let qos_policy_id = session.asked::<QosPolicy>(new.qos.as_deref(), false).await?.flatten();
+            let body = NetworkCreate { project_id: session.project().await?, qos_policy_id, ..new.body() };
             session.show_written(session.client.networks().create(&body).await?).await
         }
-        Command::Set(set) => verbs::set::<Network>(session, &set.one, set.body(), set.tags()).await,
+        Command::Set(set) => {
+            let qos_policy_id = session.asked::<QosPolicy>(set.qos.as_deref(), set.no_qos).await?;
+            let body = NetworkUpdate { qos_policy_id, ..set.body() };
+            verbs::set::<Network>(session, &set.one, body, set.tags()).await
+        }
         Command::Delete(many) => verbs::delete::<Network>(session, &many.objects).await,
     }
 }
@@ -170,6 +184,7 @@ impl Create {
             provider_network_type: self.encap.map(Encap::word).or(on_physical.map(str::to_owned)),
             provider_physical_network: self.physical_network,
             provider_segmentation_id: self.vni.or(self.vlan),
+            qos_policy_id: None,
             tags: replaced(&self.tag, false),
         }
     }
@@ -185,6 +200,7 @@ impl Set {
             port_security_enabled: either(self.port_security, self.no_port_security),
             dns_domain: self.dns_domain.clone().or(self.no_dns_domain.then(String::new)),
             router_external: either(self.external, self.internal),
+            qos_policy_id: None,
         }
     }
 

@@ -27,8 +27,9 @@ use transport::Transport;
 pub use weft_api as api;
 use weft_api::{
     AddressGroup, Applied, ApplyAsked, AuditEntry, AuditPage, FloatingIp, Health, Host, Network, Plan,
-    PlanEnvelope, Port, Quota, QuotaDetail, QuotaDetailsEnvelope, QuotaEnvelope, QuotaUpdate, Router,
-    SecurityGroup, SecurityGroupRule, Subnet, Tenant, Trace, TraceAsked, TraceEnvelope, Whoami,
+    PlanEnvelope, Port, QosPolicy, Quota, QuotaDetail, QuotaDetailsEnvelope, QuotaEnvelope, QuotaUpdate,
+    Router, SecurityGroup, SecurityGroupRule, Subnet, Tenant, Trace, TraceAsked, TraceEnvelope, Trunk,
+    Whoami,
 };
 
 /// How much longer than asked to wait for an answer about an applied revision.
@@ -121,6 +122,16 @@ impl Client {
 
     /// The address groups.
     pub fn address_groups(&self) -> Collection<'_, AddressGroup> {
+        Collection::new(&self.transport)
+    }
+
+    /// The trunks.
+    pub fn trunks(&self) -> Collection<'_, Trunk> {
+        Collection::new(&self.transport)
+    }
+
+    /// The QoS policies.
+    pub fn qos_policies(&self) -> Collection<'_, QosPolicy> {
         Collection::new(&self.transport)
     }
 

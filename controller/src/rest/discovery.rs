@@ -13,7 +13,7 @@ use super::failure::Failure;
 use super::frame::origin;
 
 /// The collections under `/v2.0`, each with the word for one of them.
-const COLLECTIONS: [(&str, &str); 9] = [
+const COLLECTIONS: [(&str, &str); 10] = [
     ("network", "networks"),
     ("subnet", "subnets"),
     ("port", "ports"),
@@ -23,10 +23,11 @@ const COLLECTIONS: [(&str, &str); 9] = [
     ("security_group", "security-groups"),
     ("security_group_rule", "security-group-rules"),
     ("address_group", "address-groups"),
+    ("trunk", "trunks"),
 ];
 
 /// The extensions that work here: alias, name, what it adds. Clients look for an alias before they use what it stands for.
-const EXTENSIONS: [(&str, &str, &str); 40] = [
+const EXTENSIONS: [(&str, &str, &str); 47] = [
     ("address-group", "Address group", "Named sets of addresses for rules"),
     ("allowed-address-pairs", "Allowed Address Pairs", "Ports may send from further addresses"),
     ("binding", "Port Binding", "Expose port bindings of a virtual port to external application"),
@@ -68,6 +69,15 @@ const EXTENSIONS: [(&str, &str, &str); 40] = [
     ("quota-check-limit", "Quota check limit", "Limits below what is in use can be refused"),
     ("quota_details", "Quota details", "How much tenants have of what they may have"),
     ("quotas", "Quota management", "How much tenants may have"),
+    ("qos", "Quality of Service", "Policies of how much ports may send and get"),
+    (
+        "qos-bw-limit-direction",
+        "Direction for QoS bandwidth limit rule",
+        "Limits of what ports send, and get",
+    ),
+    ("qos-default", "QoS default policy", "The policy that new networks of a tenant wear"),
+    ("qos-port-network-policy", "QoS port network policy", "Ports show the policy of their network"),
+    ("qos-rule-type-details", "Details of QoS rule types", "What rules may say, to administrators"),
     ("revision-if-match", "If-Match constraints based on revision_number", "Conditional changes"),
     ("router", "Neutron L3 Router", "Routers between the networks of a tenant"),
     ("security-group", "security-group", "Groups of rules about what ports may send and receive"),
@@ -85,6 +95,8 @@ const EXTENSIONS: [(&str, &str, &str); 40] = [
     ("stateful-security-group", "Stateful security group", "Groups with and without connections"),
     ("subnet_allocation_pools", "Subnet allocation pools", "Allocation pools can be chosen and changed"),
     ("tag-ports-during-bulk-creation", "Tag Ports During Bulk Creation", "Ports can be created with tags"),
+    ("trunk", "Trunk", "Ports behind tags of another port"),
+    ("trunk-details", "Trunk port details", "Parents of trunks show their subports"),
     ("weft", "Weft", "Hosts, applied revisions and more under /v1"),
     ("vlan-transparent", "Vlantransparent", "Tenants' own VLAN tags pass networks in tunnels"),
 ];

@@ -139,6 +139,13 @@ bodies! {
     NewAddressGroupBody { address_group: api::AddressGroupCreate }
     AddressGroupBody { address_group: api::AddressGroupUpdate }
     AddressGroupAddressesBody { address_group: api::AddressGroupAddresses }
+    NewTrunkBody { trunk: api::TrunkCreate }
+    TrunkBody { trunk: api::TrunkUpdate }
+    NewQosPolicyBody { policy: api::QosPolicyCreate }
+    QosPolicyBody { policy: api::QosPolicyUpdate }
+    BandwidthLimitRuleBody { bandwidth_limit_rule: api::BandwidthLimitRuleAsked }
+    DscpMarkingRuleBody { dscp_marking_rule: api::DscpMarkingRuleAsked }
+    MinimumBandwidthRuleBody { minimum_bandwidth_rule: api::MinimumBandwidthRuleAsked }
     NewTenantBody { tenant: api::TenantCreate }
     TenantBody { tenant: api::TenantUpdate }
     NewTokenBody { token: api::TokenCreate }

@@ -158,11 +158,7 @@ fn read_new<K: Writable>(mut fields: Fields, caller: &Caller) -> Result<Intent, 
 }
 
 /// `PUT /{collection}/{id}`
-pub(super) async fn update<K: Writable>(
-    call: Call,
-    id: &str,
-    Body(body): Body,
-) -> Result<Reply, Failure> {
+pub(super) async fn update<K: Writable>(call: Call, id: &str, Body(body): Body) -> Result<Reply, Failure> {
     call.caller().may_write(&format!("update_{}", K::ONE))?;
     let object = visible::<K>(&call.view, id).ok_or_else(|| Failure::not_found(K::LABEL, id))?;
     let values = only_member(body, K::ONE)?;

@@ -16,6 +16,7 @@ use super::failure::Failure;
 use super::fields::Fields;
 use super::kind::{self, Candidates, Kind, Writable};
 use super::labels::{read_labels, read_labels_patch, read_owner};
+use super::qos_policies::read_qos;
 use super::query::ListQuery;
 use super::{page, scope};
 use crate::clock;
@@ -82,6 +83,7 @@ impl Kind for Networks {
             dns_domain: network.dns_domain.clone(),
             l2_adjacency: true,
             vlan_transparent: network.vlan_transparent,
+            qos_policy_id: network.qos_policy.map(|id| id.to_string()),
             router_external: network.external,
             tags: stamp.tags.iter().cloned().collect(),
             created_at: clock::text(stamp.created),
@@ -122,6 +124,7 @@ impl Writable for Networks {
             dns_domain: fields.text("dns_domain").unwrap_or_default(),
             vlan_transparent: fields.flag("vlan_transparent").unwrap_or(defaults.vlan_transparent),
             external: fields.flag(EXTERNAL).unwrap_or(defaults.external),
+            qos_policy: read_qos(fields),
             ..defaults
         };
         read_harmless(fields);
@@ -137,6 +140,7 @@ impl Writable for Networks {
             port_security_default: fields.flag("port_security_enabled"),
             dns_domain: fields.text("dns_domain"),
             external: fields.flag(EXTERNAL),
+            qos_policy: read_qos(fields),
         };
         fields.only("vlan_transparent", &[json!(network.vlan_transparent)]);
         read_harmless(fields);
@@ -246,7 +250,6 @@ fn read_harmless(fields: &mut Fields) {
     fields.only("is_default", &[json!(false)]);
     fields.only("qinq", &[json!(false)]);
     fields.only("availability_zone_hints", &[json!([])]);
-    fields.only("qos_policy_id", &[]);
 }
 
 /// The whole new set of tags.

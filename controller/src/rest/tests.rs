@@ -23,6 +23,7 @@ mod races;
 mod refusals;
 mod routers;
 mod security;
+mod shaping;
 mod traces;
 mod wire;
 

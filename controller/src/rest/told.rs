@@ -11,11 +11,13 @@ use super::kind::{Kind, members, sees};
 use super::networks::Networks;
 use super::port_forwardings;
 use super::ports::Ports;
+use super::qos_policies::QosPolicies;
 use super::routers::Routers;
 use super::security_groups::SecurityGroups;
 use super::security_rules::SecurityRules;
 use super::subnets::Subnets;
 use super::tenants::Tenants;
+use super::trunks::Trunks;
 
 /// An object that the API shows.
 #[derive(Debug, Clone)]
@@ -30,7 +32,7 @@ pub(super) struct Told {
 }
 
 /// The kinds of objects that there are events of.
-pub(super) const KINDS: [&str; 11] = [
+pub(super) const KINDS: [&str; 13] = [
     Networks::ONE,
     Subnets::ONE,
     Ports::ONE,
@@ -40,6 +42,8 @@ pub(super) const KINDS: [&str; 11] = [
     SecurityGroups::ONE,
     SecurityRules::ONE,
     AddressGroups::ONE,
+    Trunks::ONE,
+    QosPolicies::ONE,
     Tenants::ONE,
     Hosts::ONE,
 ];
@@ -57,6 +61,8 @@ pub(super) fn told(view: &View, record: &Record) -> Option<Told> {
         Record::SecurityGroup(group) => shown::<SecurityGroups>(view, group),
         Record::SecurityRule(rule) => shown::<SecurityRules>(view, rule),
         Record::AddressGroup(group) => shown::<AddressGroups>(view, group),
+        Record::Trunk(trunk) => shown::<Trunks>(view, trunk),
+        Record::QosPolicy(policy) => shown::<QosPolicies>(view, policy),
         Record::Tenant(tenant) => shown::<Tenants>(view, tenant),
         Record::Host(host) => shown::<Hosts>(view, host),
         // Where a port is, is a part of how the port is shown.

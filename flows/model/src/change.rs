@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use crate::{
     AddressGroup, AddressGroupId, Binding, FloatingIp, FloatingIpId, Host, HostId, Network, NetworkId,
-    PhysicalNetwork, PhysnetKey, Policy, PolicyKey, Port, PortForwarding, PortForwardingId, PortId, Quota,
-    Router, RouterId, SecurityGroup, SecurityGroupId, SecurityRule, SecurityRuleId, Subnet, SubnetId, Tenant,
-    TenantId, Token, TokenId,
+    PhysicalNetwork, PhysnetKey, Policy, PolicyKey, Port, PortForwarding, PortForwardingId, PortId,
+    QosPolicy, QosPolicyId, Quota, Router, RouterId, SecurityGroup, SecurityGroupId, SecurityRule,
+    SecurityRuleId, Subnet, SubnetId, Tenant, TenantId, Token, TokenId, Trunk, TrunkId,
 };
 
 /// The next numbers to hand out. They only grow (and wrap), so that a number is not reused while a switch that was
@@ -69,6 +69,10 @@ pub enum Record {
     PortForwarding(Arc<PortForwarding>),
     /// The limits of a tenant.
     Quota(Arc<Quota>),
+    /// A trunk.
+    Trunk(Arc<Trunk>),
+    /// A QoS policy with its rules.
+    QosPolicy(Arc<QosPolicy>),
     /// A host.
     Host(Arc<Host>),
     /// A host's claim to a port.
@@ -108,6 +112,10 @@ pub enum Key {
     PortForwarding(PortForwardingId),
     /// The limits of a tenant.
     Quota(TenantId),
+    /// A trunk.
+    Trunk(TrunkId),
+    /// A QoS policy with its rules.
+    QosPolicy(QosPolicyId),
     /// A host.
     Host(HostId),
     /// A host's claim to a port.
@@ -138,6 +146,8 @@ impl Record {
             Record::FloatingIp(r) => Key::FloatingIp(r.id),
             Record::PortForwarding(r) => Key::PortForwarding(r.id),
             Record::Quota(r) => Key::Quota(r.tenant.clone()),
+            Record::Trunk(r) => Key::Trunk(r.id),
+            Record::QosPolicy(r) => Key::QosPolicy(r.id),
             Record::Host(r) => Key::Host(r.id.clone()),
             Record::Binding(r) => Key::Binding(r.port, r.host.clone()),
             Record::SecurityGroup(r) => Key::SecurityGroup(r.id),

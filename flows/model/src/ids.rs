@@ -91,6 +91,21 @@ uuid_id!(
     "address group id"
 );
 uuid_id!(
+    /// A trunk.
+    TrunkId,
+    "trunk id"
+);
+uuid_id!(
+    /// A QoS policy.
+    QosPolicyId,
+    "QoS policy id"
+);
+uuid_id!(
+    /// A rule of a QoS policy.
+    QosRuleId,
+    "QoS rule id"
+);
+uuid_id!(
     /// An API token's public handle (the secret itself is never stored).
     TokenId,
     "token id"

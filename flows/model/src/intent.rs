@@ -17,6 +17,8 @@ mod networks;
 mod policies;
 mod port_forwardings;
 mod ports;
+mod qos;
+mod qos_request;
 mod quotas;
 mod rejected;
 mod request;
@@ -25,10 +27,13 @@ mod security;
 mod security_request;
 mod subnets;
 mod tenants;
+mod trunk_request;
+mod trunks;
 
 pub use external_request::{
     AskedTarget, FloatingIpPatch, NewFloatingIp, NewGateway, NewPortForwarding, PortForwardingPatch,
 };
+pub use qos_request::{NewQosPolicy, QosFault, QosPolicyPatch, QosRuleChange};
 pub use rejected::{Fault, Rejected};
 pub use request::{
     AskedIp, BelowUse, HostReport, Labels, LabelsPatch, NetworkPatch, NewInterface, NewNetwork, NewPort,
@@ -38,10 +43,12 @@ pub use request::{
 pub use security_request::{
     AddressGroupPatch, NewAddressGroup, NewSecurityGroup, NewSecurityRule, PortGroups, SecurityGroupPatch,
 };
+pub use trunk_request::{NewTrunk, Subport, TrunkFault, TrunkPatch};
 
 use crate::{
-    AddressGroupId, Change, Encap, FloatingIpId, HostId, Key, NetworkId, PortForwardingId, PortId, RouterId,
-    SecurityGroupId, SecurityRuleId, Snapshot, SubnetId, TenantId, Timestamp, TokenId,
+    AddressGroupId, Change, Encap, FloatingIpId, HostId, Key, NetworkId, PortForwardingId, PortId,
+    QosPolicyId, RouterId, SecurityGroupId, SecurityRuleId, Snapshot, SubnetId, TenantId, Timestamp, TokenId,
+    TrunkId,
 };
 use draft::Draft;
 
@@ -158,6 +165,24 @@ pub enum Intent {
     UpdateAddressGroup(AddressGroupId, AddressGroupPatch),
     /// Remove an address group that no rule names.
     DeleteAddressGroup(AddressGroupId, Option<u64>),
+    /// Make a trunk.
+    CreateTrunk(NewTrunk),
+    /// Change a trunk.
+    UpdateTrunk(TrunkId, TrunkPatch),
+    /// Remove a trunk; its ports stay.
+    DeleteTrunk(TrunkId, Option<u64>),
+    /// Put ports behind tags of a trunk.
+    AddSubports(TrunkId, Vec<Subport>, Option<u64>),
+    /// Take ports from a trunk.
+    RemoveSubports(TrunkId, Vec<PortId>, Option<u64>),
+    /// Make a QoS policy.
+    CreateQosPolicy(NewQosPolicy),
+    /// Change a QoS policy.
+    UpdateQosPolicy(QosPolicyId, QosPolicyPatch),
+    /// Remove a QoS policy that nobody wears, and its rules.
+    DeleteQosPolicy(QosPolicyId, Option<u64>),
+    /// Make, change or remove a rule of a QoS policy; what is touched is the policy.
+    ChangeQosRule(QosPolicyId, QosRuleChange),
     /// Take in what a host's OVSDB shows (admin only).
     ReportHost(HostReport),
     /// Take in what changed on a host since it was reported: the same as reporting it with these interfaces added or
@@ -280,6 +305,15 @@ impl Draft<'_> {
             Intent::CreateAddressGroup(new) => self.create_address_group(new),
             Intent::UpdateAddressGroup(id, patch) => self.update_address_group(*id, patch),
             Intent::DeleteAddressGroup(id, number) => self.delete_address_group(*id, *number),
+            Intent::CreateTrunk(new) => self.create_trunk(new),
+            Intent::UpdateTrunk(id, patch) => self.update_trunk(*id, patch),
+            Intent::DeleteTrunk(id, number) => self.delete_trunk(*id, *number),
+            Intent::AddSubports(id, asked, number) => self.add_subports(*id, asked, *number),
+            Intent::RemoveSubports(id, ports, number) => self.remove_subports(*id, ports, *number),
+            Intent::CreateQosPolicy(new) => self.create_qos_policy(new),
+            Intent::UpdateQosPolicy(id, patch) => self.update_qos_policy(*id, patch),
+            Intent::DeleteQosPolicy(id, number) => self.delete_qos_policy(*id, *number),
+            Intent::ChangeQosRule(id, change) => self.change_qos_rule(*id, *change),
             Intent::ReportHost(report) => self.report_host(report),
             Intent::ReportInterfaces { host, plugged, unplugged } => {
                 self.report_interfaces(host, plugged, unplugged)

@@ -16,6 +16,7 @@ pub mod names;
 pub mod network;
 mod ordered;
 pub mod port;
+pub mod qos;
 pub mod quota;
 pub mod router;
 pub mod security;
@@ -23,8 +24,9 @@ pub mod snapshot;
 pub mod stamp;
 pub mod subnet;
 pub mod tenant;
+pub mod trunk;
 
-pub use binding::Binding;
+pub use binding::{Behind, Binding};
 pub use change::{Change, Counters, Key, Record};
 pub use dhcp::{DhcpFamily, DhcpOption};
 pub use gateway::{
@@ -34,12 +36,13 @@ pub use gateway::{
 pub use host::{BridgeMappings, EncapIps, Host};
 pub use ids::{
     AddressGroupId, FloatingIpId, GatewayZone, HostId, HostIndex, NetworkId, OfPort, PhysnetKey, PolicyKey,
-    PortForwardingId, PortId, PortKey, Revision, RouterId, RouterKey, RuleKey, SecurityGroupId,
-    SecurityRuleId, SubnetId, TenantId, TokenId, VlanId, Vni,
+    PortForwardingId, PortId, PortKey, QosPolicyId, QosRuleId, Revision, RouterId, RouterKey, RuleKey,
+    SecurityGroupId, SecurityRuleId, SubnetId, TenantId, TokenId, TrunkId, VlanId, Vni,
 };
 pub use mac::MacAddr;
 pub use network::{Encap, Mtu, Network, PhysicalNetwork, Segment};
 pub use port::{FixedIp, Port, PortSecurity};
+pub use qos::{Dscp, Kbps, QosPolicy, QosRule, QosRuleKind, RateLimit};
 pub use quota::{Quota, QuotaKind};
 pub use router::{NextHop, ROUTER_INTERFACE, Route, Router};
 pub use security::{
@@ -50,3 +53,4 @@ pub use snapshot::{Named, Snapshot};
 pub use stamp::{Stamp, Timestamp};
 pub use subnet::{AddressRange, HostRoute, Ipv6Mode, Subnet};
 pub use tenant::{Tenant, Token, TokenRole};
+pub use trunk::Trunk;

@@ -1,6 +1,6 @@
 //! Networks: one broadcast domain each, carried under one VNI.
 
-use crate::ids::{NetworkId, PhysnetKey, TenantId, VlanId, Vni};
+use crate::ids::{NetworkId, PhysnetKey, QosPolicyId, TenantId, VlanId, Vni};
 use crate::stamp::Stamp;
 
 /// How a network's packets travel between hosts.
@@ -98,6 +98,8 @@ pub struct Network {
     pub vlan_transparent: bool,
     /// Routers of every tenant may have their gateway on it (`router:external`); only the operator has ports there.
     pub external: bool,
+    /// The QoS policy of its ports that have none of their own.
+    pub qos_policy: Option<QosPolicyId>,
 }
 
 /// What a VLAN tag adds to a frame (IEEE 802.1Q), in bytes.

@@ -8,9 +8,11 @@ mod commit;
 mod external;
 mod names;
 mod physical;
+mod qos;
 mod quotas;
 mod routers;
 mod security;
+mod trunks;
 mod used;
 
 use std::net::IpAddr;
@@ -77,6 +79,10 @@ pub struct Snapshot {
     external: External,
     /// Physical networks, and which networks are on them.
     physical: Physical,
+    /// QoS policies, and who wears them.
+    qos: qos::Qos,
+    /// Trunks, and which ports are in them.
+    trunks: trunks::Trunks,
     /// Groups, rules and policies, with their indexes.
     security: security::Security,
     /// How much tenants have of what is counted.

@@ -65,6 +65,8 @@ async fn every_field_that_the_document_offers_is_known_to_the_server() {
         ("SecurityGroupRuleCreate", "security_group_rule", "POST /v2.0/security-group-rules".into()),
         ("AddressGroupCreate", "address_group", "POST /v2.0/address-groups".into()),
         ("QuotaUpdate", "quota", "PUT /v2.0/quotas/red".into()),
+        ("TrunkCreate", "trunk", "POST /v2.0/trunks".into()),
+        ("QosPolicyCreate", "policy", "POST /v2.0/qos/policies".into()),
         ("TenantCreate", "tenant", "POST /v1/tenants".into()),
         ("TenantUpdate", "tenant", "PUT /v1/tenants/red".into()),
         ("TokenCreate", "token", "POST /v1/tenants/red/tokens".into()),

@@ -244,6 +244,7 @@ impl Work<'_> {
                         port_security_default: Some(new.port_security_default),
                         dns_domain: Some(new.dns_domain.clone()),
                         external: Some(new.external),
+                        qos_policy: new.qos_policy,
                     },
                 ),
             };
@@ -372,6 +373,8 @@ impl Work<'_> {
                 device_owner: Some(new.device_owner.clone()).filter(|owner| !owner.is_empty()),
                 requested_host: new.requested_host.clone().map(Some),
                 dns_name: Some(new.dns_name.clone()),
+                // One that a file says nothing of may be an operator's.
+                qos_policy: new.qos_policy.map(Some),
             };
             self.step(new.id.0, Intent::UpdatePort(new.id, patch));
         }

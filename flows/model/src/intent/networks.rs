@@ -55,6 +55,11 @@ impl Draft<'_> {
         }
         faults.settle()?;
         let tenant = owner.expect("a network for nobody was a fault");
+        let qos_policy = match new.qos_policy {
+            Some(asked) => asked,
+            None => self.default_qos(&tenant).filter(|_| !new.external),
+        };
+        self.check_qos_worn(None, qos_policy)?;
         let segment = new.segment.as_ref().map(|segment| self.segment_for(segment)).transpose()?;
         let vni = match new.vni {
             Some(asked) => self.free_vni(asked)?,
@@ -73,6 +78,7 @@ impl Draft<'_> {
             dns_domain: new.dns_domain.clone(),
             vlan_transparent: new.vlan_transparent,
             external: new.external,
+            qos_policy,
         }))))
     }
 
@@ -85,6 +91,8 @@ impl Draft<'_> {
         set(&mut after.admin_up, patch.admin_up);
         set(&mut after.port_security_default, patch.port_security_default);
         set(&mut after.dns_domain, patch.dns_domain.clone());
+        set(&mut after.qos_policy, patch.qos_policy);
+        self.check_qos_worn(before.qos_policy, after.qos_policy)?;
         if let Some(asked) = patch.mtu {
             after.mtu = self.checked_mtu(&mut faults, asked, before.overhead());
             let has_v6 = self.state.subnets_of(id).any(|subnet| subnet.cidr.addr().is_ipv6());

@@ -61,7 +61,9 @@ impl Draft<'_> {
             device_owner: new.device_owner.clone(),
             requested_host: new.requested_host.clone(),
             dns_name: new.dns_name.clone(),
+            qos_policy: new.qos_policy,
         };
+        self.check_qos_worn(None, port.qos_policy)?;
         let mut faults = checked(&port);
         port.allowed_pairs = Self::checked_pairs(&mut faults, &port, &new.allowed_pairs)?;
         self.check_asked(&mut faults, &port, new.fixed_ips.as_deref().unwrap_or_default())?;
@@ -88,6 +90,8 @@ impl Draft<'_> {
         set(&mut after.device_owner, patch.device_owner.clone());
         set(&mut after.requested_host, patch.requested_host.clone());
         set(&mut after.dns_name, patch.dns_name.clone());
+        set(&mut after.qos_policy, patch.qos_policy);
+        self.check_qos_worn(before.qos_policy, after.qos_policy)?;
         for (family, name, chosen) in &patch.dhcp_options {
             after.dhcp_options.retain(|option| (option.family(), option.name()) != (*family, name.as_str()));
             after.dhcp_options.extend(chosen.clone());
@@ -134,6 +138,7 @@ impl Draft<'_> {
         if port.is_virtual() {
             return Err(not_its_own(&port));
         }
+        self.check_in_no_trunk(id)?;
         self.strand(&port, None);
         let key = self.delete(Key::Port(id));
         self.release(port.policy);

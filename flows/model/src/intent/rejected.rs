@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use ipnet::IpNet;
 use thiserror::Error;
 
+use super::{QosFault, TrunkFault};
 use crate::{
     AddressGroupId, FloatingIpId, HostId, MacAddr, NetworkId, PortForwardingId, PortId, PortRange, QuotaKind,
     RouterId, SecurityGroupId, SecurityRuleId, SubnetId, TenantId, TokenId, Transport, VlanId, Vni,
@@ -354,6 +355,12 @@ pub enum Rejected {
         /// How much it may have.
         limit: u32,
     },
+    /// It is about a trunk.
+    #[error(transparent)]
+    Trunk(#[from] TrunkFault),
+    /// It is about a QoS policy.
+    #[error(transparent)]
+    Qos(#[from] QosFault),
     /// Fields break rules: all of them.
     #[error("{}", list(.0))]
     Invalid(Vec<Fault>),

@@ -11,8 +11,8 @@ use super::NewGateway;
 use super::security_request::PortGroups;
 use crate::{
     AddressRange, AllowedPair, DhcpFamily, DhcpOption, Encap, EncapIps, HostId, HostRoute, MacAddr,
-    NetworkId, OfPort, PortId, PortSecurity, QuotaKind, Route, RouterId, SecurityGroupId, SubnetId, TenantId,
-    Timestamp, TokenId, TokenRole, VlanId, Vni,
+    NetworkId, OfPort, PortId, PortSecurity, QosPolicyId, QuotaKind, Route, RouterId, SecurityGroupId,
+    SubnetId, TenantId, Timestamp, TokenId, TokenRole, VlanId, Vni,
 };
 
 /// The descriptive part of a new object.
@@ -129,6 +129,8 @@ pub struct NewNetwork {
     pub vlan_transparent: bool,
     /// Routers of every tenant may have their gateway on it (admin only).
     pub external: bool,
+    /// The QoS policy of its ports; its tenant's default one when absent, none when `Some(None)`.
+    pub qos_policy: Option<Option<QosPolicyId>>,
 }
 
 impl NewNetwork {
@@ -147,6 +149,7 @@ impl NewNetwork {
             dns_domain: String::new(),
             vlan_transparent: false,
             external: false,
+            qos_policy: None,
         }
     }
 }
@@ -168,6 +171,8 @@ pub struct NetworkPatch {
     pub dns_domain: Option<String>,
     /// See [`NewNetwork::external`] (admin only); refused while gateways or floating IPs are on it.
     pub external: Option<bool>,
+    /// The QoS policy of its ports; none when `Some(None)`.
+    pub qos_policy: Option<Option<QosPolicyId>>,
 }
 
 /// A subnet to create. It belongs to its network's tenant.
@@ -282,6 +287,8 @@ pub struct NewPort {
     pub requested_host: Option<String>,
     /// Its host name for DNS; may be empty.
     pub dns_name: String,
+    /// Its own QoS policy.
+    pub qos_policy: Option<QosPolicyId>,
 }
 
 impl NewPort {
@@ -304,6 +311,7 @@ impl NewPort {
             device_owner: String::new(),
             requested_host: None,
             dns_name: String::new(),
+            qos_policy: None,
         }
     }
 }
@@ -337,6 +345,8 @@ pub struct PortPatch {
     pub requested_host: Option<Option<String>>,
     /// See [`NewPort::dns_name`].
     pub dns_name: Option<String>,
+    /// Its own QoS policy; none when `Some(None)`.
+    pub qos_policy: Option<Option<QosPolicyId>>,
 }
 
 /// A router to create.

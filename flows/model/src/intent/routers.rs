@@ -129,6 +129,7 @@ impl Draft<'_> {
             let device = device.or_else(bound).unwrap_or_else(|| port.device_owner.clone());
             return Err(Rejected::PortInUse { port: id, device });
         }
+        self.check_in_no_trunk(id)?;
         if self.state.floating_ips_of_port(id).next().is_some() {
             return Err(Rejected::BadInterface(format!("Port {id} has floating IPs")));
         }

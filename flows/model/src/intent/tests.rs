@@ -8,11 +8,13 @@ mod hosts;
 mod names;
 mod networks;
 mod ports;
+mod qos;
 mod quotas;
 mod routers;
 mod security;
 mod subnets;
 mod tenants;
+mod trunks;
 
 use uuid::Uuid;
 
@@ -122,23 +124,43 @@ fn show(change: &Change) -> String {
         }
         Change::Put(Record::Host(r)) => format!("host {} index {} {}", r.id, r.index, r.hostname),
         Change::Put(Record::Binding(r)) => {
-            format!("binding {} on {} as {} {} since {}", r.port, r.host, r.interface, r.ofport, r.since)
+            let behind = r.behind.map_or(String::new(), |b| format!(" vlan {} zone {}", b.vlan, b.zone));
+            format!(
+                "binding {} on {} as {} {} since {}{behind}",
+                r.port, r.host, r.interface, r.ofport, r.since
+            )
         }
-        Change::Put(Record::SecurityGroup(r)) => {
+        Change::Put(record) => show_more(record),
+    }
+}
+
+/// What is worn, and what joins ports.
+fn show_more(record: &Record) -> String {
+    match record {
+        Record::SecurityGroup(r) => {
             format!("group {} {} of {} {:?}", r.id, label(&r.stamp), r.tenant, r.tracking)
         }
-        Change::Put(Record::SecurityRule(r)) => {
+        Record::SecurityRule(r) => {
             let (group, key, direction, family) = (r.group, r.key, r.direction, r.family);
             format!("rule of {group} key {key} {direction} {family} {:?} {:?}", r.service, r.remote)
         }
-        Change::Put(Record::AddressGroup(r)) => {
+        Record::AddressGroup(r) => {
             format!("addresses {} {} of {} {:?}", r.id, label(&r.stamp), r.tenant, r.prefixes)
         }
-        Change::Put(Record::Policy(r)) => {
+        Record::Policy(r) => {
             let groups: Vec<_> = r.groups.iter().map(ToString::to_string).collect();
             format!("policy {} [{}]", r.key, groups.join(" "))
         }
-        Change::Put(Record::Counters(r)) => format!("{r:?}"),
+        Record::Trunk(r) => {
+            let subports: Vec<_> = r.subports.iter().map(|(vlan, port)| format!("{vlan}: {port}")).collect();
+            format!("trunk {} of {} on {} [{}]", label(&r.stamp), r.tenant, r.port, subports.join(", "))
+        }
+        Record::QosPolicy(r) => {
+            let kinds: Vec<_> = r.rules.iter().map(|rule| rule.kind).collect();
+            format!("qos {} of {} {kinds:?}", label(&r.stamp), r.tenant)
+        }
+        Record::Counters(r) => format!("{r:?}"),
+        other => panic!("{other:?} is shown elsewhere"),
     }
 }
 

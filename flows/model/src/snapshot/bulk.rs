@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::qos::Qos;
 use super::quotas::Usage;
+use super::trunks::Trunks;
 use super::{External, Map, Physical, Routing, Snapshot, UsedAddresses, commit};
 use crate::change::{Counters, Key, Record};
 use crate::{
     Binding, FloatingIp, FloatingIpId, Host, HostId, HostIndex, Network, NetworkId, PhysicalNetwork,
-    PhysnetKey, Port, PortForwarding, PortForwardingId, PortId, Quota, Revision, Router, RouterId, Subnet,
-    SubnetId, Tenant, TenantId, Token, TokenId,
+    PhysnetKey, Port, PortForwarding, PortForwardingId, PortId, QosPolicy, QosPolicyId, Quota, Revision,
+    Router, RouterId, Subnet, SubnetId, Tenant, TenantId, Token, TokenId, Trunk, TrunkId,
 };
 
 impl Snapshot {
@@ -42,6 +44,8 @@ struct Pile {
     forwardings: Vec<(PortForwardingId, Arc<PortForwarding>)>,
     hosts: Vec<(HostId, Arc<Host>)>,
     bindings: Vec<((PortId, HostId), Arc<Binding>)>,
+    trunks: Vec<(TrunkId, Arc<Trunk>)>,
+    qos_policies: Vec<(QosPolicyId, Arc<QosPolicy>)>,
     /// Groups, rules and the like, which are few beside ports.
     security: BTreeMap<Key, Record>,
 }
@@ -60,6 +64,8 @@ impl Pile {
             Record::Router(r) => self.routers.push((r.id, r)),
             Record::FloatingIp(r) => self.floating_ips.push((r.id, r)),
             Record::PortForwarding(r) => self.forwardings.push((r.id, r)),
+            Record::Trunk(r) => self.trunks.push((r.id, r)),
+            Record::QosPolicy(r) => self.qos_policies.push((r.id, r)),
             Record::Host(r) => self.hosts.push((r.id.clone(), r)),
             Record::Binding(r) => self.bindings.push(((r.port, r.host.clone()), r)),
             other @ (Record::SecurityGroup(_)
@@ -101,6 +107,9 @@ impl Pile {
         let (floating_ips, forwardings) = (primary(self.floating_ips), primary(self.forwardings));
         let (networks, routers) = (snapshot.networks.values(), snapshot.routers());
         snapshot.external = External::of(networks, routers, floating_ips, forwardings);
+        snapshot.trunks = Trunks::of(primary(self.trunks).values());
+        let policies = primary(self.qos_policies);
+        snapshot.qos = Qos::of(policies.values(), snapshot.ports.values(), snapshot.networks.values());
         let by_index = self.hosts.iter().map(|(id, host)| (host.index, id.clone()));
         snapshot.hosts_by_index = index(by_index);
         snapshot.hosts = Map::from_sorted(self.hosts.into_iter());
@@ -287,16 +296,7 @@ mod tests {
         let id = PortId(Uuid::from_u128((n % 7).into()));
         match kind % 7 {
             5 | 6 => external((kind, n, m)),
-            0 => Record::Host(Arc::new(Host {
-                index: HostIndex::new(u32::from(m % 5) + 1).expect("an index"),
-                id: host,
-                hostname: name("", n),
-                encap_ips: EncapIps::default(),
-                ovs_version: String::new(),
-                datapath_type: String::new(),
-                bridge_mappings: BTreeMap::new(),
-                joined: Timestamp(0),
-            })),
+            0 => host_record(host, n, m),
             1 => Record::Port(Arc::new(Port {
                 id,
                 tenant: name("t", n % 2).parse().expect("a tenant id"),
@@ -322,6 +322,7 @@ mod tests {
                     .into(),
                 requested_host: None,
                 dns_name: if m % 3 == 0 { String::new() } else { name("N", n % 2) },
+                qos_policy: (m % 4 == 0).then(|| QosPolicyId(Uuid::from_u128((m % 3).into()))),
             })),
             2 => Record::Router(Arc::new(Router {
                 id: router(n),
@@ -348,8 +349,22 @@ mod tests {
                 interface: name("tap", n),
                 ofport: OfPort::new(i64::from(n) + 1).expect("an ofport"),
                 since: Revision(u64::from(n / 7 % 4)),
+                behind: None,
             })),
         }
+    }
+
+    fn host_record(id: HostId, n: u8, m: u8) -> Record {
+        Record::Host(Arc::new(Host {
+            index: HostIndex::new(u32::from(m % 5) + 1).expect("an index"),
+            id,
+            hostname: n.to_string(),
+            encap_ips: EncapIps::default(),
+            ovs_version: String::new(),
+            datapath_type: String::new(),
+            bridge_mappings: BTreeMap::new(),
+            joined: Timestamp(0),
+        }))
     }
 
     /// A floating IP or a port forwarding, of the same world.

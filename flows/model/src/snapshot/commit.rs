@@ -21,6 +21,8 @@ impl Snapshot {
             .chain(self.ports.values().cloned().map(Record::Port))
             .chain(self.routers().cloned().map(Record::Router))
             .chain(self.external.records())
+            .chain(self.trunks().cloned().map(Record::Trunk))
+            .chain(self.qos_policies().cloned().map(Record::QosPolicy))
             .chain(self.hosts.values().cloned().map(Record::Host))
             .chain(self.bindings.values().cloned().map(Record::Binding))
             .chain(self.security.records())
@@ -61,6 +63,8 @@ impl Snapshot {
             Key::FloatingIp(id) => Record::FloatingIp(self.floating_ip(id)?.clone()),
             Key::PortForwarding(id) => Record::PortForwarding(self.port_forwarding(id)?.clone()),
             Key::Quota(tenant) => Record::Quota(self.quotas.get(tenant)?.clone()),
+            Key::Trunk(id) => Record::Trunk(self.trunk(id)?.clone()),
+            Key::QosPolicy(id) => Record::QosPolicy(self.qos_policy(id)?.clone()),
             Key::Host(id) => Record::Host(self.hosts.get(id)?.clone()),
             Key::Binding(port, host) => Record::Binding(self.bindings.get(&(*port, host.clone()))?.clone()),
             Key::Counters => Record::Counters(self.counters),
@@ -82,6 +86,7 @@ impl Snapshot {
             Record::Network(r) => {
                 self.physical.put_network(r);
                 self.external.put_network(r);
+                self.qos.put_network(r);
                 self.networks_by_vni.insert(r.vni, r.id);
                 self.networks_by_tenant.insert((r.tenant.clone(), r.id), ());
                 self.networks.insert(r.id, r.clone());
@@ -99,6 +104,8 @@ impl Snapshot {
             Record::Quota(r) => self.quotas.insert(r.tenant.clone(), r.clone()),
             Record::FloatingIp(r) => self.external.put_floating_ip(r),
             Record::PortForwarding(r) => self.external.put_forwarding(r),
+            Record::Trunk(r) => self.trunks.put(r),
+            Record::QosPolicy(r) => self.qos.put(r),
             Record::Host(r) => {
                 let is_new = self.host(&r.id).is_none();
                 self.hosts_by_index.insert(r.index, r.id.clone());
@@ -142,6 +149,7 @@ impl Snapshot {
             self.routing.join(port, router);
         }
         self.security.put_port(port);
+        self.qos.put_port(port);
         self.ports.insert(port.id, port.clone());
         if let Some(host) = self.host_in_force(port.id) {
             self.bind(port, &host);
@@ -165,6 +173,7 @@ impl Snapshot {
             Some(Record::Network(r)) => {
                 self.physical.remove_network(&r);
                 self.external.remove_network(&r);
+                self.qos.remove_network(&r);
                 self.networks_by_vni.remove(&r.vni);
                 self.networks_by_tenant.remove(&(r.tenant.clone(), r.id));
                 self.networks.remove(&r.id);
@@ -182,6 +191,8 @@ impl Snapshot {
             Some(Record::Quota(r)) => self.quotas.remove(&r.tenant),
             Some(Record::FloatingIp(r)) => self.external.remove_floating_ip(&r),
             Some(Record::PortForwarding(r)) => self.external.remove_forwarding(&r),
+            Some(Record::Trunk(r)) => self.trunks.remove(&r),
+            Some(Record::QosPolicy(r)) => self.qos.remove(&r),
             Some(Record::Host(r)) => {
                 for port in self.ports_in_force_on(&r.id) {
                     self.bound_by_network.remove(&(port.network, r.index, port.id));
@@ -226,6 +237,7 @@ impl Snapshot {
             self.routing.part(port, router);
         }
         self.security.remove_port(port);
+        self.qos.remove_port(port);
         self.ports.remove(&port.id);
     }
 

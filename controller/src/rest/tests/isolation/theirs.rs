@@ -53,11 +53,6 @@ const RECIPES: &[(&str, &str, &str)] = &[
         r#"{"max_kbps": 1000, "direction": "egress"}"#,
     ),
     ("/v2.0/qos/policies/{id}/dscp_marking_rules", "admin", r#"{"dscp_mark": 10}"#),
-    (
-        "/v2.0/qos/policies/{id}/minimum_bandwidth_rules",
-        "admin",
-        r#"{"min_kbps": 100, "direction": "egress"}"#,
-    ),
     ("/v1/tenants/{id}/tokens", "admin", "{}"),
 ];
 
@@ -71,11 +66,12 @@ const FIXED: &[(&str, &str)] = &[
     ("/v2.0/network-ip-availabilities", "$network"),
     // Not the tenant's.
     ("/v2.0/extensions", "net-mtu"),
+    ("/v2.0/qos/rule-types", "dscp_marking"),
     ("/v2.0/{collection}/{id}/tags", "x"),
 ];
 
 /// Below these, what there is belongs to everybody.
-pub(super) const PUBLIC: &[&str] = &["/v2.0/extensions/"];
+pub(super) const PUBLIC: &[&str] = &["/v2.0/extensions/", "/v2.0/qos/rule-types/"];
 
 /// The other tenant's objects.
 pub(super) struct Theirs {
