@@ -5,8 +5,8 @@ use utoipa::ToSchema;
 
 use crate::discovery::Link;
 use crate::{
-    AddressGroup, FloatingIp, Host, Network, Port, PortForwarding, Router, SecurityGroup, SecurityGroupRule,
-    Subnet, Tenant, Token, Trace,
+    AddressGroup, AddressScope, FloatingIp, Host, Network, Port, PortForwarding, RbacPolicy, Router, SecurityGroup, SecurityGroupRule,
+    Subnet, SubnetPool, Tenant, Token, Trace,
 };
 
 macro_rules! envelopes {
@@ -42,6 +42,9 @@ envelopes! {
     SecurityGroupRuleEnvelope(security_group_rule), SecurityGroupRuleList(security_group_rules), SecurityGroupRule,
         "security_group_rules_links";
     AddressGroupEnvelope(address_group), AddressGroupList(address_groups), AddressGroup, "address_groups_links";
+    AddressScopeEnvelope(address_scope), AddressScopeList(address_scopes), AddressScope, "address_scopes_links";
+    SubnetPoolEnvelope(subnetpool), SubnetPoolList(subnetpools), SubnetPool, "subnetpools_links";
+    RbacPolicyEnvelope(rbac_policy), RbacPolicyList(rbac_policies), RbacPolicy, "rbac_policies_links";
     TenantEnvelope(tenant), TenantList(tenants), Tenant, "tenants_links";
     HostEnvelope(host), HostList(hosts), Host, "hosts_links";
 }

@@ -6,15 +6,19 @@
 //! Bodies travel in envelopes: `{"network": {...}}` for one, `{"networks": [...]}` for many. Fields that a server of
 //! another version does not send read as their defaults, and fields that we do not know are skipped.
 
+pub mod agent;
+pub mod availability;
 pub mod discovery;
 pub mod envelope;
 pub mod floating_ip;
 pub mod host;
 pub mod identity;
 pub mod network;
+pub mod pool;
 pub mod port;
 pub mod problem;
 pub mod progress;
+pub mod rbac;
 pub mod router;
 pub mod security;
 pub mod subnet;
@@ -22,11 +26,16 @@ pub mod tenant;
 pub mod token;
 pub mod trace;
 
+pub use agent::{Agent, AgentConfigurations, AgentEnvelope, AgentList};
+pub use availability::{
+    IpAvailabilityDetails, NetworkIpAvailability, NetworkIpAvailabilityEnvelope, NetworkIpAvailabilityList,
+    SubnetIpAvailability,
+};
 pub use envelope::{
-    AddressGroupEnvelope, AddressGroupList, FloatingIpEnvelope, FloatingIpList, HostEnvelope, HostList,
+    AddressGroupEnvelope, AddressGroupList, AddressScopeEnvelope, AddressScopeList, FloatingIpEnvelope, FloatingIpList, HostEnvelope, HostList,
     NetworkEnvelope, NetworkList, PortEnvelope, PortForwardingEnvelope, PortForwardingList, PortList,
-    RouterEnvelope, RouterList, SecurityGroupEnvelope, SecurityGroupList, SecurityGroupRuleEnvelope,
-    SecurityGroupRuleList, SubnetEnvelope, SubnetList, TagList, TenantEnvelope, TenantList, TokenEnvelope,
+    RbacPolicyEnvelope, RbacPolicyList, RouterEnvelope, RouterList, SecurityGroupEnvelope, SecurityGroupList, SecurityGroupRuleEnvelope,
+    SecurityGroupRuleList, SubnetEnvelope, SubnetList, SubnetPoolEnvelope, SubnetPoolList, TagList, TenantEnvelope, TenantList, TokenEnvelope,
     TokenList, TraceEnvelope,
 };
 pub use floating_ip::{
@@ -35,9 +44,13 @@ pub use floating_ip::{
 };
 pub use host::{Audit, Host, Tunnel};
 pub use network::{Network, NetworkCreate, NetworkUpdate};
+pub use pool::{
+    AddressScope, AddressScopeCreate, AddressScopeUpdate, SubnetPool, SubnetPoolCreate, SubnetPoolUpdate,
+};
 pub use port::{DnsAssignment, ExtraDhcpOpt, FixedIp, FixedIpAsked, Port, PortCreate, PortUpdate};
 pub use problem::{FieldError, NeutronError, NeutronFault, Problem};
 pub use progress::{Applied, Health, Whoami};
+pub use rbac::{RbacPolicy, RbacPolicyCreate, RbacPolicyUpdate};
 pub use router::{
     ExternalGateway, GatewayAsked, InterfaceAsked, Router, RouterCreate, RouterInterface, RouterRoutes,
     RouterUpdate,

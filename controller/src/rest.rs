@@ -6,6 +6,9 @@
 //! model's planner, when it happens by the desk.
 
 mod address_groups;
+mod address_scopes;
+mod agents;
+mod availabilities;
 mod call;
 mod caller;
 mod dhcp_options;
@@ -25,10 +28,12 @@ mod port_forwardings;
 mod ports;
 mod progress;
 mod query;
+mod rbac_policies;
 mod routers;
 mod scope;
 mod security_groups;
 mod security_rules;
+mod subnet_pools;
 mod subnets;
 mod tags;
 mod tenants;
@@ -121,6 +126,17 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(address_groups::show, address_groups::update, address_groups::delete))
         .routes(routes!(address_groups::add))
         .routes(routes!(address_groups::remove))
+        .routes(routes!(subnet_pools::list, subnet_pools::create))
+        .routes(routes!(subnet_pools::show, subnet_pools::update, subnet_pools::delete))
+        .routes(routes!(address_scopes::list, address_scopes::create))
+        .routes(routes!(address_scopes::show, address_scopes::update, address_scopes::delete))
+        .routes(routes!(rbac_policies::list, rbac_policies::create))
+        .routes(routes!(rbac_policies::show, rbac_policies::update, rbac_policies::delete))
+        .routes(routes!(availabilities::list))
+        .routes(routes!(availabilities::show))
+        .routes(routes!(agents::list))
+        .routes(routes!(agents::show, agents::delete))
+        .routes(routes!(discovery::availability_zones))
         .routes(routes!(tags::list, tags::replace, tags::clear))
         .routes(routes!(tags::show, tags::add, tags::remove))
         .routes(routes!(tenants::list, tenants::create))

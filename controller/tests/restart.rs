@@ -10,13 +10,13 @@ use weft_controller::desk::{Desk, Hooks, WriteError};
 use weft_controller::records;
 use weft_controller::vault::Vault;
 use weft_model::intent::{
-    Actor, AskedIp, AskedTarget, HostReport, Intent, NewAddressGroup, NewFloatingIp, NewGateway,
-    NewInterface, NewNetwork, NewPort, NewPortForwarding, NewRouter, NewSecurityGroup, NewSegment, NewSubnet,
-    NewTenant, NewToken, PortGroups, Rejected, ReportedInterface, RouterPatch, Settings,
+    Actor, AskedIp, AskedPart, AskedPool, AskedPrefix, AskedTarget, HostReport, Intent, NewAddressGroup,
+    NewAddressScope, NewFloatingIp, NewGateway, NewInterface, NewNetwork, NewPort, NewPortForwarding,
+    NewRbacPolicy, NewRouter, NewSecurityGroup, NewSegment, NewSubnet, NewSubnetPool, NewTenant, NewToken, PortGroups, Rejected, ReportedInterface, RouterPatch, Settings,
 };
 use weft_model::{
-    AddressGroupId, EncapIps, FloatingIpId, HostRoute, Key, NetworkId, OfPort, PortForwardingId, PortId,
-    PortRange, PortSecurity, Revision, RouterId, SecurityGroupId, SecurityRuleId, Snapshot, SubnetId,
+    Access, AddressGroupId, AddressScopeId, Audience, EncapIps, Family, FloatingIpId, HostRoute, Key, NetworkId, OfPort, PortForwardingId, PortId,
+    PortRange, PortSecurity, RbacPolicyId, Revision, RouterId, SecurityGroupId, SecurityRuleId, Snapshot, SubnetId, SubnetPoolId,
     TenantId, Timestamp, TokenId, TokenRole, Tracking, Transport, VlanId, Vni,
 };
 use weft_store::{Batch, Engine, Options, Store, Table};
@@ -102,7 +102,7 @@ fn everything() -> Vec<Intent> {
         Intent::CreatePort(filtered),
         Intent::CreateRouter(router),
     ];
-    [first].into_iter().chain(networks()).chain(rest).chain(outside()).collect()
+    [first].into_iter().chain(networks()).chain(rest).chain(outside()).chain(pools()).collect()
 }
 
 /// A way out and ways in: a gateway, a floating IP with a target and one with a port forwarding.
@@ -138,6 +138,41 @@ fn outside() -> Vec<Intent> {
         Intent::CreateFloatingIp(NewFloatingIp { target: Some(target), ..floating_ip(26) }),
         Intent::CreateFloatingIp(floating_ip(28)),
         Intent::CreatePortForwarding(forwarding),
+    ]
+}
+
+/// A pool in a scope with a subnet that is cut from it, both shared in some way.
+fn pools() -> Vec<Intent> {
+    let id = uuid::Uuid::from_u128;
+    let (scope, pool) = (AddressScopeId(id(40)), SubnetPoolId(id(41)));
+    let new_scope = NewAddressScope {
+        id: scope,
+        tenant: Some(tenant()),
+        labels: Default::default(),
+        family: Family::V6,
+        shared: true,
+    };
+    let new_pool = NewSubnetPool {
+        tenant: Some(tenant()),
+        default_prefixlen: Some(72),
+        default_quota: Some(7),
+        is_default: true,
+        scope: Some(scope),
+        ..NewSubnetPool::new(pool, vec!["fd01::/48".parse().unwrap()])
+    };
+    let cut =
+        AskedPrefix::Cut { pool: AskedPool::This(pool), family: None, part: AskedPart::Lowest(Some(64)) };
+    let policy = NewRbacPolicy {
+        id: RbacPolicyId(id(43)),
+        object: pool.into(),
+        access: Access::Shared,
+        audience: Audience::Tenant("blue".parse().unwrap()),
+    };
+    vec![
+        Intent::CreateAddressScope(new_scope),
+        Intent::CreateSubnetPool(new_pool),
+        Intent::CreateSubnet(NewSubnet::cut(SubnetId(id(42)), NetworkId(id(20)), cut)),
+        Intent::CreateRbacPolicy(policy),
     ]
 }
 

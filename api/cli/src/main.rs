@@ -1,6 +1,7 @@
 //! The `weft` command: what a person asks of a Weft controller. One file for each noun; this one only picks.
 
 mod address_group;
+mod address_scope;
 mod failure;
 mod floating_ip;
 mod host;
@@ -14,9 +15,11 @@ mod progress;
 mod router;
 mod security;
 mod session;
+mod share;
 mod show;
 mod spelling;
 mod subnet;
+mod subnet_pool;
 mod tenant;
 #[cfg(test)]
 mod tests;
@@ -75,6 +78,15 @@ enum Noun {
     /// Named sets of addresses for the rules of security groups.
     #[command(subcommand)]
     AddressGroup(address_group::Command),
+    /// Prefixes that subnets are cut from.
+    #[command(subcommand)]
+    SubnetPool(subnet_pool::Command),
+    /// Spaces of addresses in which no two subnet pools meet.
+    #[command(subcommand)]
+    AddressScope(address_scope::Command),
+    /// Which tenants may use what is another's.
+    #[command(subcommand)]
+    Share(share::Command),
     /// The machines that joined.
     #[command(subcommand)]
     Host(host::Command),
@@ -124,6 +136,9 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Noun::PortForwarding(command) => port_forwarding::run(&session, command).await,
         Noun::SecurityGroup(command) => security::run(&session, command).await,
         Noun::AddressGroup(command) => address_group::run(&session, command).await,
+        Noun::SubnetPool(command) => subnet_pool::run(&session, command).await,
+        Noun::AddressScope(command) => address_scope::run(&session, command).await,
+        Noun::Share(command) => share::run(&session, command).await,
         Noun::Host(command) => host::run(&session, command).await,
         Noun::Token(command) => token::run(&session, command).await,
         Noun::Show(wish) => show::run(&session, &wish).await,

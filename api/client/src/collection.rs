@@ -7,11 +7,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use weft_api::{
-    AddressGroup, AddressGroupAddresses, AddressGroupCreate, AddressGroupUpdate, FloatingIp,
+    AddressGroup, AddressGroupAddresses, AddressGroupCreate, AddressGroupUpdate, AddressScope,
+    AddressScopeCreate, AddressScopeUpdate, FloatingIp,
     FloatingIpCreate, FloatingIpUpdate, Host, InterfaceAsked, Network, NetworkCreate, NetworkUpdate, Port,
-    PortCreate, PortForwarding, PortForwardingCreate, PortForwardingList, PortForwardingUpdate, PortUpdate,
-    Router, RouterCreate, RouterInterface, RouterUpdate, SecurityGroup, SecurityGroupCreate,
-    SecurityGroupRule, SecurityGroupRuleCreate, SecurityGroupUpdate, Subnet, SubnetCreate, SubnetUpdate,
+    PortCreate, PortForwarding, PortForwardingCreate, PortForwardingList, PortForwardingUpdate, PortUpdate, RbacPolicy,
+    RbacPolicyCreate, RbacPolicyUpdate, Router, RouterCreate, RouterInterface, RouterUpdate, SecurityGroup, SecurityGroupCreate,
+    SecurityGroupRule, SecurityGroupRuleCreate, SecurityGroupUpdate, Subnet, SubnetCreate, SubnetPool, SubnetPoolCreate,
+    SubnetPoolUpdate, SubnetUpdate,
     TagList, Tenant, TenantCreate, TenantUpdate, Token, TokenCreate, TokenList,
 };
 
@@ -63,6 +65,25 @@ resource!(Network, NetworkCreate, NetworkUpdate, "v2.0", "network", "networks");
 resource!(Subnet, SubnetCreate, SubnetUpdate, "v2.0", "subnet", "subnets");
 resource!(Port, PortCreate, PortUpdate, "v2.0", "port", "ports");
 resource!(Router, RouterCreate, RouterUpdate, "v2.0", "router", "routers");
+resource!(SubnetPool, SubnetPoolCreate, SubnetPoolUpdate, "v2.0", "subnetpool", "subnetpools");
+resource!(
+    AddressScope,
+    AddressScopeCreate,
+    AddressScopeUpdate,
+    "v2.0",
+    "address_scope",
+    "address_scopes",
+    "address-scopes"
+);
+resource!(
+    RbacPolicy,
+    RbacPolicyCreate,
+    RbacPolicyUpdate,
+    "v2.0",
+    "rbac_policy",
+    "rbac_policies",
+    "rbac-policies"
+);
 resource!(FloatingIp, FloatingIpCreate, FloatingIpUpdate, "v2.0", "floatingip", "floatingips");
 resource!(
     SecurityGroup,

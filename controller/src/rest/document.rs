@@ -82,6 +82,12 @@ bodies! {
     NewAddressGroupBody { address_group: api::AddressGroupCreate }
     AddressGroupBody { address_group: api::AddressGroupUpdate }
     AddressGroupAddressesBody { address_group: api::AddressGroupAddresses }
+    NewSubnetPoolBody { subnetpool: api::SubnetPoolCreate }
+    SubnetPoolBody { subnetpool: api::SubnetPoolUpdate }
+    NewAddressScopeBody { address_scope: api::AddressScopeCreate }
+    AddressScopeBody { address_scope: api::AddressScopeUpdate }
+    NewRbacPolicyBody { rbac_policy: api::RbacPolicyCreate }
+    RbacPolicyBody { rbac_policy: api::RbacPolicyUpdate }
     NewTenantBody { tenant: api::TenantCreate }
     TenantBody { tenant: api::TenantUpdate }
     NewTokenBody { token: api::TokenCreate }

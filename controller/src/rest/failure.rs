@@ -1,5 +1,7 @@
 //! Why a request failed: status, kind and words, before anyone decides in which body they travel.
 
+mod pools;
+
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use weft_api::FieldError;
@@ -89,6 +91,10 @@ impl Failure {
             "Security group" => "SecurityGroupNotFound",
             "Security group rule" => "SecurityGroupRuleNotFound",
             "Address group" => "AddressGroupNotFound",
+            "Subnet pool" => "SubnetPoolNotFound",
+            "Address scope" => "AddressScopeNotFound",
+            "RBAC policy" => "RbacPolicyNotFound",
+            "Agent" => "AgentNotFound",
             _ => "HTTPNotFound",
         };
         // Whatever was in the address comes back in the message; nobody needs all of a long one.
@@ -157,6 +163,8 @@ impl From<Rejected> for Failure {
             Rejected::SecurityGroupNotFound(id) => Failure::not_found("Security group", &id.to_string()),
             Rejected::SecurityRuleNotFound(id) => Failure::not_found("Security group rule", &id.to_string()),
             Rejected::AddressGroupNotFound(id) => Failure::not_found("Address group", &id.to_string()),
+            Rejected::Pool(rejected) => pools::of_pool(rejected),
+            Rejected::Rbac(rejected) => pools::of_rbac(rejected),
             Rejected::Invalid(faults) => Failure::invalid(faults),
             Rejected::Forbidden { what } => {
                 let message = format!("{what} is disallowed by policy");

@@ -1,4 +1,4 @@
-//! `/v2.0/{collection}/{id}/tags`: the tags of networks, subnets, ports, routers, floating IPs, security groups and address
+//! `/v2.0/{collection}/{id}/tags`: the tags of networks, subnets, subnet pools, ports, routers, floating IPs, security groups and address
 //! groups.
 
 use std::collections::BTreeSet;
@@ -21,6 +21,7 @@ use super::networks::{self, Networks};
 use super::ports::{self, Ports};
 use super::routers::{self, Routers};
 use super::security_groups::{self, SecurityGroups};
+use super::subnet_pools::{self, SubnetPools};
 use super::subnets::{self, Subnets};
 
 /// How often a change of one tag is tried again because the object changed in between.
@@ -38,6 +39,7 @@ impl<'a> Tagged<'a> {
         let found = match collection {
             "networks" => visible::<Networks>(view, id).map(|n| (&n.stamp, Key::Network(n.id))),
             "subnets" => visible::<Subnets>(view, id).map(|s| (&s.stamp, Key::Subnet(s.id))),
+            "subnetpools" => visible::<SubnetPools>(view, id).map(|p| (&p.stamp, Key::SubnetPool(p.id))),
             "ports" => visible::<Ports>(view, id).map(|p| (&p.stamp, Key::Port(p.id))),
             "routers" => visible::<Routers>(view, id).map(|r| (&r.stamp, Key::Router(r.id))),
             "floatingips" => visible::<FloatingIps>(view, id).map(|f| (&f.stamp, Key::FloatingIp(f.id))),
@@ -70,6 +72,7 @@ impl<'a> Tagged<'a> {
             Key::AddressGroup(id) => {
                 snapshot.address_group(id).map(|g| address_groups::retag(g, tags, if_number))
             }
+            Key::SubnetPool(id) => snapshot.subnet_pool(id).map(|p| subnet_pools::retag(p, tags, if_number)),
             Key::Port(id) => snapshot.port(id).map(|p| ports::retag(p, tags, if_number)),
             _ => None,
         }
@@ -80,6 +83,7 @@ fn label(collection: &str) -> &'static str {
     match collection {
         "networks" => "Network",
         "subnets" => "Subnet",
+        "subnetpools" => "Subnet pool",
         "routers" => "Router",
         "floatingips" => "Floating IP",
         "security-groups" => "Security group",
@@ -120,7 +124,7 @@ async fn change(
 
 /// Shows an object's tags.
 #[utoipa::path(get, path = "/v2.0/{collection}/{id}/tags", tag = "tags", operation_id = "list_tags",
-    params(("collection" = String, Path, description = "networks, subnets, ports, routers, floatingips, security-groups or address-groups"),
+    params(("collection" = String, Path, description = "networks, subnets, subnetpools, ports, routers, floatingips, security-groups or address-groups"),
         ("id" = String, Path, description = "The object's UUID")),
     responses((status = 200, body = api::TagList), (status = "default", body = api::NeutronError)))]
 pub(super) async fn list(call: Call, Path(of): Path<(String, String)>) -> Result<Reply, Failure> {
@@ -131,7 +135,7 @@ pub(super) async fn list(call: Call, Path(of): Path<(String, String)>) -> Result
 
 /// Replaces an object's tags.
 #[utoipa::path(put, path = "/v2.0/{collection}/{id}/tags", tag = "tags", operation_id = "replace_tags",
-    params(("collection" = String, Path, description = "networks, subnets, ports, routers, floatingips, security-groups or address-groups"),
+    params(("collection" = String, Path, description = "networks, subnets, subnetpools, ports, routers, floatingips, security-groups or address-groups"),
         ("id" = String, Path, description = "The object's UUID")),
     request_body = api::TagList,
     responses((status = 200, body = api::TagList), (status = "default", body = api::NeutronError)))]
@@ -154,7 +158,7 @@ pub(super) async fn replace(
 
 /// Removes all of an object's tags.
 #[utoipa::path(delete, path = "/v2.0/{collection}/{id}/tags", tag = "tags", operation_id = "delete_tags",
-    params(("collection" = String, Path, description = "networks, subnets, ports, routers, floatingips, security-groups or address-groups"),
+    params(("collection" = String, Path, description = "networks, subnets, subnetpools, ports, routers, floatingips, security-groups or address-groups"),
         ("id" = String, Path, description = "The object's UUID")),
     responses((status = 204), (status = "default", body = api::NeutronError)))]
 pub(super) async fn clear(call: Call, Path(of): Path<(String, String)>) -> Result<Reply, Failure> {
@@ -164,7 +168,7 @@ pub(super) async fn clear(call: Call, Path(of): Path<(String, String)>) -> Resul
 
 /// Says whether an object has a tag.
 #[utoipa::path(get, path = "/v2.0/{collection}/{id}/tags/{tag}", tag = "tags", operation_id = "show_tag",
-    params(("collection" = String, Path, description = "networks, subnets, ports, routers, floatingips, security-groups or address-groups"),
+    params(("collection" = String, Path, description = "networks, subnets, subnetpools, ports, routers, floatingips, security-groups or address-groups"),
         ("id" = String, Path, description = "The object's UUID"), ("tag" = String, Path, description = "The tag")),
     responses((status = 204), (status = "default", body = api::NeutronError)))]
 pub(super) async fn show(call: Call, Path(of): Path<(String, String, String)>) -> Result<Reply, Failure> {
@@ -177,7 +181,7 @@ pub(super) async fn show(call: Call, Path(of): Path<(String, String, String)>) -
 
 /// Adds a tag to an object.
 #[utoipa::path(put, path = "/v2.0/{collection}/{id}/tags/{tag}", tag = "tags", operation_id = "add_tag",
-    params(("collection" = String, Path, description = "networks, subnets, ports, routers, floatingips, security-groups or address-groups"),
+    params(("collection" = String, Path, description = "networks, subnets, subnetpools, ports, routers, floatingips, security-groups or address-groups"),
         ("id" = String, Path, description = "The object's UUID"), ("tag" = String, Path, description = "The tag")),
     responses((status = 201), (status = "default", body = api::NeutronError)))]
 pub(super) async fn add(call: Call, Path(of): Path<(String, String, String)>) -> Result<Response, Failure> {
@@ -193,7 +197,7 @@ pub(super) async fn add(call: Call, Path(of): Path<(String, String, String)>) ->
 
 /// Removes a tag from an object.
 #[utoipa::path(delete, path = "/v2.0/{collection}/{id}/tags/{tag}", tag = "tags", operation_id = "delete_tag",
-    params(("collection" = String, Path, description = "networks, subnets, ports, routers, floatingips, security-groups or address-groups"),
+    params(("collection" = String, Path, description = "networks, subnets, subnetpools, ports, routers, floatingips, security-groups or address-groups"),
         ("id" = String, Path, description = "The object's UUID"), ("tag" = String, Path, description = "The tag")),
     responses((status = 204), (status = "default", body = api::NeutronError)))]
 pub(super) async fn remove(call: Call, Path(of): Path<(String, String, String)>) -> Result<Reply, Failure> {

@@ -11,11 +11,13 @@ mod malformed;
 mod operators;
 mod outside;
 mod pages;
+mod pools;
 mod providers;
 mod published;
 mod refusals;
 mod routers;
 mod security;
+mod sharing;
 mod traces;
 mod wire;
 

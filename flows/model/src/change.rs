@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use crate::{
-    AddressGroup, AddressGroupId, Binding, FloatingIp, FloatingIpId, Host, HostId, Network, NetworkId,
-    PhysicalNetwork, PhysnetKey, Policy, PolicyKey, Port, PortForwarding, PortForwardingId, PortId, Router,
-    RouterId, SecurityGroup, SecurityGroupId, SecurityRule, SecurityRuleId, Subnet, SubnetId, Tenant,
+    AddressGroup, AddressGroupId, AddressScope, AddressScopeId, Binding, FloatingIp, FloatingIpId, Host, HostId, Network, NetworkId,
+    PhysicalNetwork, PhysnetKey, Policy, PolicyKey, Port, PortForwarding, PortForwardingId, PortId, RbacPolicy, RbacPolicyId, Router,
+    RouterId, SecurityGroup, SecurityGroupId, SecurityRule, SecurityRuleId, Subnet, SubnetId, SubnetPool, SubnetPoolId, Tenant,
     TenantId, Token, TokenId,
 };
 
@@ -79,6 +79,12 @@ pub enum Record {
     AddressGroup(Arc<AddressGroup>),
     /// A set of security groups that ports wear.
     Policy(Arc<Policy>),
+    /// An address scope.
+    AddressScope(Arc<AddressScope>),
+    /// A subnet pool.
+    SubnetPool(Arc<SubnetPool>),
+    /// An RBAC policy.
+    RbacPolicy(Arc<RbacPolicy>),
     /// The allocation counters (there is one such record).
     Counters(Counters),
 }
@@ -116,6 +122,12 @@ pub enum Key {
     AddressGroup(AddressGroupId),
     /// A set of security groups that ports wear.
     Policy(PolicyKey),
+    /// An address scope.
+    AddressScope(AddressScopeId),
+    /// A subnet pool.
+    SubnetPool(SubnetPoolId),
+    /// An RBAC policy.
+    RbacPolicy(RbacPolicyId),
     /// The allocation counters.
     Counters,
 }
@@ -139,6 +151,9 @@ impl Record {
             Record::SecurityRule(r) => Key::SecurityRule(r.id),
             Record::AddressGroup(r) => Key::AddressGroup(r.id),
             Record::Policy(r) => Key::Policy(r.key),
+            Record::AddressScope(r) => Key::AddressScope(r.id),
+            Record::SubnetPool(r) => Key::SubnetPool(r.id),
+            Record::RbacPolicy(r) => Key::RbacPolicy(r.id),
             Record::Counters(_) => Key::Counters,
         }
     }

@@ -14,6 +14,9 @@ mod hosts;
 mod limits;
 mod networks;
 mod policies;
+mod pool_rejected;
+mod pool_request;
+mod pools;
 mod port_forwardings;
 mod ports;
 mod rejected;
@@ -21,11 +24,17 @@ mod request;
 mod routers;
 mod security;
 mod security_request;
+mod sharing;
 mod subnets;
 mod tenants;
 
 pub use external_request::{
     AskedTarget, FloatingIpPatch, NewFloatingIp, NewGateway, NewPortForwarding, PortForwardingPatch,
+};
+pub use pool_rejected::{PoolRejected, RbacRejected};
+pub use pool_request::{
+    AddressScopePatch, AskedPart, AskedPool, AskedPrefix, NewAddressScope, NewRbacPolicy, NewSubnetPool,
+    SubnetPoolPatch,
 };
 pub use rejected::{Fault, Rejected};
 pub use request::{
@@ -38,8 +47,8 @@ pub use security_request::{
 };
 
 use crate::{
-    AddressGroupId, Change, Encap, FloatingIpId, HostId, Key, NetworkId, PortForwardingId, PortId, RouterId,
-    SecurityGroupId, SecurityRuleId, Snapshot, SubnetId, TenantId, Timestamp, TokenId,
+    AddressGroupId, AddressScopeId, Audience, Change, Encap, FloatingIpId, HostId, Key, NetworkId, PortForwardingId, PortId, RbacPolicyId, RouterId,
+    SecurityGroupId, SecurityRuleId, Snapshot, SubnetId, SubnetPoolId, TenantId, Timestamp, TokenId,
 };
 use draft::Draft;
 
@@ -152,6 +161,24 @@ pub enum Intent {
     UpdateAddressGroup(AddressGroupId, AddressGroupPatch),
     /// Remove an address group that no rule names.
     DeleteAddressGroup(AddressGroupId, Option<u64>),
+    /// Make an address scope.
+    CreateAddressScope(NewAddressScope),
+    /// Change an address scope.
+    UpdateAddressScope(AddressScopeId, AddressScopePatch),
+    /// Remove an address scope that no pool is in.
+    DeleteAddressScope(AddressScopeId, Option<u64>),
+    /// Make a subnet pool.
+    CreateSubnetPool(NewSubnetPool),
+    /// Change a subnet pool.
+    UpdateSubnetPool(SubnetPoolId, SubnetPoolPatch),
+    /// Remove a subnet pool that no subnet is cut from.
+    DeleteSubnetPool(SubnetPoolId, Option<u64>),
+    /// Make an RBAC policy.
+    CreateRbacPolicy(NewRbacPolicy),
+    /// Change to whom an RBAC policy speaks.
+    UpdateRbacPolicy(RbacPolicyId, Option<Audience>),
+    /// Remove an RBAC policy that nobody needs.
+    DeleteRbacPolicy(RbacPolicyId),
     /// Take in what a host's OVSDB shows (admin only).
     ReportHost(HostReport),
     /// Take in what changed on a host since it was reported: the same as reporting it with these interfaces added or
@@ -263,6 +290,15 @@ impl Draft<'_> {
             Intent::CreateAddressGroup(new) => self.create_address_group(new),
             Intent::UpdateAddressGroup(id, patch) => self.update_address_group(*id, patch),
             Intent::DeleteAddressGroup(id, number) => self.delete_address_group(*id, *number),
+            Intent::CreateAddressScope(new) => self.create_address_scope(new),
+            Intent::UpdateAddressScope(id, patch) => self.update_address_scope(*id, patch),
+            Intent::DeleteAddressScope(id, number) => self.delete_address_scope(*id, *number),
+            Intent::CreateSubnetPool(new) => self.create_subnet_pool(new),
+            Intent::UpdateSubnetPool(id, patch) => self.update_subnet_pool(*id, patch),
+            Intent::DeleteSubnetPool(id, number) => self.delete_subnet_pool(*id, *number),
+            Intent::CreateRbacPolicy(new) => self.create_rbac_policy(new),
+            Intent::UpdateRbacPolicy(id, audience) => self.update_rbac_policy(*id, audience.as_ref()),
+            Intent::DeleteRbacPolicy(id) => self.delete_rbac_policy(*id),
             Intent::ReportHost(report) => self.report_host(report),
             Intent::ReportInterfaces { host, plugged, unplugged } => {
                 self.report_interfaces(host, plugged, unplugged)

@@ -168,6 +168,19 @@ fn body(line: &str, theirs: &Theirs) -> Value {
             json!({"address_group": {"name": "mine", "project_id": "blue"}})
         }
         p if p.contains("/address-groups") => json!({"address_group": {"name": "mine"}}),
+        p if p.contains("/subnetpools") && method == "POST" => {
+            json!({"subnetpool": {"prefixes": ["10.1.0.0/16"], "project_id": "blue"}})
+        }
+        p if p.contains("/subnetpools") => json!({"subnetpool": {"name": "mine"}}),
+        p if p.contains("/address-scopes") && method == "POST" => {
+            json!({"address_scope": {"ip_version": 4, "project_id": "blue"}})
+        }
+        p if p.contains("/address-scopes") => json!({"address_scope": {"name": "mine"}}),
+        p if p.contains("/rbac-policies") && method == "POST" => {
+            json!({"rbac_policy": {"object_type": "network", "object_id": theirs.network,
+                "action": "access_as_shared", "target_tenant": "red"}})
+        }
+        p if p.contains("/rbac-policies") => json!({"rbac_policy": {"target_tenant": "red"}}),
         p if p.contains("/security-group-rules") => {
             json!({"security_group_rule": {"security_group_id": theirs.group, "direction": "ingress"}})
         }

@@ -78,6 +78,11 @@ impl<'a> Draft<'a> {
 
 /// Who may do what.
 impl Draft<'_> {
+    /// Who asks.
+    pub(super) fn actor(&self) -> &Actor {
+        self.actor
+    }
+
     /// True for the operator.
     pub(super) fn is_admin(&self) -> bool {
         *self.actor == Actor::Admin
@@ -124,12 +129,6 @@ impl Draft<'_> {
         } else {
             Err(forbidden("changing another tenant's network"))
         }
-    }
-
-    /// A network that the actor sees: everybody sees those that are external.
-    pub(super) fn seen_network(&self, id: NetworkId) -> Result<Arc<Network>, Rejected> {
-        let found = self.state.network(&id).filter(|network| network.external || self.sees(&network.tenant));
-        found.cloned().ok_or(Rejected::NetworkNotFound(id))
     }
 
     /// A subnet that the actor sees.

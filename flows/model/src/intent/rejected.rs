@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use ipnet::IpNet;
 use thiserror::Error;
 
+use super::{PoolRejected, RbacRejected};
 use crate::{
     AddressGroupId, FloatingIpId, HostId, MacAddr, NetworkId, PortForwardingId, PortId, PortRange, RouterId,
     SecurityGroupId, SecurityRuleId, SubnetId, TenantId, TokenId, Transport, VlanId, Vni,
@@ -346,6 +347,12 @@ pub enum Rejected {
         /// Which forwarding has one of them.
         forwarding: PortForwardingId,
     },
+    /// What is wrong about address scopes or subnet pools.
+    #[error("{0}")]
+    Pool(PoolRejected),
+    /// What is wrong about sharing.
+    #[error("{0}")]
+    Rbac(RbacRejected),
     /// Fields break rules: all of them.
     #[error("{}", list(.0))]
     Invalid(Vec<Fault>),

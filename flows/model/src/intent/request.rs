@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::NewGateway;
+use super::{AskedPrefix, NewGateway};
 use super::security_request::PortGroups;
 use crate::{
     AddressRange, AllowedPair, DhcpFamily, DhcpOption, Encap, EncapIps, HostId, HostRoute, MacAddr,
@@ -110,6 +110,8 @@ pub struct NewNetwork {
     pub vlan_transparent: bool,
     /// Routers of every tenant may have their gateway on it (admin only).
     pub external: bool,
+    /// Every tenant may have ports on it (admin only).
+    pub shared: bool,
 }
 
 impl NewNetwork {
@@ -128,6 +130,7 @@ impl NewNetwork {
             dns_domain: String::new(),
             vlan_transparent: false,
             external: false,
+            shared: false,
         }
     }
 }
@@ -149,6 +152,8 @@ pub struct NetworkPatch {
     pub dns_domain: Option<String>,
     /// See [`NewNetwork::external`] (admin only); refused while gateways or floating IPs are on it.
     pub external: Option<bool>,
+    /// See [`NewNetwork::shared`] (admin only); refused while those who would lose it are on it.
+    pub shared: Option<bool>,
 }
 
 /// A subnet to create. It belongs to its network's tenant.
@@ -162,8 +167,8 @@ pub struct NewSubnet {
     pub tenant: Option<TenantId>,
     /// Name, description, tags.
     pub labels: Labels,
-    /// The prefix, with no host bits set.
-    pub cidr: IpNet,
+    /// The prefix.
+    pub prefix: AskedPrefix,
     /// The gateway: the first usable address when absent, none when `Some(None)`.
     pub gateway: Option<Option<IpAddr>>,
     /// Where automatic addresses come from: every usable address but the gateway when absent.
@@ -183,12 +188,17 @@ pub struct NewSubnet {
 impl NewSubnet {
     /// A subnet with every other field at its default.
     pub fn new(id: SubnetId, network: NetworkId, cidr: IpNet) -> NewSubnet {
+        NewSubnet::cut(id, network, AskedPrefix::Own(cidr))
+    }
+
+    /// A subnet with a prefix from wherever, and every other field at its default.
+    pub fn cut(id: SubnetId, network: NetworkId, prefix: AskedPrefix) -> NewSubnet {
         NewSubnet {
             id,
             network,
             tenant: None,
             labels: Labels::default(),
-            cidr,
+            prefix,
             gateway: None,
             pools: None,
             dhcp: true,

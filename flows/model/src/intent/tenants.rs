@@ -42,7 +42,9 @@ impl Draft<'_> {
         let owns_group = self.state.security_groups_of_tenant(id).any(|group| is_named(&group))
             || self.state.address_groups_of_tenant(id).next().is_some();
         let owns_floating_ip = self.state.floating_ips_of_tenant(id).next().is_some();
-        if owns_network || owns_subnet || owns_port || owns_router || owns_group || owns_floating_ip {
+        let owns_pool = self.state.subnet_pools_of_tenant(id).next().is_some()
+            || self.state.address_scopes_of_tenant(id).next().is_some();
+        if owns_pool || owns_network || owns_subnet || owns_port || owns_router || owns_group || owns_floating_ip {
             return Err(Rejected::TenantInUse(id.clone()));
         }
         // A token must not outlive its tenant: the id might be given to somebody else.
@@ -56,6 +58,10 @@ impl Draft<'_> {
         }
         if let Some(group) = self.state.default_group(id).map(|group| group.id) {
             self.drop_security_group(group);
+        }
+        let policies: Vec<_> = self.state.rbac_policies_for(id).map(|policy| policy.id).collect();
+        for policy in policies {
+            self.delete(Key::RbacPolicy(policy));
         }
         Ok(self.delete(Key::Tenant(id.clone())))
     }

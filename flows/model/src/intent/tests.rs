@@ -6,9 +6,11 @@ mod history;
 mod hosts;
 mod names;
 mod networks;
+mod pools;
 mod ports;
 mod routers;
 mod security;
+mod sharing;
 mod subnets;
 mod tenants;
 
@@ -134,6 +136,19 @@ fn show(change: &Change) -> String {
         Change::Put(Record::Policy(r)) => {
             let groups: Vec<_> = r.groups.iter().map(ToString::to_string).collect();
             format!("policy {} [{}]", r.key, groups.join(" "))
+        }
+        Change::Put(Record::AddressScope(r)) => {
+            format!("scope {} {} of {} {}", r.id, label(&r.stamp), r.tenant, r.family)
+        }
+        Change::Put(Record::SubnetPool(r)) => {
+            let prefixes: Vec<_> = r.prefixes.iter().map(ToString::to_string).collect();
+            let lengths = format!("{}..{}..{}", r.min_prefixlen, r.default_prefixlen, r.max_prefixlen);
+            let (id, label, prefixes) = (r.id, label(&r.stamp), prefixes.join(" "));
+            format!("pool {id} {label} of {} {prefixes} lengths {lengths}", r.tenant)
+        }
+        Change::Put(Record::RbacPolicy(r)) => {
+            let (kind, object, access) = (r.object.kind.name(), r.object.id, r.access.name());
+            format!("rbac of {} {kind} {object} {access} {:?}", r.tenant, r.audience)
         }
         Change::Put(Record::Counters(r)) => format!("{r:?}"),
     }

@@ -42,6 +42,8 @@ struct Pile {
     bindings: Vec<((PortId, HostId), Arc<Binding>)>,
     /// Groups, rules and the like, which are few beside ports.
     security: BTreeMap<Key, Record>,
+    /// Address scopes, subnet pools and RBAC policies, which are few too.
+    shared: BTreeMap<Key, Record>,
 }
 
 impl Pile {
@@ -63,6 +65,9 @@ impl Pile {
             | Record::SecurityRule(_)
             | Record::AddressGroup(_)
             | Record::Policy(_)) => drop(self.security.insert(other.key(), other)),
+            other @ (Record::AddressScope(_) | Record::SubnetPool(_) | Record::RbacPolicy(_)) => {
+                drop(self.shared.insert(other.key(), other));
+            }
         }
     }
 
@@ -97,6 +102,7 @@ impl Pile {
         let (floating_ips, forwardings) = (primary(self.floating_ips), primary(self.forwardings));
         let (networks, routers) = (snapshot.networks.values(), snapshot.routers());
         snapshot.external = External::of(networks, routers, floating_ips, forwardings);
+        snapshot.put_shared(&self.shared);
         let by_index = self.hosts.iter().map(|(id, host)| (host.index, id.clone()));
         snapshot.hosts_by_index = index(by_index);
         snapshot.hosts = Map::from_sorted(self.hosts.into_iter());
@@ -121,6 +127,19 @@ impl Snapshot {
                 self.security.bind(&ports[at].1, *host);
             }
         }
+    }
+
+    /// Once the subnets are there.
+    fn put_shared(&mut self, records: &BTreeMap<Key, Record>) {
+        for record in records.values() {
+            match record {
+                Record::AddressScope(r) => self.pools.put_scope(r),
+                Record::SubnetPool(r) => self.pools.put_pool(r),
+                Record::RbacPolicy(r) => self.sharing.put(r),
+                _ => {}
+            }
+        }
+        self.subnets.values().for_each(|subnet| self.pools.put_subnet(subnet));
     }
 
     fn put_tenants(&mut self, tenants: Vec<(TenantId, Arc<Tenant>)>, tokens: Vec<(TokenId, Arc<Token>)>) {
