@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use crate::discovery::Link;
 use crate::{
-    AddressGroup, AddressScope, FloatingIp, Host, Network, Port, PortForwarding, RbacPolicy, Router, SecurityGroup, SecurityGroupRule,
+    AddressGroup, AddressScope, FloatingIp, Host, Network, NetworkSegmentRange, Port, PortForwarding, RbacPolicy, Router, SecurityGroup, SecurityGroupRule,
     Subnet, SubnetPool, Tenant, Token, Trace,
 };
 
@@ -44,6 +44,8 @@ envelopes! {
     AddressGroupEnvelope(address_group), AddressGroupList(address_groups), AddressGroup, "address_groups_links";
     AddressScopeEnvelope(address_scope), AddressScopeList(address_scopes), AddressScope, "address_scopes_links";
     SubnetPoolEnvelope(subnetpool), SubnetPoolList(subnetpools), SubnetPool, "subnetpools_links";
+    NetworkSegmentRangeEnvelope(network_segment_range), NetworkSegmentRangeList(network_segment_ranges),
+        NetworkSegmentRange, "network_segment_ranges_links";
     RbacPolicyEnvelope(rbac_policy), RbacPolicyList(rbac_policies), RbacPolicy, "rbac_policies_links";
     TenantEnvelope(tenant), TenantList(tenants), Tenant, "tenants_links";
     HostEnvelope(host), HostList(hosts), Host, "hosts_links";

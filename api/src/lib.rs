@@ -21,6 +21,7 @@ pub mod progress;
 pub mod rbac;
 pub mod router;
 pub mod security;
+pub mod segment_range;
 pub mod subnet;
 pub mod tenant;
 pub mod token;
@@ -33,7 +34,7 @@ pub use availability::{
 };
 pub use envelope::{
     AddressGroupEnvelope, AddressGroupList, AddressScopeEnvelope, AddressScopeList, FloatingIpEnvelope, FloatingIpList, HostEnvelope, HostList,
-    NetworkEnvelope, NetworkList, PortEnvelope, PortForwardingEnvelope, PortForwardingList, PortList,
+    NetworkEnvelope, NetworkList, NetworkSegmentRangeEnvelope, NetworkSegmentRangeList, PortEnvelope, PortForwardingEnvelope, PortForwardingList, PortList,
     RbacPolicyEnvelope, RbacPolicyList, RouterEnvelope, RouterList, SecurityGroupEnvelope, SecurityGroupList, SecurityGroupRuleEnvelope,
     SecurityGroupRuleList, SubnetEnvelope, SubnetList, SubnetPoolEnvelope, SubnetPoolList, TagList, TenantEnvelope, TenantList, TokenEnvelope,
     TokenList, TraceEnvelope,
@@ -59,6 +60,7 @@ pub use security::{
     AddressGroup, AddressGroupAddresses, AddressGroupCreate, AddressGroupUpdate, AddressPair, SecurityGroup,
     SecurityGroupCreate, SecurityGroupRule, SecurityGroupRuleCreate, SecurityGroupUpdate,
 };
+pub use segment_range::{NetworkSegmentRange, NetworkSegmentRangeCreate, NetworkSegmentRangeUpdate};
 pub use subnet::{AllocationPool, HostRoute, Subnet, SubnetCreate, SubnetUpdate};
 pub use tenant::{Tenant, TenantCreate, TenantUpdate};
 pub use token::{Token, TokenCreate};

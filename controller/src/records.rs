@@ -27,7 +27,7 @@ use weft_model::{
 
 use gateways::{StoredFloatingIp, StoredForwarding};
 use physical::{StoredPhysicalNetwork, StoredSegment};
-use pools::{StoredPool, StoredRbacPolicy, StoredScope};
+use pools::{StoredPool, StoredRange, StoredRbacPolicy, StoredScope};
 use routers::StoredRouter;
 use security::{StoredAddressGroup, StoredGroup, StoredPair, StoredPolicy, StoredRule};
 
@@ -44,12 +44,13 @@ pub struct Damaged {
 }
 
 /// The names of the tables, in the order in which they are loaded.
-pub const TABLES: [&str; 19] = [
+pub const TABLES: [&str; 20] = [
     "counters",
     "tenants",
     "tokens",
     "hosts",
     "physical_networks",
+    "segment_ranges",
     "networks",
     "address_scopes",
     "subnet_pools",
@@ -88,6 +89,7 @@ pub fn place(key: &Key) -> (&'static str, String) {
         Key::AddressScope(id) => ("address_scopes", id.to_string()),
         Key::SubnetPool(id) => ("subnet_pools", id.to_string()),
         Key::RbacPolicy(id) => ("rbac_policies", id.to_string()),
+        Key::SegmentRange(id) => ("segment_ranges", id.to_string()),
     }
 }
 
@@ -113,6 +115,7 @@ pub fn encode(record: &Record) -> Vec<u8> {
         Record::AddressScope(r) => serde_json::to_vec(&StoredScope::from(&**r)),
         Record::SubnetPool(r) => serde_json::to_vec(&StoredPool::from(&**r)),
         Record::RbacPolicy(r) => serde_json::to_vec(&StoredRbacPolicy::from(&**r)),
+        Record::SegmentRange(r) => serde_json::to_vec(&StoredRange::from(&**r)),
     };
     written.expect("plain structs with string keys always serialise")
 }
@@ -178,6 +181,7 @@ impl Decoder {
                 Record::AddressGroup(Arc::new(json::<StoredAddressGroup>(value)?.parse(names)?))
             }
             "address_scopes" => Record::AddressScope(Arc::new(json::<StoredScope>(value)?.parse(names)?)),
+            "segment_ranges" => Record::SegmentRange(Arc::new(json::<StoredRange>(value)?.parse(names)?)),
             "subnet_pools" => Record::SubnetPool(Arc::new(json::<StoredPool>(value)?.parse(names)?)),
             "rbac_policies" => Record::RbacPolicy(Arc::new(json::<StoredRbacPolicy>(value)?.parse(names)?)),
             "policies" => Record::Policy(Arc::new(json::<StoredPolicy>(value)?.parse()?)),

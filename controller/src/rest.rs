@@ -33,6 +33,7 @@ mod routers;
 mod scope;
 mod security_groups;
 mod security_rules;
+mod segment_ranges;
 mod subnet_pools;
 mod subnets;
 mod tags;
@@ -134,6 +135,8 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(rbac_policies::show, rbac_policies::update, rbac_policies::delete))
         .routes(routes!(availabilities::list))
         .routes(routes!(availabilities::show))
+        .routes(routes!(segment_ranges::list, segment_ranges::create))
+        .routes(routes!(segment_ranges::show, segment_ranges::update, segment_ranges::delete))
         .routes(routes!(agents::list))
         .routes(routes!(agents::show, agents::delete))
         .routes(routes!(discovery::availability_zones))

@@ -12,11 +12,12 @@ use weft_controller::vault::Vault;
 use weft_model::intent::{
     Actor, AskedIp, AskedPart, AskedPool, AskedPrefix, AskedTarget, HostReport, Intent, NewAddressGroup,
     NewAddressScope, NewFloatingIp, NewGateway, NewInterface, NewNetwork, NewPort, NewPortForwarding,
-    NewRbacPolicy, NewRouter, NewSecurityGroup, NewSegment, NewSubnet, NewSubnetPool, NewTenant, NewToken, PortGroups, Rejected, ReportedInterface, RouterPatch, Settings,
+    NewRbacPolicy, NewRouter, NewSecurityGroup, NewSegment, NewSegmentRange, NewSubnet,
+    NewSubnetPool, NewTenant, NewToken, PortGroups, Rejected, ReportedInterface, RouterPatch, Settings,
 };
 use weft_model::{
-    Access, AddressGroupId, AddressScopeId, Audience, EncapIps, Family, FloatingIpId, HostRoute, Key, NetworkId, OfPort, PortForwardingId, PortId,
-    PortRange, PortSecurity, RbacPolicyId, Revision, RouterId, SecurityGroupId, SecurityRuleId, Snapshot, SubnetId, SubnetPoolId,
+    Access, AddressGroupId, AddressScopeId, Audience, Encap, EncapIps, Family, FloatingIpId, HostRoute, Key, NetworkId, OfPort, PortForwardingId, PortId,
+    PortRange, PortSecurity, RbacPolicyId, Revision, RouterId, SecurityGroupId, SecurityRuleId, SegmentRangeId, Snapshot, SubnetId, SubnetPoolId,
     TenantId, Timestamp, TokenId, TokenRole, Tracking, Transport, VlanId, Vni,
 };
 use weft_store::{Batch, Engine, Options, Store, Table};
@@ -162,6 +163,14 @@ fn pools() -> Vec<Intent> {
     };
     let cut =
         AskedPrefix::Cut { pool: AskedPool::This(pool), family: None, part: AskedPart::Lowest(Some(64)) };
+    let range = NewSegmentRange {
+        id: SegmentRangeId(id(44)),
+        tenant: Some(tenant()),
+        labels: Default::default(),
+        encap: Encap::Geneve,
+        first: Vni::new(100).unwrap(),
+        last: Vni::new(199).unwrap(),
+    };
     let policy = NewRbacPolicy {
         id: RbacPolicyId(id(43)),
         object: pool.into(),
@@ -173,6 +182,7 @@ fn pools() -> Vec<Intent> {
         Intent::CreateSubnetPool(new_pool),
         Intent::CreateSubnet(NewSubnet::cut(SubnetId(id(42)), NetworkId(id(20)), cut)),
         Intent::CreateRbacPolicy(policy),
+        Intent::CreateSegmentRange(range),
     ]
 }
 

@@ -14,6 +14,7 @@ mod port_forwarding;
 mod progress;
 mod router;
 mod security;
+mod segment_range;
 mod session;
 mod share;
 mod show;
@@ -84,6 +85,9 @@ enum Noun {
     /// Spaces of addresses in which no two subnet pools meet.
     #[command(subcommand)]
     AddressScope(address_scope::Command),
+    /// Which virtual network identifiers networks get; administrators only.
+    #[command(subcommand)]
+    SegmentRange(segment_range::Command),
     /// Which tenants may use what is another's.
     #[command(subcommand)]
     Share(share::Command),
@@ -138,6 +142,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Noun::AddressGroup(command) => address_group::run(&session, command).await,
         Noun::SubnetPool(command) => subnet_pool::run(&session, command).await,
         Noun::AddressScope(command) => address_scope::run(&session, command).await,
+        Noun::SegmentRange(command) => segment_range::run(&session, command).await,
         Noun::Share(command) => share::run(&session, command).await,
         Noun::Host(command) => host::run(&session, command).await,
         Noun::Token(command) => token::run(&session, command).await,

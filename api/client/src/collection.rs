@@ -9,7 +9,8 @@ use serde_json::{Map, Value, json};
 use weft_api::{
     AddressGroup, AddressGroupAddresses, AddressGroupCreate, AddressGroupUpdate, AddressScope,
     AddressScopeCreate, AddressScopeUpdate, FloatingIp,
-    FloatingIpCreate, FloatingIpUpdate, Host, InterfaceAsked, Network, NetworkCreate, NetworkUpdate, Port,
+    FloatingIpCreate, FloatingIpUpdate, Host, InterfaceAsked, Network, NetworkCreate, NetworkSegmentRange,
+    NetworkSegmentRangeCreate, NetworkSegmentRangeUpdate, NetworkUpdate, Port,
     PortCreate, PortForwarding, PortForwardingCreate, PortForwardingList, PortForwardingUpdate, PortUpdate, RbacPolicy,
     RbacPolicyCreate, RbacPolicyUpdate, Router, RouterCreate, RouterInterface, RouterUpdate, SecurityGroup, SecurityGroupCreate,
     SecurityGroupRule, SecurityGroupRuleCreate, SecurityGroupUpdate, Subnet, SubnetCreate, SubnetPool, SubnetPoolCreate,
@@ -74,6 +75,15 @@ resource!(
     "address_scope",
     "address_scopes",
     "address-scopes"
+);
+resource!(
+    NetworkSegmentRange,
+    NetworkSegmentRangeCreate,
+    NetworkSegmentRangeUpdate,
+    "v2.0",
+    "network_segment_range",
+    "network_segment_ranges",
+    "network-segment-ranges"
 );
 resource!(
     RbacPolicy,

@@ -23,7 +23,7 @@ pub use transport::Answer;
 use transport::Transport;
 pub use weft_api as api;
 use weft_api::{
-    AddressGroup, AddressScope, Applied, FloatingIp, Health, Host, Network, NetworkIpAvailability, NetworkIpAvailabilityEnvelope, Port, RbacPolicy, Router, SecurityGroup, SecurityGroupRule,
+    AddressGroup, AddressScope, Applied, FloatingIp, Health, Host, Network, NetworkIpAvailability, NetworkIpAvailabilityEnvelope, NetworkSegmentRange, Port, RbacPolicy, Router, SecurityGroup, SecurityGroupRule,
     Subnet, SubnetPool, Tenant, Trace, TraceAsked, TraceEnvelope, Whoami,
 };
 
@@ -88,6 +88,11 @@ impl Client {
 
     /// The address scopes.
     pub fn address_scopes(&self) -> Collection<'_, AddressScope> {
+        Collection::new(&self.transport)
+    }
+
+    /// The ranges of VNIs. For administrators.
+    pub fn segment_ranges(&self) -> Collection<'_, NetworkSegmentRange> {
         Collection::new(&self.transport)
     }
 

@@ -1,4 +1,4 @@
-//! How address scopes, subnet pools and RBAC policies look on disk.
+//! How address scopes, subnet pools, RBAC policies and ranges of VNIs look on disk.
 
 use std::borrow::Cow;
 
@@ -6,8 +6,8 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use weft_model::{
-    Access, AddressScope, AddressScopeId, Audience, Family, RbacPolicy, RbacPolicyId, SharedKind,
-    SharedObject, SubnetPool, SubnetPoolId,
+    Access, AddressScope, AddressScopeId, Audience, Encap, Family, RbacPolicy, RbacPolicyId, SegmentRange,
+    SegmentRangeId, SharedKind, SharedObject, SubnetPool, SubnetPoolId, Vni,
 };
 
 use super::{Names, StoredStamp, id};
@@ -138,6 +138,49 @@ impl StoredRbacPolicy<'_> {
                 None => Audience::Everybody,
                 Some(tenant) => Audience::Tenant(names.tenant(&tenant)?),
             },
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct StoredRange<'a> {
+    id: Uuid,
+    /// Absent for everybody's.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    tenant: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    stamp: StoredStamp<'a>,
+    encap: String,
+    first: u32,
+    last: u32,
+    next: u32,
+}
+
+impl<'a> From<&'a SegmentRange> for StoredRange<'a> {
+    fn from(r: &'a SegmentRange) -> Self {
+        StoredRange {
+            id: r.id.0,
+            tenant: r.tenant.as_ref().map(|tenant| tenant.as_str().into()),
+            stamp: (&r.stamp).into(),
+            encap: r.encap.name().into(),
+            first: r.first.get(),
+            last: r.last.get(),
+            next: r.next.get(),
+        }
+    }
+}
+
+impl StoredRange<'_> {
+    pub(super) fn parse(self, names: &mut Names) -> Result<SegmentRange, String> {
+        let vni = |number| Vni::new(number).ok_or("VNI out of range");
+        Ok(SegmentRange {
+            id: SegmentRangeId(self.id),
+            tenant: self.tenant.map(|tenant| names.tenant(&tenant)).transpose()?,
+            stamp: self.stamp.into(),
+            encap: Encap::from_name(&self.encap).ok_or("unknown encapsulation")?,
+            first: vni(self.first)?,
+            last: vni(self.last)?,
+            next: vni(self.next)?,
         })
     }
 }

@@ -140,9 +140,15 @@ async fn change_addresses(
     call.caller().may_write("update_address_group")?;
     let missing = || Failure::not_found(AddressGroups::LABEL, id);
     let group = kind::visible::<AddressGroups>(&call.view, id).ok_or_else(missing)?;
-    let Some(Value::Object(values)) = body.shift_remove(AddressGroups::ONE) else {
-        return Err(Failure::malformed("Unable to find 'address_group' in request body"));
+    // The field's own client sends the list without an envelope.
+    let values = match body.shift_remove(AddressGroups::ONE) {
+        Some(Value::Object(values)) => values,
+        Some(_) => return Err(Failure::malformed("Unable to find 'address_group' in request body")),
+        None => body,
     };
+    if !values.contains_key("addresses") {
+        return Err(Failure::malformed("Unable to find 'addresses' in request body"));
+    }
     let mut fields = Fields::new("", values);
     let addresses = read_addresses(&mut fields).unwrap_or_default();
     let (mut faults, unknown) = fields.settle(|_| false);

@@ -27,6 +27,7 @@ const COLLECTIONS: &[(&str, &str)] = &[
     ("rbac_policy", "rbac-policies"),
     ("network_ip_availability", "network-ip-availabilities"),
     ("agent", "agents"),
+    ("network_segment_range", "network-segment-ranges"),
 ];
 
 /// The extensions that work here: alias, name, what it adds. Clients look for an alias before they use what it stands for.
@@ -74,6 +75,7 @@ const EXTENSIONS: &[(&str, &str, &str)] = &[
         "Network IP availability details",
         "The same, with and without allocation pools",
     ),
+    ("network-segment-range", "Network Segment Range", "Which VNIs networks get"),
     ("pagination", "Pagination support", "Lists in pages"),
     ("port-mac-address-regenerate", "Port MAC addresses", "A port's MAC address can be changed"),
     ("port-security", "Port Security", "Provides port security"),

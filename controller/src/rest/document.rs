@@ -86,6 +86,8 @@ bodies! {
     SubnetPoolBody { subnetpool: api::SubnetPoolUpdate }
     NewAddressScopeBody { address_scope: api::AddressScopeCreate }
     AddressScopeBody { address_scope: api::AddressScopeUpdate }
+    NewNetworkSegmentRangeBody { network_segment_range: api::NetworkSegmentRangeCreate }
+    NetworkSegmentRangeBody { network_segment_range: api::NetworkSegmentRangeUpdate }
     NewRbacPolicyBody { rbac_policy: api::RbacPolicyCreate }
     RbacPolicyBody { rbac_policy: api::RbacPolicyUpdate }
     NewTenantBody { tenant: api::TenantCreate }

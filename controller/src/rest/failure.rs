@@ -95,6 +95,7 @@ impl Failure {
             "Address scope" => "AddressScopeNotFound",
             "RBAC policy" => "RbacPolicyNotFound",
             "Agent" => "AgentNotFound",
+            "Network segment range" => "NetworkSegmentRangeNotFound",
             _ => "HTTPNotFound",
         };
         // Whatever was in the address comes back in the message; nobody needs all of a long one.
@@ -165,6 +166,7 @@ impl From<Rejected> for Failure {
             Rejected::AddressGroupNotFound(id) => Failure::not_found("Address group", &id.to_string()),
             Rejected::Pool(rejected) => pools::of_pool(rejected),
             Rejected::Rbac(rejected) => pools::of_rbac(rejected),
+            Rejected::Range(rejected) => pools::of_range(rejected),
             Rejected::Invalid(faults) => Failure::invalid(faults),
             Rejected::Forbidden { what } => {
                 let message = format!("{what} is disallowed by policy");

@@ -17,6 +17,7 @@ mod published;
 mod refusals;
 mod routers;
 mod security;
+mod segment_ranges;
 mod sharing;
 mod traces;
 mod wire;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     AddressGroup, AddressGroupId, AddressScope, AddressScopeId, Binding, FloatingIp, FloatingIpId, Host, HostId, Network, NetworkId,
     PhysicalNetwork, PhysnetKey, Policy, PolicyKey, Port, PortForwarding, PortForwardingId, PortId, RbacPolicy, RbacPolicyId, Router,
-    RouterId, SecurityGroup, SecurityGroupId, SecurityRule, SecurityRuleId, Subnet, SubnetId, SubnetPool, SubnetPoolId, Tenant,
+    RouterId, SecurityGroup, SecurityGroupId, SecurityRule, SecurityRuleId, SegmentRange, SegmentRangeId, Subnet, SubnetId, SubnetPool, SubnetPoolId, Tenant,
     TenantId, Token, TokenId,
 };
 
@@ -85,6 +85,8 @@ pub enum Record {
     SubnetPool(Arc<SubnetPool>),
     /// An RBAC policy.
     RbacPolicy(Arc<RbacPolicy>),
+    /// A range of VNIs.
+    SegmentRange(Arc<SegmentRange>),
     /// The allocation counters (there is one such record).
     Counters(Counters),
 }
@@ -128,6 +130,8 @@ pub enum Key {
     SubnetPool(SubnetPoolId),
     /// An RBAC policy.
     RbacPolicy(RbacPolicyId),
+    /// A range of VNIs.
+    SegmentRange(SegmentRangeId),
     /// The allocation counters.
     Counters,
 }
@@ -154,6 +158,7 @@ impl Record {
             Record::AddressScope(r) => Key::AddressScope(r.id),
             Record::SubnetPool(r) => Key::SubnetPool(r.id),
             Record::RbacPolicy(r) => Key::RbacPolicy(r.id),
+            Record::SegmentRange(r) => Key::SegmentRange(r.id),
             Record::Counters(_) => Key::Counters,
         }
     }

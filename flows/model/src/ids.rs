@@ -101,6 +101,11 @@ uuid_id!(
     "address scope id"
 );
 uuid_id!(
+    /// A range of VNIs.
+    SegmentRangeId,
+    "segment range id"
+);
+uuid_id!(
     /// An RBAC policy.
     RbacPolicyId,
     "RBAC policy id"

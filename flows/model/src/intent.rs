@@ -24,6 +24,7 @@ mod request;
 mod routers;
 mod security;
 mod security_request;
+mod segment_ranges;
 mod sharing;
 mod subnets;
 mod tenants;
@@ -31,10 +32,10 @@ mod tenants;
 pub use external_request::{
     AskedTarget, FloatingIpPatch, NewFloatingIp, NewGateway, NewPortForwarding, PortForwardingPatch,
 };
-pub use pool_rejected::{PoolRejected, RbacRejected};
+pub use pool_rejected::{PoolRejected, RangeRejected, RbacRejected};
 pub use pool_request::{
-    AddressScopePatch, AskedPart, AskedPool, AskedPrefix, NewAddressScope, NewRbacPolicy, NewSubnetPool,
-    SubnetPoolPatch,
+    AddressScopePatch, AskedPart, AskedPool, AskedPrefix, NewAddressScope, NewRbacPolicy, NewSegmentRange,
+    NewSubnetPool, SegmentRangePatch, SubnetPoolPatch,
 };
 pub use rejected::{Fault, Rejected};
 pub use request::{
@@ -48,7 +49,7 @@ pub use security_request::{
 
 use crate::{
     AddressGroupId, AddressScopeId, Audience, Change, Encap, FloatingIpId, HostId, Key, NetworkId, PortForwardingId, PortId, RbacPolicyId, RouterId,
-    SecurityGroupId, SecurityRuleId, Snapshot, SubnetId, SubnetPoolId, TenantId, Timestamp, TokenId,
+    SecurityGroupId, SecurityRuleId, SegmentRangeId, Snapshot, SubnetId, SubnetPoolId, TenantId, Timestamp, TokenId,
 };
 use draft::Draft;
 
@@ -179,6 +180,12 @@ pub enum Intent {
     UpdateRbacPolicy(RbacPolicyId, Option<Audience>),
     /// Remove an RBAC policy that nobody needs.
     DeleteRbacPolicy(RbacPolicyId),
+    /// Make a range of VNIs (admin only).
+    CreateSegmentRange(NewSegmentRange),
+    /// Change a range of VNIs (admin only).
+    UpdateSegmentRange(SegmentRangeId, SegmentRangePatch),
+    /// Remove a range of VNIs of which no network has one (admin only).
+    DeleteSegmentRange(SegmentRangeId, Option<u64>),
     /// Take in what a host's OVSDB shows (admin only).
     ReportHost(HostReport),
     /// Take in what changed on a host since it was reported: the same as reporting it with these interfaces added or
@@ -299,6 +306,9 @@ impl Draft<'_> {
             Intent::CreateRbacPolicy(new) => self.create_rbac_policy(new),
             Intent::UpdateRbacPolicy(id, audience) => self.update_rbac_policy(*id, audience.as_ref()),
             Intent::DeleteRbacPolicy(id) => self.delete_rbac_policy(*id),
+            Intent::CreateSegmentRange(new) => self.create_segment_range(new),
+            Intent::UpdateSegmentRange(id, patch) => self.update_segment_range(*id, patch),
+            Intent::DeleteSegmentRange(id, number) => self.delete_segment_range(*id, *number),
             Intent::ReportHost(report) => self.report_host(report),
             Intent::ReportInterfaces { host, plugged, unplugged } => {
                 self.report_interfaces(host, plugged, unplugged)

@@ -36,10 +36,10 @@ pub use host::{BridgeMappings, EncapIps, Host};
 pub use ids::{
     AddressGroupId, AddressScopeId, FloatingIpId, GatewayZone, HostId, HostIndex, NetworkId, OfPort, PhysnetKey, PolicyKey,
     PortForwardingId, PortId, PortKey, RbacPolicyId, Revision, RouterId, RouterKey, RuleKey, SecurityGroupId,
-    SecurityRuleId, SubnetId, SubnetPoolId, TenantId, TokenId, VlanId, Vni,
+    SecurityRuleId, SegmentRangeId, SubnetId, SubnetPoolId, TenantId, TokenId, VlanId, Vni,
 };
 pub use mac::MacAddr;
-pub use network::{Encap, Mtu, Network, PhysicalNetwork, Segment};
+pub use network::{Encap, Mtu, Network, PhysicalNetwork, Segment, SegmentRange};
 pub use pool::{AddressScope, SubnetPool, family_of};
 pub use port::{FixedIp, Port, PortSecurity};
 pub use router::{NextHop, ROUTER_INTERFACE, Route, Router};

@@ -1,8 +1,8 @@
-//! What address scopes, subnet pools and sharing refuse, in the words that OpenStack clients know.
+//! What address scopes, subnet pools, sharing and ranges of VNIs refuse, in the words that OpenStack clients know.
 
 use axum::http::StatusCode;
 use weft_model::Family;
-use weft_model::intent::{PoolRejected, RbacRejected};
+use weft_model::intent::{PoolRejected, RangeRejected, RbacRejected};
 
 use super::Failure;
 
@@ -98,6 +98,21 @@ pub(super) fn of_rbac(rejected: RbacRejected) -> Failure {
             format!(
                 "Unable to reconfigure sharing settings for network {id}. Multiple tenants are using it."
             ),
+        ),
+    }
+}
+
+/// What ranges of VNIs refuse.
+pub(super) fn of_range(rejected: RangeRejected) -> Failure {
+    match rejected {
+        RangeRejected::NotFound(id) => Failure::not_found("Network segment range", &id.to_string()),
+        RangeRejected::Overlaps(id) => conflict(
+            "NetworkSegmentRangeOverlaps",
+            format!("The requested network segment range overlaps with network segment range {id}."),
+        ),
+        RangeRejected::InUse(id) => conflict(
+            "NetworkSegmentRangeReferencedByProject",
+            format!("Network segment range {id} is in use: networks have VNIs of it."),
         ),
     }
 }

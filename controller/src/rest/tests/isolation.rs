@@ -176,6 +176,9 @@ fn body(line: &str, theirs: &Theirs) -> Value {
             json!({"address_scope": {"ip_version": 4, "project_id": "blue"}})
         }
         p if p.contains("/address-scopes") => json!({"address_scope": {"name": "mine"}}),
+        p if p.contains("/network-segment-ranges") => {
+            json!({"network_segment_range": {"name": "mine"}})
+        }
         p if p.contains("/rbac-policies") && method == "POST" => {
             json!({"rbac_policy": {"object_type": "network", "object_id": theirs.network,
                 "action": "access_as_shared", "target_tenant": "red"}})
@@ -209,7 +212,8 @@ fn without_request(text: &str, path: &str, body: &Value) -> String {
     let network =
         body.as_object().and_then(|body| body.values().next()).and_then(|inner| inner["network_id"].as_str());
     let group = body["security_group_rule"]["security_group_id"].as_str();
-    let said = path.split('/').chain(network).chain(group).filter(|part| part.len() > 8);
+    let object = body["rbac_policy"]["object_id"].as_str();
+    let said = path.split('/').chain(network).chain(group).chain(object).filter(|part| part.len() > 8);
     said.fold(text.to_owned(), |text, part| text.replace(part, ""))
 }
 

@@ -61,7 +61,9 @@ impl Draft<'_> {
         let segment = new.segment.as_ref().map(|segment| self.segment_for(segment)).transpose()?;
         let vni = match new.vni {
             Some(asked) => self.free_vni(asked)?,
-            None => self.next_vni()?,
+            // On the operator's layer 2 it numbers nothing but registers.
+            None if segment.is_some() => self.next_vni()?,
+            None => self.vni_for(&tenant, encap)?,
         };
         if new.external {
             self.share(new.id.into(), Access::External, &tenant);
@@ -188,13 +190,18 @@ impl Draft<'_> {
         if self.is_vni_used(vni) { Err(Rejected::VniInUse { vni }) } else { Ok(vni) }
     }
 
-    fn is_vni_used(&self, vni: Vni) -> bool {
+    pub(super) fn is_vni_used(&self, vni: Vni) -> bool {
         self.state.network_by_vni(vni).is_some() || self.state.router_of_transit(vni).is_some()
     }
 
     /// The next VNI that is free.
     pub(super) fn next_vni(&mut self) -> Result<Vni, Rejected> {
-        let is_used = |n| Vni::new(n).is_none_or(|vni| self.is_vni_used(vni));
+        self.next_vni_but(|_| false)
+    }
+
+    /// The next VNI that is free and not reserved.
+    pub(super) fn next_vni_but(&mut self, is_reserved: impl Fn(Vni) -> bool) -> Result<Vni, Rejected> {
+        let is_used = |n| Vni::new(n).is_none_or(|vni| is_reserved(vni) || self.is_vni_used(vni));
         let found = Self::next_free(self.state.counters().next_vni, Vni::MAX.get(), is_used);
         let (number, next) = found.ok_or(Rejected::VnisExhausted)?;
         self.count(|counters| counters.next_vni = next);

@@ -1,8 +1,8 @@
-//! Why a request about address scopes, subnet pools or sharing is refused.
+//! Why a request about address scopes, subnet pools, sharing or ranges of VNIs is refused.
 
 use thiserror::Error;
 
-use crate::{AddressScopeId, Family, NetworkId, RbacPolicyId, SharedObject, SubnetPoolId};
+use crate::{AddressScopeId, Family, NetworkId, RbacPolicyId, SegmentRangeId, SharedObject, SubnetPoolId};
 
 /// Why a request about address scopes or subnet pools is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -108,4 +108,18 @@ pub enum RbacRejected {
     /// Other tenants use the network, so it stays shared.
     #[error("network {0} is used by several tenants, so it stays shared")]
     NetworkStaysShared(NetworkId),
+}
+
+/// Why a request about ranges of VNIs is refused.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum RangeRejected {
+    /// No such range.
+    #[error("there is no segment range {0}")]
+    NotFound(SegmentRangeId),
+    /// Another range of the encapsulation has some of the VNIs.
+    #[error("segment range {0} has some of the VNIs")]
+    Overlaps(SegmentRangeId),
+    /// Networks have VNIs that would no longer be of the range.
+    #[error("networks have VNIs of segment range {0}")]
+    InUse(SegmentRangeId),
 }

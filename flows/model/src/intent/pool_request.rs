@@ -1,10 +1,11 @@
-//! The words of a request about address scopes, subnet pools and RBAC policies.
+//! The words of a request about address scopes, subnet pools, RBAC policies and ranges of VNIs.
 
 use ipnet::IpNet;
 
 use super::{Labels, LabelsPatch};
 use crate::{
-    Access, AddressScopeId, Audience, Family, RbacPolicyId, SharedObject, SubnetPoolId, TenantId,
+    Access, AddressScopeId, Audience, Encap, Family, RbacPolicyId, SegmentRangeId, SharedObject, SubnetPoolId,
+    TenantId, Vni,
 };
 
 /// An address scope to create.
@@ -147,4 +148,34 @@ pub struct NewRbacPolicy {
     pub access: Access,
     /// By whom; only an admin shares with everybody.
     pub audience: Audience,
+}
+
+/// A range of VNIs to make.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewSegmentRange {
+    /// Its id.
+    pub id: SegmentRangeId,
+    /// Whose networks get them; those of every tenant without a range of its own when absent.
+    pub tenant: Option<TenantId>,
+    /// Name, description, tags.
+    pub labels: Labels,
+    /// The encapsulation of the networks.
+    pub encap: Encap,
+    /// The first VNI.
+    pub first: Vni,
+    /// The last VNI.
+    pub last: Vni,
+}
+
+/// Changes to a range of VNIs.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SegmentRangePatch {
+    /// The number that the object must still have, if any.
+    pub if_number: Option<u64>,
+    /// Name, description, tags.
+    pub labels: LabelsPatch,
+    /// The first VNI.
+    pub first: Option<Vni>,
+    /// The last VNI.
+    pub last: Option<Vni>,
 }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use ipnet::IpNet;
 use thiserror::Error;
 
-use super::{PoolRejected, RbacRejected};
+use super::{PoolRejected, RangeRejected, RbacRejected};
 use crate::{
     AddressGroupId, FloatingIpId, HostId, MacAddr, NetworkId, PortForwardingId, PortId, PortRange, RouterId,
     SecurityGroupId, SecurityRuleId, SubnetId, TenantId, TokenId, Transport, VlanId, Vni,
@@ -353,6 +353,9 @@ pub enum Rejected {
     /// What is wrong about sharing.
     #[error("{0}")]
     Rbac(RbacRejected),
+    /// What is wrong about ranges of VNIs.
+    #[error("{0}")]
+    Range(RangeRejected),
     /// Fields break rules: all of them.
     #[error("{}", list(.0))]
     Invalid(Vec<Fault>),

@@ -10,6 +10,7 @@ mod pools;
 mod ports;
 mod routers;
 mod security;
+mod segment_ranges;
 mod sharing;
 mod subnets;
 mod tenants;
@@ -149,6 +150,10 @@ fn show(change: &Change) -> String {
         Change::Put(Record::RbacPolicy(r)) => {
             let (kind, object, access) = (r.object.kind.name(), r.object.id, r.access.name());
             format!("rbac of {} {kind} {object} {access} {:?}", r.tenant, r.audience)
+        }
+        Change::Put(Record::SegmentRange(r)) => {
+            let (id, encap, owner) = (r.id, r.encap.name(), r.tenant.as_ref().map(TenantId::as_str));
+            format!("range {id} {} {encap} {}-{} of {owner:?} next {}", label(&r.stamp), r.first, r.last, r.next)
         }
         Change::Put(Record::Counters(r)) => format!("{r:?}"),
     }

@@ -42,7 +42,7 @@ struct Pile {
     bindings: Vec<((PortId, HostId), Arc<Binding>)>,
     /// Groups, rules and the like, which are few beside ports.
     security: BTreeMap<Key, Record>,
-    /// Address scopes, subnet pools and RBAC policies, which are few too.
+    /// Address scopes, subnet pools, RBAC policies and ranges of VNIs, which are few too.
     shared: BTreeMap<Key, Record>,
 }
 
@@ -65,9 +65,10 @@ impl Pile {
             | Record::SecurityRule(_)
             | Record::AddressGroup(_)
             | Record::Policy(_)) => drop(self.security.insert(other.key(), other)),
-            other @ (Record::AddressScope(_) | Record::SubnetPool(_) | Record::RbacPolicy(_)) => {
-                drop(self.shared.insert(other.key(), other));
-            }
+            other @ (Record::AddressScope(_)
+            | Record::SubnetPool(_)
+            | Record::RbacPolicy(_)
+            | Record::SegmentRange(_)) => drop(self.shared.insert(other.key(), other)),
         }
     }
 
@@ -136,6 +137,7 @@ impl Snapshot {
                 Record::AddressScope(r) => self.pools.put_scope(r),
                 Record::SubnetPool(r) => self.pools.put_pool(r),
                 Record::RbacPolicy(r) => self.sharing.put(r),
+                Record::SegmentRange(r) => self.physical.put_range(r),
                 _ => {}
             }
         }

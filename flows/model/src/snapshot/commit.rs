@@ -26,6 +26,7 @@ impl Snapshot {
             .chain(self.pools.scopes().cloned().map(Record::AddressScope))
             .chain(self.pools.pools().cloned().map(Record::SubnetPool))
             .chain(self.rbac_policies().cloned().map(Record::RbacPolicy))
+            .chain(self.segment_ranges().cloned().map(Record::SegmentRange))
     }
 
     /// The state after a commit of `changes` under `revision`. Order within a commit does not matter as long as no key
@@ -68,6 +69,7 @@ impl Snapshot {
             Key::AddressScope(id) => Record::AddressScope(self.address_scope(id)?.clone()),
             Key::SubnetPool(id) => Record::SubnetPool(self.subnet_pool(id)?.clone()),
             Key::RbacPolicy(id) => Record::RbacPolicy(self.rbac_policy(id)?.clone()),
+            Key::SegmentRange(id) => Record::SegmentRange(self.segment_range(id)?.clone()),
             Key::SecurityGroup(_) | Key::SecurityRule(_) | Key::AddressGroup(_) | Key::Policy(_) => {
                 self.security.record(key)?
             }
@@ -122,6 +124,7 @@ impl Snapshot {
             Record::AddressScope(r) => self.pools.put_scope(r),
             Record::SubnetPool(r) => self.pools.put_pool(r),
             Record::RbacPolicy(r) => self.sharing.put(r),
+            Record::SegmentRange(r) => self.physical.put_range(r),
             Record::SecurityGroup(_)
             | Record::SecurityRule(_)
             | Record::AddressGroup(_)
@@ -174,6 +177,7 @@ impl Snapshot {
             Some(Record::AddressScope(r)) => self.pools.remove_scope(&r),
             Some(Record::SubnetPool(r)) => self.pools.remove_pool(&r),
             Some(Record::RbacPolicy(r)) => self.sharing.remove(&r),
+            Some(Record::SegmentRange(r)) => self.physical.remove_range(&r),
             Some(Record::Subnet(r)) => {
                 self.pools.remove_subnet(&r);
                 self.subnets_by_network.remove(&(r.network, r.id));
