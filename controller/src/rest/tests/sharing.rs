@@ -40,6 +40,9 @@ async fn a_shared_network_is_seen_and_used_with_its_subnets() {
     let port = lab.port("blue", &network).await;
     let shown = lab.get("blue", &format!("/v2.0/ports/{port}")).await;
     assert_eq!(shown.body["port"]["tenant_id"], "blue");
+    assert_eq!(ids(&lab.get("red", "/v2.0/ports").await.body["ports"]), [port.clone()]);
+    let rename = json!({"port": {"name": "mine"}});
+    assert_eq!(lab.call("red", &format!("PUT /v2.0/ports/{port}"), rename).await.status, 403);
     let line = format!("DELETE /v2.0/rbac-policies/{rbac}");
     let used = lab.call("red", &line, Value::Null).await;
     assert_eq!((used.status.as_u16(), used.kind()), (409, "RbacPolicyInUse"));
@@ -47,7 +50,7 @@ async fn a_shared_network_is_seen_and_used_with_its_subnets() {
     assert_eq!(lab.get("blue", "/v2.0/rbac-policies").await.body["rbac_policies"], json!([]));
     let listed = lab.get("red", "/v2.0/rbac-policies?object_type=network&target_tenant=blue").await;
     assert_eq!(ids(&listed.body["rbac_policies"]), [rbac]);
-    assert_eq!(lab.call("blue", &format!("DELETE /v2.0/ports/{port}"), Value::Null).await.status, 204);
+    assert_eq!(lab.call("red", &format!("DELETE /v2.0/ports/{port}"), Value::Null).await.status, 204);
     assert_eq!(lab.call("red", &line, Value::Null).await.status, 204);
     assert_eq!(lab.get("blue", &format!("/v2.0/networks/{network}")).await.status, 404);
 }

@@ -137,9 +137,22 @@ impl Draft<'_> {
         found.cloned().ok_or(Rejected::SubnetNotFound(id))
     }
 
-    /// A port that the actor sees.
+    /// A port that the actor may change.
     pub(super) fn port(&self, id: PortId) -> Result<Arc<Port>, Rejected> {
-        let found = self.state.port(&id).filter(|port| self.sees(&port.tenant));
+        let port = self.removable_port(id)?;
+        match self.sees(&port.tenant) {
+            true => Ok(port),
+            false => Err(forbidden("changing another tenant's port")),
+        }
+    }
+
+    /// A port that the actor may delete: its own, and those of guests on its networks.
+    pub(super) fn removable_port(&self, id: PortId) -> Result<Arc<Port>, Rejected> {
+        let is_guest = |port: &Port| {
+            let network = self.state.network(&port.network);
+            network.is_some_and(|network| self.sees(&network.tenant))
+        };
+        let found = self.state.port(&id).filter(|port| self.sees(&port.tenant) || is_guest(port));
         found.cloned().ok_or(Rejected::PortNotFound(id))
     }
 

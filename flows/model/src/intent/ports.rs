@@ -131,7 +131,7 @@ impl Draft<'_> {
     }
 
     pub(super) fn delete_port(&mut self, id: PortId, number: Option<u64>) -> Result<Key, Rejected> {
-        let port = self.port(id)?;
+        let port = self.removable_port(id)?;
         expect_number(&port.stamp, number)?;
         if port.is_virtual() {
             return Err(not_its_own(&port));
