@@ -71,7 +71,7 @@ impl Kind for Availabilities {
     }
 
     fn narrow(row: &mut Map<String, Value>, query: &ListQuery) -> bool {
-        let Some(versions) = query.filters.get(VERSION) else { return true };
+        let Some(versions) = query.besides.get(VERSION) else { return true };
         let Ok(mut read) = serde_json::from_value::<api::NetworkIpAvailability>(Value::Object(row.clone()))
         else {
             return false;

@@ -107,13 +107,19 @@ pub(super) fn members(row: impl Serialize) -> Map<String, Value> {
 
 /// The object with that id, if the caller may see it.
 pub(super) fn visible<'a, K: Kind>(view: &'a View, id: &str) -> Option<&'a Arc<K::Object>> {
-    K::find(&view.snapshot, id).filter(|object| sees::<K>(view, object))
+    K::find(&view.snapshot, id).filter(|object| shows::<K>(view, object))
 }
 
-pub(super) fn sees<K: Kind>(view: &View, object: &K::Object) -> bool {
+/// True if the caller may see the object: its own, what is public, and what others share with it.
+pub(super) fn shows<K: Kind>(view: &View, object: &K::Object) -> bool {
+    sees::<K>(&view.caller, object) || K::is_shared(view, object)
+}
+
+/// True if the caller may see the object whatever others share.
+pub(super) fn sees<K: Kind>(caller: &Caller, object: &K::Object) -> bool {
     match K::owner(object) {
-        Some(owner) => view.caller.sees(owner) || K::is_public(object) || K::is_shared(view, object),
-        None => view.caller.is_admin(),
+        Some(owner) => caller.sees(owner) || K::is_public(object),
+        None => caller.is_admin(),
     }
 }
 

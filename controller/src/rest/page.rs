@@ -7,7 +7,7 @@ use weft_api::discovery::Link;
 
 use super::call::{Call, Reply, View};
 use super::failure::Failure;
-use super::kind::{Kind, members, sees, visible};
+use super::kind::{Kind, members, shows, visible};
 use super::query::{Direction, ListQuery, PAGE, Side};
 
 type Row = Map<String, Value>;
@@ -22,11 +22,12 @@ pub(super) async fn list<K: Kind>(call: Call) -> Result<Reply, Failure> {
 }
 
 fn list_now<K: Kind>(call: &Call) -> Result<Reply, Failure> {
-    let query = ListQuery::read(&call.query, &members(K::full()), K::FILTERS)?;
+    let query = ListQuery::read_with(&call.query, &members(K::full()), K::FILTERS)?;
+    let query = ListQuery { id: K::ID, ..query };
     let size = query.limit.unwrap_or(PAGE).min(PAGE);
     let Page { rows, more } = page::<K>(&call.view, &query, size)?;
     let links = if query.limit.is_some() || more || query.marker.is_some() {
-        links(call, &query, K::ID, (&rows, more))
+        links(call, &query, (&rows, more))
     } else {
         Vec::new()
     };
@@ -50,11 +51,11 @@ fn page<K: Kind>(view: &View, query: &ListQuery, size: usize) -> Result<Page, Fa
     let in_id_order = query.sort.is_empty() && query.side == Side::After;
     let after = marker.as_deref().filter(|_| in_id_order);
     let matching = K::candidates(view, query)
-        .filter(|object| sees::<K>(view, object))
+        .filter(|object| shows::<K>(view, object))
         .filter(|object| query.allows("name", K::name(object)) && K::may_match(object, query))
         .filter(|object| after.is_none_or(|marker| *K::id(object) > *marker))
         .map(|object| members(K::row(view, object)))
-        .filter(|row| query.matches(row, K::FILTERS))
+        .filter(|row| query.matches(row))
         .filter_map(|mut row| K::narrow(&mut row, query).then_some(row));
     if in_id_order {
         // No more is made than is shown: the candidates come in the order of the list.
@@ -64,12 +65,12 @@ fn page<K: Kind>(view: &View, query: &ListQuery, size: usize) -> Result<Page, Fa
         return Ok(Page { rows, more });
     }
     let mut rows: Vec<Row> = matching.collect();
-    rows.sort_by(|a, b| compare(query, K::ID, (a, b)));
+    rows.sort_by(|a, b| compare(query, a, b));
     if let Some(id) = &query.marker {
         let marker = visible::<K>(view, id).ok_or_else(|| Failure::not_found(K::LABEL, id))?;
         let marker = members(K::row(view, marker));
         let wanted = if query.side == Side::After { Ordering::Greater } else { Ordering::Less };
-        rows.retain(|row| compare(query, K::ID, (row, &marker)) == wanted);
+        rows.retain(|row| compare(query, row, &marker) == wanted);
     }
     let more = rows.len() > size;
     match query.side {
@@ -80,13 +81,13 @@ fn page<K: Kind>(view: &View, query: &ListQuery, size: usize) -> Result<Page, Fa
 }
 
 /// The order that the query asks for; among equals by id, so that pages never overlap.
-pub(super) fn compare(query: &ListQuery, id: &str, (a, b): (&Row, &Row)) -> Ordering {
+pub(super) fn compare(query: &ListQuery, a: &Row, b: &Row) -> Ordering {
     let by_key = |(name, direction): &(String, Direction)| {
         let order = compare_values(&a[name], &b[name]);
         if *direction == Direction::Ascending { order } else { order.reverse() }
     };
     let by_keys = query.sort.iter().map(by_key).find(|order| order.is_ne());
-    by_keys.unwrap_or_else(|| a[id].as_str().cmp(&b[id].as_str()))
+    by_keys.unwrap_or_else(|| a[query.id].as_str().cmp(&b[query.id].as_str()))
 }
 
 fn compare_values(a: &Value, b: &Value) -> Ordering {
@@ -101,8 +102,8 @@ fn compare_values(a: &Value, b: &Value) -> Ordering {
     }
 }
 
-fn links(call: &Call, query: &ListQuery, id: &str, (rows, more): (&[Row], bool)) -> Vec<Link> {
-    let id = |row: Option<&Row>| row.and_then(|row| row[id].as_str()).map(str::to_owned);
+fn links(call: &Call, query: &ListQuery, (rows, more): (&[Row], bool)) -> Vec<Link> {
+    let id = |row: Option<&Row>| row.and_then(|row| row[query.id].as_str()).map(str::to_owned);
     let (first, last) = (id(rows.first()), id(rows.last()));
     let (has_next, has_previous) = match query.side {
         Side::After => (more, query.marker.is_some()),

@@ -29,6 +29,10 @@ pub(super) enum Side {
 pub(super) struct ListQuery {
     /// Per attribute the values of which one must match.
     pub(super) filters: BTreeMap<String, Vec<String>>,
+    /// The same for what is no attribute.
+    pub(super) besides: BTreeMap<String, Vec<String>>,
+    /// The attribute that is the id.
+    pub(super) id: &'static str,
     /// The attributes to show; all when empty.
     pub(super) fields: Vec<String>,
     /// The order; by id when empty.
@@ -42,14 +46,24 @@ pub(super) struct ListQuery {
 const TAG_FILTERS: [&str; 4] = ["tags", "tags-any", "not-tags", "not-tags-any"];
 
 impl ListQuery {
-    /// Reads a query; `attributes` are those that the resource has, `besides` is what else it can be narrowed by.
+    /// Reads a query; `attributes` are those that the resource has.
     pub(super) fn read(
+        pairs: &[(String, String)],
+        attributes: &Map<String, Value>,
+    ) -> Result<ListQuery, Failure> {
+        ListQuery::read_with(pairs, attributes, &[])
+    }
+
+    /// The same for what can be narrowed by more than attributes.
+    pub(super) fn read_with(
         pairs: &[(String, String)],
         attributes: &Map<String, Value>,
         besides: &[&str],
     ) -> Result<ListQuery, Failure> {
         let mut query = ListQuery {
             filters: BTreeMap::new(),
+            besides: BTreeMap::new(),
+            id: "id",
             fields: Vec::new(),
             sort: Vec::new(),
             limit: None,
@@ -81,10 +95,10 @@ impl ListQuery {
                 "page_reverse" if truth(value) == Some(true) => query.side = Side::Before,
                 "page_reverse" if truth(value) == Some(false) => query.side = Side::After,
                 "page_reverse" => fault(name, "must be true or false"),
-                name if attributes.contains_key(name)
-                    || TAG_FILTERS.contains(&name)
-                    || besides.contains(&name) =>
-                {
+                name if besides.contains(&name) => {
+                    query.besides.entry(name.to_owned()).or_default().push(value.clone());
+                }
+                name if attributes.contains_key(name) || TAG_FILTERS.contains(&name) => {
                     query.filters.entry(name.to_owned()).or_default().push(value.clone());
                 }
                 _ => fault(name, "is not an attribute to filter by"),
@@ -114,10 +128,9 @@ impl ListQuery {
         self.filters.get(name).is_none_or(|values| values.iter().any(|value| value == text))
     }
 
-    /// True if a row passes every filter but those that are looked at elsewhere.
-    pub(super) fn matches(&self, row: &Map<String, Value>, besides: &[&str]) -> bool {
+    /// True if a row passes every filter.
+    pub(super) fn matches(&self, row: &Map<String, Value>) -> bool {
         self.filters.iter().all(|(name, values)| match name.as_str() {
-            name if besides.contains(&name) => true,
             "tags" | "tags-any" | "not-tags" | "not-tags-any" => tags_match(name, values, row.get("tags")),
             _ => row.get(name).is_some_and(|value| value_matches(name, value, values)),
         })
@@ -206,13 +219,13 @@ mod tests {
             .map(|pair| pair.split_once('=').expect("a pair"))
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect();
-        ListQuery::read(&pairs, &row(), &[])
+        ListQuery::read(&pairs, &row())
     }
 
     #[test]
     fn filters_match_as_they_do_in_neutron() {
         let check = |query: &str, matches: bool| {
-            assert_eq!(read(query).expect("a good query").matches(&row(), &[]), matches, "{query}");
+            assert_eq!(read(query).expect("a good query").matches(&row()), matches, "{query}");
         };
         check("name=blue", true);
         check("name=red", false);
