@@ -188,7 +188,7 @@ fn groups_are_worn_and_named_by_those_they_are_shared_with() {
         id: addresses,
         tenant: None,
         labels: Labels::default(),
-        prefixes: vec![net("192.0.2.0/24")].into_iter().collect(),
+        prefixes: vec![net("192.0.2.0/24")],
     };
     let base = after(&world(), &a(), &[new(1), Intent::CreateAddressGroup(list)]);
     let base = after(&base, &b(), &[new(2)]);
