@@ -5,8 +5,8 @@ use utoipa::ToSchema;
 
 use crate::discovery::Link;
 use crate::{
-    AddressGroup, AddressScope, FloatingIp, Host, Network, NetworkSegmentRange, Port, PortForwarding, RbacPolicy, Router, SecurityGroup, SecurityGroupRule,
-    Subnet, SubnetPool, Tenant, Token, Trace,
+    AddressGroup, AddressScope, FloatingIp, Host, Network, NetworkSegmentRange, Port, PortForwarding,
+    RbacPolicy, Router, SecurityGroup, SecurityGroupRule, Subnet, SubnetPool, Tenant, Token, Trace,
 };
 
 macro_rules! envelopes {

@@ -33,11 +33,12 @@ pub use availability::{
     SubnetIpAvailability,
 };
 pub use envelope::{
-    AddressGroupEnvelope, AddressGroupList, AddressScopeEnvelope, AddressScopeList, FloatingIpEnvelope, FloatingIpList, HostEnvelope, HostList,
-    NetworkEnvelope, NetworkList, NetworkSegmentRangeEnvelope, NetworkSegmentRangeList, PortEnvelope, PortForwardingEnvelope, PortForwardingList, PortList,
-    RbacPolicyEnvelope, RbacPolicyList, RouterEnvelope, RouterList, SecurityGroupEnvelope, SecurityGroupList, SecurityGroupRuleEnvelope,
-    SecurityGroupRuleList, SubnetEnvelope, SubnetList, SubnetPoolEnvelope, SubnetPoolList, TagList, TenantEnvelope, TenantList, TokenEnvelope,
-    TokenList, TraceEnvelope,
+    AddressGroupEnvelope, AddressGroupList, AddressScopeEnvelope, AddressScopeList, FloatingIpEnvelope,
+    FloatingIpList, HostEnvelope, HostList, NetworkEnvelope, NetworkList, NetworkSegmentRangeEnvelope,
+    NetworkSegmentRangeList, PortEnvelope, PortForwardingEnvelope, PortForwardingList, PortList,
+    RbacPolicyEnvelope, RbacPolicyList, RouterEnvelope, RouterList, SecurityGroupEnvelope, SecurityGroupList,
+    SecurityGroupRuleEnvelope, SecurityGroupRuleList, SubnetEnvelope, SubnetList, SubnetPoolEnvelope,
+    SubnetPoolList, TagList, TenantEnvelope, TenantList, TokenEnvelope, TokenList, TraceEnvelope,
 };
 pub use floating_ip::{
     FloatingIp, FloatingIpCreate, FloatingIpUpdate, ForwardingOfFloatingIp, PortDetails, PortForwarding,

@@ -21,8 +21,8 @@ use uuid::Uuid;
 use weft_model::{
     AddressRange, Binding, Counters, DhcpFamily, DhcpOption, Encap, EncapIps, FixedIp, Host, HostId,
     HostIndex, HostRoute, Key, Mtu, Network, NetworkId, OfPort, PolicyKey, Port, PortId, PortKey,
-    PortSecurity, Record, Revision, Stamp, Subnet, SubnetId, SubnetPoolId, Tenant, TenantId, Timestamp, Token, TokenRole,
-    Vni,
+    PortSecurity, Record, Revision, Stamp, Subnet, SubnetId, SubnetPoolId, Tenant, TenantId, Timestamp,
+    Token, TokenRole, Vni,
 };
 
 use gateways::{StoredFloatingIp, StoredForwarding};

@@ -12,13 +12,14 @@ use weft_controller::vault::Vault;
 use weft_model::intent::{
     Actor, AskedIp, AskedPart, AskedPool, AskedPrefix, AskedTarget, HostReport, Intent, NewAddressGroup,
     NewAddressScope, NewFloatingIp, NewGateway, NewInterface, NewNetwork, NewPort, NewPortForwarding,
-    NewRbacPolicy, NewRouter, NewSecurityGroup, NewSegment, NewSegmentRange, NewSubnet,
-    NewSubnetPool, NewTenant, NewToken, PortGroups, Rejected, ReportedInterface, RouterPatch, Settings,
+    NewRbacPolicy, NewRouter, NewSecurityGroup, NewSegment, NewSegmentRange, NewSubnet, NewSubnetPool,
+    NewTenant, NewToken, PortGroups, Rejected, ReportedInterface, RouterPatch, Settings,
 };
 use weft_model::{
-    Access, AddressGroupId, AddressScopeId, Audience, Encap, EncapIps, Family, FloatingIpId, HostRoute, Key, NetworkId, OfPort, PortForwardingId, PortId,
-    PortRange, PortSecurity, RbacPolicyId, Revision, RouterId, SecurityGroupId, SecurityRuleId, SegmentRangeId, Snapshot, SubnetId, SubnetPoolId,
-    TenantId, Timestamp, TokenId, TokenRole, Tracking, Transport, VlanId, Vni,
+    Access, AddressGroupId, AddressScopeId, Audience, Encap, EncapIps, Family, FloatingIpId, HostRoute, Key,
+    NetworkId, OfPort, PortForwardingId, PortId, PortRange, PortSecurity, RbacPolicyId, Revision, RouterId,
+    SecurityGroupId, SecurityRuleId, SegmentRangeId, Snapshot, SubnetId, SubnetPoolId, TenantId, Timestamp,
+    TokenId, TokenRole, Tracking, Transport, VlanId, Vni,
 };
 use weft_store::{Batch, Engine, Options, Store, Table};
 

@@ -8,14 +8,14 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use weft_api::{
     AddressGroup, AddressGroupAddresses, AddressGroupCreate, AddressGroupUpdate, AddressScope,
-    AddressScopeCreate, AddressScopeUpdate, FloatingIp,
-    FloatingIpCreate, FloatingIpUpdate, Host, InterfaceAsked, Network, NetworkCreate, NetworkSegmentRange,
-    NetworkSegmentRangeCreate, NetworkSegmentRangeUpdate, NetworkUpdate, Port,
-    PortCreate, PortForwarding, PortForwardingCreate, PortForwardingList, PortForwardingUpdate, PortUpdate, RbacPolicy,
-    RbacPolicyCreate, RbacPolicyUpdate, Router, RouterCreate, RouterInterface, RouterUpdate, SecurityGroup, SecurityGroupCreate,
-    SecurityGroupRule, SecurityGroupRuleCreate, SecurityGroupUpdate, Subnet, SubnetCreate, SubnetPool, SubnetPoolCreate,
-    SubnetPoolUpdate, SubnetUpdate,
-    TagList, Tenant, TenantCreate, TenantUpdate, Token, TokenCreate, TokenList,
+    AddressScopeCreate, AddressScopeUpdate, FloatingIp, FloatingIpCreate, FloatingIpUpdate, Host,
+    InterfaceAsked, Network, NetworkCreate, NetworkSegmentRange, NetworkSegmentRangeCreate,
+    NetworkSegmentRangeUpdate, NetworkUpdate, Port, PortCreate, PortForwarding, PortForwardingCreate,
+    PortForwardingList, PortForwardingUpdate, PortUpdate, RbacPolicy, RbacPolicyCreate, RbacPolicyUpdate,
+    Router, RouterCreate, RouterInterface, RouterUpdate, SecurityGroup, SecurityGroupCreate,
+    SecurityGroupRule, SecurityGroupRuleCreate, SecurityGroupUpdate, Subnet, SubnetCreate, SubnetPool,
+    SubnetPoolCreate, SubnetPoolUpdate, SubnetUpdate, TagList, Tenant, TenantCreate, TenantUpdate, Token,
+    TokenCreate, TokenList,
 };
 
 use crate::error::{ClientError, Refusal};

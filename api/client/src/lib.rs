@@ -23,8 +23,9 @@ pub use transport::Answer;
 use transport::Transport;
 pub use weft_api as api;
 use weft_api::{
-    AddressGroup, AddressScope, Applied, FloatingIp, Health, Host, Network, NetworkIpAvailability, NetworkIpAvailabilityEnvelope, NetworkSegmentRange, Port, RbacPolicy, Router, SecurityGroup, SecurityGroupRule,
-    Subnet, SubnetPool, Tenant, Trace, TraceAsked, TraceEnvelope, Whoami,
+    AddressGroup, AddressScope, Applied, FloatingIp, Health, Host, Network, NetworkIpAvailability,
+    NetworkIpAvailabilityEnvelope, NetworkSegmentRange, Port, RbacPolicy, Router, SecurityGroup,
+    SecurityGroupRule, Subnet, SubnetPool, Tenant, Trace, TraceAsked, TraceEnvelope, Whoami,
 };
 
 /// How much longer than asked to wait for an answer about an applied revision.

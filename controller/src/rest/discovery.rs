@@ -5,7 +5,8 @@ use axum::extract::Path;
 use axum::http::HeaderMap;
 use axum::response::IntoResponse;
 use weft_api::discovery::{
-    AvailabilityZoneList, Extension, ExtensionEnvelope, ExtensionList, Link, Resource, ResourceList, Version, VersionList,
+    AvailabilityZoneList, Extension, ExtensionEnvelope, ExtensionList, Link, Resource, ResourceList, Version,
+    VersionList,
 };
 
 use super::call::{Call, Reply};
@@ -101,7 +102,11 @@ const EXTENSIONS: &[(&str, &str, &str)] = &[
     ("standard-attr-tag", "Tag support for resources with standard attribute", "Tags on every resource"),
     ("standard-attr-timestamp", "Resource timestamps", "Times of creation and change on every resource"),
     ("stateful-security-group", "Stateful security group", "Groups with and without connections"),
-    ("subnet-external-network", "Subnet belongs to an external network", "Subnets say whether they lead outside"),
+    (
+        "subnet-external-network",
+        "Subnet belongs to an external network",
+        "Subnets say whether they lead outside",
+    ),
     ("subnet_allocation_pools", "Subnet allocation pools", "Allocation pools can be chosen and changed"),
     ("tag-ports-during-bulk-creation", "Tag Ports During Bulk Creation", "Ports can be created with tags"),
     ("weft", "Weft", "Hosts, applied revisions and more under /v1"),

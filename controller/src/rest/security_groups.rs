@@ -8,7 +8,9 @@ use serde_json::json;
 use uuid::Uuid;
 use weft_api as api;
 use weft_model::intent::{Intent, LabelsPatch, NewSecurityGroup, SecurityGroupPatch};
-use weft_model::{Key, SecurityGroup, SecurityGroupId, SecurityRuleId, SharedKind, Snapshot, TenantId, Tracking};
+use weft_model::{
+    Key, SecurityGroup, SecurityGroupId, SecurityRuleId, SharedKind, Snapshot, TenantId, Tracking,
+};
 
 use crate::clock;
 

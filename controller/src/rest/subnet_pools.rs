@@ -9,9 +9,7 @@ use serde_json::json;
 use uuid::Uuid;
 use weft_api as api;
 use weft_model::intent::{Intent, LabelsPatch, NewSubnetPool, SubnetPoolPatch};
-use weft_model::{
-    AddressScopeId, Family, Key, SharedKind, Snapshot, SubnetPool, SubnetPoolId, TenantId,
-};
+use weft_model::{AddressScopeId, Family, Key, SharedKind, Snapshot, SubnetPool, SubnetPoolId, TenantId};
 
 use super::call::{Body, Call, Reply, View};
 use super::caller::Caller;

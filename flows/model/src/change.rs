@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use crate::{
-    AddressGroup, AddressGroupId, AddressScope, AddressScopeId, Binding, FloatingIp, FloatingIpId, Host, HostId, Network, NetworkId,
-    PhysicalNetwork, PhysnetKey, Policy, PolicyKey, Port, PortForwarding, PortForwardingId, PortId, RbacPolicy, RbacPolicyId, Router,
-    RouterId, SecurityGroup, SecurityGroupId, SecurityRule, SecurityRuleId, SegmentRange, SegmentRangeId, Subnet, SubnetId, SubnetPool, SubnetPoolId, Tenant,
-    TenantId, Token, TokenId,
+    AddressGroup, AddressGroupId, AddressScope, AddressScopeId, Binding, FloatingIp, FloatingIpId, Host,
+    HostId, Network, NetworkId, PhysicalNetwork, PhysnetKey, Policy, PolicyKey, Port, PortForwarding,
+    PortForwardingId, PortId, RbacPolicy, RbacPolicyId, Router, RouterId, SecurityGroup, SecurityGroupId,
+    SecurityRule, SecurityRuleId, SegmentRange, SegmentRangeId, Subnet, SubnetId, SubnetPool, SubnetPoolId,
+    Tenant, TenantId, Token, TokenId,
 };
 
 /// The next numbers to hand out. They only grow (and wrap), so that a number is not reused while a switch that was

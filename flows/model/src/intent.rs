@@ -48,8 +48,9 @@ pub use security_request::{
 };
 
 use crate::{
-    AddressGroupId, AddressScopeId, Audience, Change, Encap, FloatingIpId, HostId, Key, NetworkId, PortForwardingId, PortId, RbacPolicyId, RouterId,
-    SecurityGroupId, SecurityRuleId, SegmentRangeId, Snapshot, SubnetId, SubnetPoolId, TenantId, Timestamp, TokenId,
+    AddressGroupId, AddressScopeId, Audience, Change, Encap, FloatingIpId, HostId, Key, NetworkId,
+    PortForwardingId, PortId, RbacPolicyId, RouterId, SecurityGroupId, SecurityRuleId, SegmentRangeId,
+    Snapshot, SubnetId, SubnetPoolId, TenantId, Timestamp, TokenId,
 };
 use draft::Draft;
 

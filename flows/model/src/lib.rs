@@ -34,9 +34,10 @@ pub use gateway::{
 };
 pub use host::{BridgeMappings, EncapIps, Host};
 pub use ids::{
-    AddressGroupId, AddressScopeId, FloatingIpId, GatewayZone, HostId, HostIndex, NetworkId, OfPort, PhysnetKey, PolicyKey,
-    PortForwardingId, PortId, PortKey, RbacPolicyId, Revision, RouterId, RouterKey, RuleKey, SecurityGroupId,
-    SecurityRuleId, SegmentRangeId, SubnetId, SubnetPoolId, TenantId, TokenId, VlanId, Vni,
+    AddressGroupId, AddressScopeId, FloatingIpId, GatewayZone, HostId, HostIndex, NetworkId, OfPort,
+    PhysnetKey, PolicyKey, PortForwardingId, PortId, PortKey, RbacPolicyId, Revision, RouterId, RouterKey,
+    RuleKey, SecurityGroupId, SecurityRuleId, SegmentRangeId, SubnetId, SubnetPoolId, TenantId, TokenId,
+    VlanId, Vni,
 };
 pub use mac::MacAddr;
 pub use network::{Encap, Mtu, Network, PhysicalNetwork, Segment, SegmentRange};

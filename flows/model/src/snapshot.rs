@@ -23,8 +23,8 @@ use crate::address::usable;
 use crate::change::Counters;
 use crate::ordered::OrderedMap;
 use crate::{
-    AddressRange, Binding, Host, HostId, HostIndex, MacAddr, Network, NetworkId, Port, PortId, PortKey, Revision, Subnet,
-    SubnetId, Tenant, TenantId, Token, TokenId, Vni,
+    AddressRange, Binding, Host, HostId, HostIndex, MacAddr, Network, NetworkId, Port, PortId, PortKey,
+    Revision, Subnet, SubnetId, Tenant, TenantId, Token, TokenId, Vni,
 };
 
 use external::External;

@@ -42,7 +42,11 @@ async fn subnets_are_cut_from_pools() {
         (cut(json!({"ip_version": 6})), 400, "InvalidInput"),
         (cut(json!({"use_default_subnetpool": true})), 400, "InvalidInput"),
         (json!({"subnet": {"network_id": network}}), 400, "InvalidInput"),
-        (json!({"subnet": {"network_id": network, "cidr": "10.0.0.0/24"}}), 400, "NetworkSubnetPoolAffinityError"),
+        (
+            json!({"subnet": {"network_id": network, "cidr": "10.0.0.0/24"}}),
+            400,
+            "NetworkSubnetPoolAffinityError",
+        ),
         (json!({"subnet": {"network_id": network, "use_default_subnetpool": true}}), 400, "BadRequest"),
     ] {
         let answer = lab.call("red", "POST /v2.0/subnets", body.clone()).await;
@@ -63,11 +67,14 @@ async fn scopes_keep_pools_apart_and_networks_show_them() {
     let lab = Lab::new().await;
     let scope = json!({"address_scope": {"name": "as", "ip_version": 4}});
     let scope = lab.call("red", "POST /v2.0/address-scopes", scope).await.created("address_scope");
-    let in_scope = |prefix: &str| json!({"prefixes": [prefix], "default_prefixlen": "24", "address_scope_id": scope});
+    let in_scope =
+        |prefix: &str| json!({"prefixes": [prefix], "default_prefixlen": "24", "address_scope_id": scope});
     let first = pool(&lab, "red", in_scope("10.0.0.0/16")).await;
-    let meets = lab.call("red", "POST /v2.0/subnetpools", json!({"subnetpool": in_scope("10.0.7.0/24")})).await;
+    let meets =
+        lab.call("red", "POST /v2.0/subnetpools", json!({"subnetpool": in_scope("10.0.7.0/24")})).await;
     assert_eq!((meets.status.as_u16(), meets.kind()), (409, "AddressScopePrefixConflict"));
-    let six = lab.call("red", "POST /v2.0/subnetpools", json!({"subnetpool": in_scope("fd00::/48")})).await;
+    let six = json!({"subnetpool": {"prefixes": ["fd00::/48"], "address_scope_id": scope}});
+    let six = lab.call("red", "POST /v2.0/subnetpools", six).await;
     assert_eq!(six.kind(), "IllegalSubnetPoolIpVersionAssociationToAddressScope");
     let line = format!("DELETE /v2.0/address-scopes/{scope}");
     assert_eq!(lab.call("red", &line, Value::Null).await.kind(), "AddressScopeInUse");

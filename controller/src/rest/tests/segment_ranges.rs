@@ -19,7 +19,8 @@ async fn operators_say_which_vnis_networks_get() {
     let body = json!({"network_segment_range": {"name": "red's", "network_type": "vxlan", "minimum": 5000,
         "maximum": "5009", "project_id": "red", "shared": false}});
     assert_eq!(lab.call("red", &format!("POST {RANGES}"), body.clone()).await.status, 403);
-    let range = lab.call("admin", &format!("POST {RANGES}"), body.clone()).await.created("network_segment_range");
+    let range =
+        lab.call("admin", &format!("POST {RANGES}"), body.clone()).await.created("network_segment_range");
     let again = lab.call("admin", &format!("POST {RANGES}"), body).await;
     assert_eq!((again.status.as_u16(), again.kind()), (409, "NetworkSegmentRangeOverlaps"));
     let network = lab.network("red").await;
@@ -35,6 +36,9 @@ async fn operators_say_which_vnis_networks_get() {
     let wide = json!({"network_segment_range": {"maximum": 5019, "name": "wide"}});
     let wide = lab.call("admin", &format!("PUT {RANGES}/{range}"), wide).await;
     assert_eq!(wide.body["network_segment_range"]["maximum"], 5019, "{}", wide.text);
-    assert_eq!(ids(&lab.get("admin", &format!("{RANGES}?name=wide")).await.body["network_segment_ranges"]), [range]);
+    assert_eq!(
+        ids(&lab.get("admin", &format!("{RANGES}?name=wide")).await.body["network_segment_ranges"]),
+        [range]
+    );
     assert_eq!(lab.get("red", RANGES).await.status, 403);
 }

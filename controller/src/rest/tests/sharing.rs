@@ -83,7 +83,8 @@ async fn the_shared_flag_is_the_policy_for_everybody() {
 #[tokio::test]
 async fn groups_are_shared_with_their_rules() {
     let lab = Lab::new().await;
-    let group = lab.call("red", "POST /v2.0/security-groups", json!({"security_group": {"name": "web"}})).await;
+    let group =
+        lab.call("red", "POST /v2.0/security-groups", json!({"security_group": {"name": "web"}})).await;
     let group = group.created("security_group");
     let list = json!({"address_group": {"name": "list", "addresses": ["192.0.2.0/24"]}});
     let list = lab.call("red", "POST /v2.0/address-groups", list).await.created("address_group");

@@ -131,10 +131,13 @@ impl Draft<'_> {
         }
     }
 
-    /// A subnet that the actor sees.
+    /// A subnet that the actor may change.
     pub(super) fn subnet(&self, id: SubnetId) -> Result<Arc<Subnet>, Rejected> {
-        let found = self.state.subnet(&id).filter(|subnet| self.sees(&subnet.tenant));
-        found.cloned().ok_or(Rejected::SubnetNotFound(id))
+        let subnet = self.seen_subnet(id)?;
+        match self.sees(&subnet.tenant) {
+            true => Ok(subnet),
+            false => Err(forbidden("changing another tenant's subnet")),
+        }
     }
 
     /// A port that the actor may change.

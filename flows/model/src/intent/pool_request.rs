@@ -4,8 +4,8 @@ use ipnet::IpNet;
 
 use super::{Labels, LabelsPatch};
 use crate::{
-    Access, AddressScopeId, Audience, Encap, Family, RbacPolicyId, SegmentRangeId, SharedObject, SubnetPoolId,
-    TenantId, Vni,
+    Access, AddressScopeId, Audience, Encap, Family, RbacPolicyId, SegmentRangeId, SharedObject,
+    SubnetPoolId, TenantId, Vni,
 };
 
 /// An address scope to create.

@@ -7,8 +7,8 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::{AskedPrefix, NewGateway};
 use super::security_request::PortGroups;
+use super::{AskedPrefix, NewGateway};
 use crate::{
     AddressRange, AllowedPair, DhcpFamily, DhcpOption, Encap, EncapIps, HostId, HostRoute, MacAddr,
     NetworkId, OfPort, PortId, PortSecurity, Route, RouterId, SecurityGroupId, SubnetId, TenantId, Timestamp,

@@ -103,7 +103,8 @@ impl Draft<'_> {
                 let subnet = self.seen_subnet(subnet)?;
                 if !self.sees(&subnet.tenant) {
                     // A guest on the network does not get the address that the owner's workloads send to.
-                    let reason = format!("Subnet {} is another tenant's; add a port of it instead", subnet.id);
+                    let reason =
+                        format!("Subnet {} is another tenant's; add a port of it instead", subnet.id);
                     return Err(Rejected::BadInterface(reason));
                 }
                 self.check_subnet(&router, &subnet)?;

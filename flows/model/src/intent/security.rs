@@ -112,11 +112,15 @@ impl Draft<'_> {
         match new.remote {
             Remote::Group(remote) => {
                 let known = self.state.security_group(&remote);
-                known.filter(|other| is_known(&other.tenant, remote.into())).ok_or(Rejected::SecurityGroupNotFound(remote))?;
+                known
+                    .filter(|other| is_known(&other.tenant, remote.into()))
+                    .ok_or(Rejected::SecurityGroupNotFound(remote))?;
             }
             Remote::Addresses(remote) => {
                 let known = self.state.address_group(&remote);
-                known.filter(|other| is_known(&other.tenant, remote.into())).ok_or(Rejected::AddressGroupNotFound(remote))?;
+                known
+                    .filter(|other| is_known(&other.tenant, remote.into()))
+                    .ok_or(Rejected::AddressGroupNotFound(remote))?;
             }
             Remote::Any | Remote::Prefix(_) => {}
         }

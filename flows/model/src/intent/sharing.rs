@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::draft::{Draft, forbidden};
 use super::{Actor, NewPort, NewRbacPolicy, PoolRejected, PortPatch, RbacRejected, Rejected};
 use crate::{
-    Access, AddressGroupId, AddressScopeId, Audience, Direction, FixedIp, Key, Network, NetworkId,
-    Port, PortSecurity, RbacPolicy, RbacPolicyId, Record, SecurityGroupId, SharedKind, SharedObject, Subnet,
+    Access, AddressGroupId, AddressScopeId, Audience, Direction, FixedIp, Key, Network, NetworkId, Port,
+    PortSecurity, RbacPolicy, RbacPolicyId, Record, SecurityGroupId, SharedKind, SharedObject, Subnet,
     SubnetId, SubnetPoolId, TenantId,
 };
 
@@ -163,8 +163,7 @@ impl Draft<'_> {
         let stays = |tenant: &TenantId| {
             let others = [Audience::Everybody, Audience::Tenant(tenant.clone())];
             let is_there = |audience: &Audience| {
-                *audience != policy.audience
-                    && self.state.rbac_policy_of(object, access, audience).is_some()
+                *audience != policy.audience && self.state.rbac_policy_of(object, access, audience).is_some()
             };
             *tenant == policy.tenant
                 || others.iter().any(|audience| is_there(audience) || Some(audience) == instead)
@@ -235,8 +234,9 @@ impl Draft<'_> {
 
     /// A network that the actor sees: its own, one that is shared with it, or one that leads outside for it.
     pub(super) fn seen_network(&self, id: NetworkId) -> Result<Arc<Network>, Rejected> {
-        let sees =
-            |network: &&Arc<Network>| self.tenant_of_actor().is_none_or(|own| self.state.sees_network(network, own));
+        let sees = |network: &&Arc<Network>| {
+            self.tenant_of_actor().is_none_or(|own| self.state.sees_network(network, own))
+        };
         self.state.network(&id).filter(sees).cloned().ok_or(Rejected::NetworkNotFound(id))
     }
 

@@ -44,7 +44,14 @@ impl Draft<'_> {
         let owns_floating_ip = self.state.floating_ips_of_tenant(id).next().is_some();
         let owns_pool = self.state.subnet_pools_of_tenant(id).next().is_some()
             || self.state.address_scopes_of_tenant(id).next().is_some();
-        if owns_pool || owns_network || owns_subnet || owns_port || owns_router || owns_group || owns_floating_ip {
+        if owns_pool
+            || owns_network
+            || owns_subnet
+            || owns_port
+            || owns_router
+            || owns_group
+            || owns_floating_ip
+        {
             return Err(Rejected::TenantInUse(id.clone()));
         }
         // A token must not outlive its tenant: the id might be given to somebody else.

@@ -153,7 +153,13 @@ fn show(change: &Change) -> String {
         }
         Change::Put(Record::SegmentRange(r)) => {
             let (id, encap, owner) = (r.id, r.encap.name(), r.tenant.as_ref().map(TenantId::as_str));
-            format!("range {id} {} {encap} {}-{} of {owner:?} next {}", label(&r.stamp), r.first, r.last, r.next)
+            format!(
+                "range {id} {} {encap} {}-{} of {owner:?} next {}",
+                label(&r.stamp),
+                r.first,
+                r.last,
+                r.next
+            )
         }
         Change::Put(Record::Counters(r)) => format!("{r:?}"),
     }

@@ -191,7 +191,9 @@ impl Snapshot {
     fn lowest_free_within(&self, pool: SubnetPoolId, prefix: IpNet, length: u8) -> Option<IpNet> {
         let mut candidate = IpNet::new(prefix.network(), length).ok()?;
         while prefix.contains(&candidate) {
-            let Some(taken) = self.pools.first_taken(pool, range_of(candidate)) else { return Some(candidate) };
+            let Some(taken) = self.pools.first_taken(pool, range_of(candidate)) else {
+                return Some(candidate);
+            };
             // The first prefix of that length that begins behind what is taken.
             let behind = successor(taken.end)?;
             let around = IpNet::new(behind, length).ok()?.trunc();

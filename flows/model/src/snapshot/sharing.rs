@@ -115,7 +115,8 @@ impl Snapshot {
     /// True if a policy says who may have gateways on a network.
     pub fn has_external_policy(&self, network: NetworkId) -> bool {
         let object = network.into();
-        let mut entries = self.sharing.by_object.starting_at(&(object, Access::External, Audience::Everybody));
+        let mut entries =
+            self.sharing.by_object.starting_at(&(object, Access::External, Audience::Everybody));
         entries.next().is_some_and(|((o, access, _), _)| *o == object && *access == Access::External)
     }
 

@@ -146,9 +146,8 @@ fn one_network_has_one_pool_of_a_family() {
 
 #[test]
 fn no_address_is_twice_in_a_scope() {
-    let in_scope = |n, prefix: &str| {
-        made(NewSubnetPool { scope: Some(scope_id(1)), ..new_pool(n, &[prefix]) })
-    };
+    let in_scope =
+        |n, prefix: &str| made(NewSubnetPool { scope: Some(scope_id(1)), ..new_pool(n, &[prefix]) });
     let base = on(&world(), &[scope(1, Family::V4), in_scope(1, "10.0.0.0/16")]).expect("planned");
     let meets = "the prefixes meet those of another subnet pool in address scope #01";
     refused(&base, &[in_scope(2, "10.0.7.0/24")], meets);
@@ -180,7 +179,12 @@ fn pools_of_others_do_not_exist_and_defaults_are_the_operators() {
     };
     let theirs = Intent::CreateSubnet(NewSubnet::cut(subnet(11), network(2), prefix));
     check_on(&base, &b, &[theirs], "refused: there is no subnet pool #01");
-    check_on(&base, &b, &[Intent::DeleteSubnetPool(pool_id(1), None)], "refused: there is no subnet pool #01");
+    check_on(
+        &base,
+        &b,
+        &[Intent::DeleteSubnetPool(pool_id(1), None)],
+        "refused: there is no subnet pool #01",
+    );
     let default = |n| NewSubnetPool {
         is_default: true,
         shared: true,

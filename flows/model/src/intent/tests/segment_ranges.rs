@@ -57,7 +57,12 @@ fn what_is_reserved_for_a_tenant_is_nobody_elses() {
 fn ranges_do_not_meet_and_stay_around_what_is_used() {
     let id = SegmentRangeId(Uuid::from_u128(1));
     let base = with(&[range(1, None, (100, 109))]);
-    check_on(&base, &Actor::Admin, &[range(2, None, (109, 120))], "refused: segment range #01 has some of the VNIs");
+    check_on(
+        &base,
+        &Actor::Admin,
+        &[range(2, None, (109, 120))],
+        "refused: segment range #01 has some of the VNIs",
+    );
     check_admin(&[range(1, None, (9, 8))], "refused: maximum must not be below minimum");
     check(&[range(1, None, (8, 9))], "refused: creating a segment range is not allowed for this token");
     let (_, used) = made(&base, "a", 11).expect("made");

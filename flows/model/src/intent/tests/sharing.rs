@@ -151,7 +151,9 @@ fn networks_lead_outside_for_those_whom_policies_let() {
     let closed = after(&chosen, &Actor::Admin, &[Intent::DeleteRbacPolicy(policy(1))]);
     assert!(!closed.network(&network(9)).expect("there").external, "nobody is let out by it any more");
     let opened = after(&closed, &Actor::Admin, &[outside(2, network(9), "a")]);
-    assert!(opened.network(&network(9)).expect("there").external && sees(&opened, "a") && !sees(&opened, "c"));
+    assert!(
+        opened.network(&network(9)).expect("there").external && sees(&opened, "a") && !sees(&opened, "c")
+    );
     let only = "refused: rule:create_rbac_policy:access_as_external is not allowed for this token";
     check(&[outside(1, network(1), "b")], only);
     let internal = NetworkPatch { external: Some(false), ..NetworkPatch::default() };

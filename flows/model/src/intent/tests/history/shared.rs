@@ -51,8 +51,11 @@ pub(super) fn intent((x, y, z): (u8, u8, u8)) -> Intent {
         8 => Intent::DeleteRbacPolicy(RbacPolicyId(Uuid::from_u128(u128::from(x % 8)))),
         _ => {
             let cidr = net(["10.8.0.8/29", "10.9.0.16/29"][usize::from(z % 2)]);
-            let part =
-                if z % 3 == 0 { AskedPart::This(cidr) } else { AskedPart::Lowest((z % 3 == 1).then_some(30)) };
+            let part = if z % 3 == 0 {
+                AskedPart::This(cidr)
+            } else {
+                AskedPart::Lowest((z % 3 == 1).then_some(30))
+            };
             let pool = if z % 5 == 0 { AskedPool::Default(Family::V4) } else { AskedPool::This(pool) };
             let prefix = AskedPrefix::Cut { pool, family: None, part };
             let (id, network) = (subnet(u128::from(z % 8)), network(u128::from(x / 2 % 4)));
