@@ -10,11 +10,13 @@ pub mod agent;
 pub mod availability;
 pub mod discovery;
 pub mod envelope;
+pub mod event;
 pub mod floating_ip;
 pub mod host;
 pub mod identity;
 pub mod network;
 pub mod pool;
+pub mod plan;
 pub mod port;
 pub mod problem;
 pub mod progress;
@@ -40,6 +42,7 @@ pub use envelope::{
     SecurityGroupRuleEnvelope, SecurityGroupRuleList, SubnetEnvelope, SubnetList, SubnetPoolEnvelope,
     SubnetPoolList, TagList, TenantEnvelope, TenantList, TokenEnvelope, TokenList, TraceEnvelope,
 };
+pub use event::Event;
 pub use floating_ip::{
     FloatingIp, FloatingIpCreate, FloatingIpUpdate, ForwardingOfFloatingIp, PortDetails, PortForwarding,
     PortForwardingCreate, PortForwardingUpdate,
@@ -49,6 +52,7 @@ pub use network::{Network, NetworkCreate, NetworkUpdate};
 pub use pool::{
     AddressScope, AddressScopeCreate, AddressScopeUpdate, SubnetPool, SubnetPoolCreate, SubnetPoolUpdate,
 };
+pub use plan::{ApplyAsked, LeftObject, Plan, PlanEnvelope, PlannedFlows, PlannedHost, PlannedObject};
 pub use port::{DnsAssignment, ExtraDhcpOpt, FixedIp, FixedIpAsked, Port, PortCreate, PortUpdate};
 pub use problem::{FieldError, NeutronError, NeutronFault, Problem};
 pub use progress::{Applied, Health, Whoami};

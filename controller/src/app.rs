@@ -21,8 +21,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use axum::serve::ListenerExt;
+use nix::sys::socket::{setsockopt, sockopt};
 use thiserror::Error;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -286,6 +288,16 @@ async fn serve_switches(
     Ok(())
 }
 
+/// How long a client of the API may leave what it was sent untaken, in milliseconds.
+const STUCK: u32 = 60_000;
+
+/// Lets the system end a connection whose other end takes nothing any more: no answer waits for it for ever.
+fn cut_off_stuck(stream: &mut TcpStream) {
+    if let Err(error) = setsockopt(stream, sockopt::TcpUserTimeout, &STUCK) {
+        warn!(%error, "a connection of the API has no time limit");
+    }
+}
+
 async fn serve_api(
     config: &Config,
     (desk, board, metrics): (Desk, Board, Metrics),
@@ -296,7 +308,9 @@ async fn serve_api(
     let (authentication, stop) = (config.authentication, stop.clone());
     let router = rest::router(desk, board, rest::Config { metrics, authentication, stop: stop.clone() });
     tasks.spawn(async move {
-        let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
+        let served = axum::serve(listener.tap_io(cut_off_stuck), router)
+            .with_graceful_shutdown(stop.cancelled_owned())
+            .await;
         if let Err(error) = served {
             error!(%error, "the REST API ended");
         }

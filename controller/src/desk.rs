@@ -12,9 +12,11 @@ use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::error;
-use weft_model::intent::{Actor, Intent, Rejected, Settings};
+use weft_model::intent::{Actor, Context, Intent, Plan, Refusal, Rejected, Settings, plan_each};
 use weft_model::{Key, Revision, Snapshot};
 
+use crate::clock;
+use crate::journal::Journal;
 use crate::vault::Vault;
 use disk::Disk;
 use planner::Planner;
@@ -51,6 +53,16 @@ pub enum WriteError {
     Unavailable(String),
 }
 
+impl WriteError {
+    /// A plan of so many intents that was refused.
+    fn refused(Refusal { position, rejected }: Refusal, intents: usize) -> WriteError {
+        match intents {
+            1 => WriteError::Rejected(rejected),
+            _ => WriteError::RejectedPart { position, rejected },
+        }
+    }
+}
+
 /// Takes a committed state and the keys that the commit touched.
 pub type Publish = Box<dyn FnMut(&Snapshot, &[Key]) + Send>;
 
@@ -74,6 +86,8 @@ impl Hooks {
 pub struct Desk {
     requests: mpsc::Sender<Request>,
     snapshots: watch::Receiver<Snapshot>,
+    settings: Settings,
+    journal: Journal,
 }
 
 #[derive(Debug)]
@@ -94,12 +108,13 @@ impl Desk {
         let (lots, to_write) = mpsc::channel(1);
         let (done, idle) = mpsc::channel(1);
         let halt = hooks.halt.clone();
+        let journal = vault.journal();
         let planner = Planner::new(loaded.clone(), settings, (lots, idle));
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;
         spawn("planner", halt.clone(), move || runtime.block_on(planner.run(inbox)))?;
         let disk = Disk { vault, current: loaded, publisher, hooks };
         spawn("writer", halt, move || disk.run(to_write, &done))?;
-        Ok(Desk { requests, snapshots })
+        Ok(Desk { requests, snapshots, settings, journal })
     }
 
     /// A desk that keeps everything in memory: for tests of what stands in front of it.
@@ -118,6 +133,29 @@ impl Desk {
     /// Follows the committed states; only the newest one is kept.
     pub fn watch(&self) -> watch::Receiver<Snapshot> {
         self.snapshots.clone()
+    }
+
+    /// What the operator configured about networks.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// What was committed, revision by revision.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// What [`Desk::write`] would make of the newest committed state, which it is given back with. Nothing is written,
+    /// and the writer is not asked.
+    ///
+    /// # Errors
+    /// [`WriteError::Rejected`] and [`WriteError::RejectedPart`], as writing it would say.
+    pub fn plan(&self, actor: &Actor, intents: &[Intent]) -> Result<(Snapshot, Plan), WriteError> {
+        let before = self.snapshot();
+        let context = Context { now: clock::now(), settings: self.settings };
+        let planned = plan_each(&before, actor, intents, &context);
+        let plan = planned.map_err(|refusal| WriteError::refused(refusal, intents.len()))?;
+        Ok((before, plan))
     }
 
     /// Commits all of `intents` or none of them.

@@ -9,6 +9,7 @@ pub mod dns;
 pub mod engine;
 pub mod feed;
 pub mod first_token;
+pub mod journal;
 pub mod metrics;
 pub mod notices;
 pub mod populate;

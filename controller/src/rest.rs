@@ -9,11 +9,15 @@ mod address_groups;
 mod address_scopes;
 mod agents;
 mod availabilities;
+mod apply;
 mod call;
 mod caller;
 mod dhcp_options;
 mod discovery;
+mod docs;
 mod document;
+mod dry_runs;
+mod events;
 mod failure;
 mod fields;
 mod floating_ips;
@@ -24,6 +28,7 @@ mod kind;
 mod labels;
 mod networks;
 mod page;
+mod plans;
 mod port_forwardings;
 mod ports;
 mod progress;
@@ -39,6 +44,7 @@ mod subnets;
 mod tags;
 mod tenants;
 mod tokens;
+mod told;
 mod traces;
 
 use std::time::Duration;
@@ -47,6 +53,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
+use axum::routing::get;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
@@ -78,12 +85,15 @@ pub struct Config {
 /// All routes.
 pub fn router(desk: Desk, board: Board, config: Config) -> Router {
     let (routes, _) = routes().split_for_parts();
-    framed(routes.with_state(Api { desk, board, config }), None)
+    let routes = routes.route("/docs", get(docs::index)).route("/docs/{*name}", get(docs::part));
+    framed(routes.with_state(Api { desk, board, config, watchers: events::Watchers::default() }), None)
 }
 
 /// The OpenAPI document of all routes.
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    routes().into_openapi()
+    let mut document = routes().into_openapi();
+    dry_runs::describe(&mut document);
+    document
 }
 
 /// Puts what every request goes through around the routes.
@@ -154,6 +164,8 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(identity::project))
         .routes(routes!(traces::trace))
         .routes(routes!(progress::applied))
+        .routes(routes!(events::events))
+        .routes(routes!(apply::apply))
         .routes(routes!(progress::whoami))
         .routes(routes!(progress::health))
         .routes(routes!(progress::ready))

@@ -1,12 +1,14 @@
 //! Where the writer puts committed changes, and from where the state comes back at start.
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use thiserror::Error;
-use weft_model::{Change, Record, Revision, Snapshot};
+use weft_model::{Change, Key, Record, Revision, Snapshot};
 use weft_store::{Batch, Span, Store, StoreError, Table};
 
+use crate::journal::Journal;
 use crate::records::{self, Damaged, Decoder, TABLES};
 
 /// How many threads read the state at most: more than these wait for the store and for memory.
@@ -15,7 +17,7 @@ const READERS: usize = 8;
 /// The store as the writer sees it: model changes in, a snapshot out.
 #[derive(Default)]
 pub struct Vault {
-    store: Option<Box<dyn Store>>,
+    store: Option<Arc<dyn Store>>,
 }
 
 /// The store cannot be read or written.
@@ -40,7 +42,7 @@ pub enum VaultError {
 impl Vault {
     /// A vault over a store.
     pub fn new(store: Box<dyn Store>) -> Vault {
-        Vault { store: Some(store) }
+        Vault { store: Some(store.into()) }
     }
 
     /// A vault that keeps nothing.
@@ -76,23 +78,45 @@ impl Vault {
         Ok(Snapshot::from_records(Revision(revision.0), records))
     }
 
+    /// What was committed, for those who follow it; a vault that keeps nothing has nothing to tell.
+    pub fn journal(&self) -> Journal {
+        self.store.clone().map_or_else(Journal::default, Journal::new)
+    }
+
     /// Makes the changes durable as `revision`, all of them or none.
     ///
     /// # Errors
     /// When the store fails or is not at the revision before. Whether the changes are there after a failure is not known
     /// until the store is opened again.
     pub fn store(&self, revision: Revision, changes: &[Change]) -> Result<(), VaultError> {
-        let Some(store) = &self.store else { return Ok(()) };
-        let before = weft_store::Revision(revision.0 - 1);
         let mut batch = Batch::new();
-        batch.expect_revision(before);
         for change in changes {
-            let (table, key) = records::place(&change.key());
-            match change {
-                Change::Put(record) => batch.put(Table(table), key, records::encode(record)),
-                Change::Delete(_) => batch.delete(Table(table), key),
-            };
+            write(&mut batch, change);
         }
+        self.apply(revision, batch)
+    }
+
+    /// The same, so that the change log also says what the changes were to the state before: see [`Journal`].
+    ///
+    /// # Errors
+    /// As [`Vault::store`].
+    pub fn commit(
+        &self,
+        revision: Revision,
+        changes: &[Change],
+        before: &Snapshot,
+    ) -> Result<(), VaultError> {
+        let mut batch = Batch::new();
+        for change in changes {
+            mark(&mut batch, change, before);
+            write(&mut batch, change);
+        }
+        self.apply(revision, batch)
+    }
+
+    fn apply(&self, revision: Revision, mut batch: Batch) -> Result<(), VaultError> {
+        let Some(store) = &self.store else { return Ok(()) };
+        batch.expect_revision(weft_store::Revision(revision.0 - 1));
         let stored = store.apply(&batch)?;
         if stored.0 == revision.0 {
             Ok(())
@@ -100,6 +124,30 @@ impl Vault {
             Err(VaultError::Diverged { expected: revision, found: Revision(stored.0) })
         }
     }
+}
+
+fn write(batch: &mut Batch, change: &Change) {
+    let (table, key) = records::place(&change.key());
+    match change {
+        Change::Put(record) => batch.put(Table(table), key, records::encode(record)),
+        Change::Delete(_) => batch.delete(Table(table), key),
+    };
+}
+
+/// Puts into the change log what a reader of it cannot know: that a record is new (it is deleted first), and what one
+/// was that is deleted (it is put first). The last of several operations on one key stands, so the state is the same,
+/// and the store leaves out what does not stand.
+fn mark(batch: &mut Batch, change: &Change, before: &Snapshot) {
+    let key = change.key();
+    if matches!(key, Key::Counters | Key::Policy(_) | Key::PhysicalNetwork(_) | Key::Token(_)) {
+        return;
+    }
+    let (table, name) = records::place(&key);
+    match (change, before.record(&key)) {
+        (Change::Put(_), None) => batch.delete(Table(table), name),
+        (Change::Delete(_), Some(last)) => batch.put(Table(table), name, records::encode(&last)),
+        _ => batch,
+    };
 }
 
 /// A part of a table that is read at once.

@@ -67,6 +67,14 @@ pub enum Failure {
         #[source]
         source: std::io::Error,
     },
+    /// What stands in a file is not right.
+    #[error("{}: {reason}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong, with the line.
+        reason: String,
+    },
     /// The output could not be written.
     #[error("writing the output")]
     Write(#[source] std::io::Error),

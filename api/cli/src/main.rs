@@ -2,6 +2,8 @@
 
 mod address_group;
 mod address_scope;
+mod apply;
+mod events;
 mod failure;
 mod floating_ip;
 mod host;
@@ -9,6 +11,7 @@ mod join;
 mod network;
 mod output;
 mod picture;
+mod plan;
 mod port;
 mod port_forwarding;
 mod progress;
@@ -101,6 +104,12 @@ enum Noun {
     Show(show::Show),
     /// Where would a packet go, and why. Nothing is sent.
     Trace(trace::Trace),
+    /// Show what applying a file would do.
+    Plan(apply::File),
+    /// Make a tenant's objects what a file says they are, after showing what that changes.
+    Apply(apply::Apply),
+    /// Follow what happens to objects.
+    Events(events::Follow),
     /// Wait until a revision is in force on every switch that it concerns.
     Applied(progress::Applied),
     /// Who the token speaks for.
@@ -116,7 +125,10 @@ enum Noun {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let Err(failure) = run(Cli::parse()).await else { return ExitCode::SUCCESS };
+    let cli = Cli::parse();
+    let format = cli.options.output;
+    let Err(failure) = run(cli).await else { return ExitCode::SUCCESS };
+    let Err(failure) = plan::settled(format, failure) else { return ExitCode::SUCCESS };
     if let Some(message) = failure.message() {
         eprintln!("{message}");
     }
@@ -148,6 +160,9 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Noun::Token(command) => token::run(&session, command).await,
         Noun::Show(wish) => show::run(&session, &wish).await,
         Noun::Trace(asked) => trace::run(&session, asked).await,
+        Noun::Plan(file) => apply::plan(&session, &file).await,
+        Noun::Apply(wish) => apply::apply(&session, &wish).await,
+        Noun::Events(wish) => events::follow(&session, &wish).await,
         Noun::Applied(wanted) => progress::applied(&session, &wanted).await,
         Noun::Whoami => progress::whoami(&session).await,
         Noun::Version => progress::version(&session).await,

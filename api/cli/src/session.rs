@@ -43,6 +43,9 @@ pub struct Options {
     /// How to answer.
     #[arg(short, long, global = true, value_enum, value_name = "FORMAT", default_value = "table")]
     pub output: Format,
+    /// Write nothing: say what would be done to objects and to the flows of switches.
+    #[arg(long, global = true)]
+    pub dry_run: bool,
     /// After a write, wait until it is in force on every switch that it concerns.
     #[arg(long, global = true)]
     pub wait: bool,
@@ -104,8 +107,9 @@ impl Session {
     /// [`Failure::Read`] when a token file was named that cannot be read, [`Failure::Api`] when endpoint or token are malformed.
     pub fn open(options: &Options) -> Result<Session, Failure> {
         let token = token(options)?;
+        let client = Client::new(&options.endpoint, token.as_deref())?;
         Ok(Session {
-            client: Client::new(&options.endpoint, token.as_deref())?,
+            client: if options.dry_run { client.dry() } else { client },
             format: options.output,
             timeout: options.timeout,
             wait: if options.wait { Waiting::Yes } else { Waiting::No },

@@ -7,8 +7,10 @@ use serde_json::json;
 use weft_api::{Network, Tenant};
 use weft_client::Answer;
 
+use crate::events;
 use crate::failure::Failure;
 use crate::output::{self, Format, Surface};
+use crate::plan;
 use crate::session::{Names, Noun, Session};
 use crate::spelling;
 
@@ -27,18 +29,36 @@ pub struct Listing {
     /// Not more than this many.
     #[arg(long, value_name = "COUNT")]
     pub limit: Option<u32>,
+    /// Go on with what happens to them, one line for each change, until interrupted.
+    #[arg(long)]
+    pub watch: bool,
+}
+
+/// What a list asks for.
+#[derive(Debug, Clone, Default)]
+pub struct Query {
+    /// Filters, order and length, in the words of the API.
+    pub pairs: Vec<(String, String)>,
+    /// Whether to go on with what happens afterwards.
+    pub watch: bool,
+}
+
+impl From<Vec<(String, String)>> for Query {
+    fn from(pairs: Vec<(String, String)>) -> Query {
+        Query { pairs, watch: false }
+    }
 }
 
 impl Listing {
     /// The query, together with filters of the noun's own.
-    pub fn query(&self, more: Vec<(&'static str, String)>) -> Vec<(String, String)> {
+    pub fn query(&self, more: Vec<(&'static str, String)>) -> Query {
         let own = |(field, value): (&str, String)| (field.to_owned(), value);
         let mut query: Vec<_> = self.name.iter().map(|name| own(("name", name.clone()))).collect();
         query.extend(self.filter.iter().cloned());
         query.extend(more.into_iter().map(own));
         query.extend(self.sort.clone().map(|field| own(("sort_key", field))));
         query.extend(self.limit.map(|count| own(("limit", count.to_string()))));
-        query
+        Query { pairs: query, watch: self.watch }
     }
 }
 
@@ -58,28 +78,29 @@ pub struct Many {
     pub objects: Vec<String>,
 }
 
-/// Lists objects.
+/// Lists objects, and goes on with what happens to them if that was asked for.
 ///
 /// # Errors
 /// What the API says.
-pub async fn list<R: Noun>(session: &Session, query: Vec<(String, String)>) -> Result<(), Failure> {
-    let mut query = query;
+pub async fn list<R: Noun>(session: &Session, query: impl Into<Query>) -> Result<(), Failure> {
+    let Query { pairs: mut query, watch } = query.into();
     if R::IS_OWNED
         && let Some(project) = session.project().await?
     {
         query.push(("project_id".to_owned(), project));
     }
     let filters: Vec<(&str, &str)> = query.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
-    let objects = R::all(&session.client).list(&filters).await?.value;
+    let Answer { value: objects, revision } = R::all(&session.client).list(&filters).await?;
     match session.format {
-        Format::Json => output::write_json(&objects),
-        Format::Id => output::write(&objects.iter().map(|o| format!("{}\n", o.id())).collect::<String>()),
+        Format::Json => output::write_json(&objects)?,
+        Format::Id => output::write(&objects.iter().map(|o| format!("{}\n", o.id())).collect::<String>())?,
         Format::Table => {
             let names = if R::IS_OWNED && !objects.is_empty() { names(session).await? } else { Names::new() };
             let rows: Vec<_> = objects.iter().map(|object| object.row(&names)).collect();
-            output::write(&output::columns(Surface::of_stdout(), R::COLUMNS, &rows))
+            output::write(&output::columns(Surface::of_stdout(), R::COLUMNS, &rows))?;
         }
     }
+    if watch { events::watch::<R>(session, revision, &query).await } else { Ok(()) }
 }
 
 /// Shows one object.
@@ -153,15 +174,19 @@ fn nothing() -> Failure {
 /// [`Failure::Several`] when not all of several could be deleted, else the reason itself.
 pub async fn delete<R: Noun>(session: &Session, objects: &[String]) -> Result<(), Failure> {
     let mut tried = BTreeSet::new();
-    let (mut done, mut failures) = (Vec::new(), Vec::new());
+    let (mut done, mut failures, mut planned) = (Vec::new(), Vec::new(), 0);
     for text in objects.iter().filter(|text| tried.insert(*text)) {
         match delete_one::<R>(session, text).await {
             Ok((id, revision)) => done.push((id, revision)),
-            Err(failure) => failures.push((text, failure)),
+            Err(failure) => match plan::settled(session.format, failure) {
+                Ok(()) => planned += 1,
+                Err(failure) => failures.push((text, failure)),
+            },
         }
     }
     match session.format {
         Format::Table => {}
+        _ if planned > 0 => {}
         Format::Id => output::write(&done.iter().map(|(id, _)| format!("{id}\n")).collect::<String>())?,
         Format::Json => {
             let done: Vec<_> =
@@ -196,7 +221,7 @@ fn report(all: usize, mut failures: Vec<(&String, Failure)>) -> Result<(), Failu
 }
 
 /// The names of networks and, if the caller may see them, of tenants.
-async fn names(session: &Session) -> Result<Names, Failure> {
+pub(crate) async fn names(session: &Session) -> Result<Names, Failure> {
     let networks = Network::all(&session.client).list(&[]).await?.value;
     let tenants = Tenant::all(&session.client).list(&[]).await?.value;
     let of_networks = networks.into_iter().map(|network| (network.id, network.name));

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use thiserror::Error;
-use weft_api::{FieldError, NeutronError, Problem};
+use weft_api::{FieldError, NeutronError, Plan, Problem};
 
 /// Why a call failed.
 #[derive(Debug, Error)]
@@ -52,6 +52,15 @@ pub enum ClientError {
     /// The controller refused the request.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// The controller ended a stream of events.
+    #[error("the controller ended the stream: {reason}")]
+    Ended {
+        /// Why, in its words.
+        reason: String,
+    },
+    /// Nothing was written, because the client only asks what would be: see [`crate::Client::dry`].
+    #[error("nothing was written, this is a dry run")]
+    Planned(Box<Plan>),
     /// Several objects have the name.
     #[error("{count} {what} are called {name:?}: use an id")]
     Ambiguous {

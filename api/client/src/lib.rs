@@ -10,6 +10,7 @@
 
 mod collection;
 mod error;
+mod events;
 mod transport;
 
 use std::time::Duration;
@@ -19,17 +20,22 @@ use serde_json::json;
 
 pub use collection::{Collection, Never, Resource, TokenCollection};
 pub use error::{ClientError, Refusal};
+pub use events::Events;
 pub use transport::Answer;
 use transport::Transport;
 pub use weft_api as api;
 use weft_api::{
-    AddressGroup, AddressScope, Applied, FloatingIp, Health, Host, Network, NetworkIpAvailability,
-    NetworkIpAvailabilityEnvelope, NetworkSegmentRange, Port, RbacPolicy, Router, SecurityGroup,
-    SecurityGroupRule, Subnet, SubnetPool, Tenant, Trace, TraceAsked, TraceEnvelope, Whoami,
+    AddressGroup, AddressScope, Applied, ApplyAsked, FloatingIp, Health, Host, Network,
+    NetworkIpAvailability, NetworkIpAvailabilityEnvelope, NetworkSegmentRange, Plan, PlanEnvelope, Port,
+    RbacPolicy, Router, SecurityGroup, SecurityGroupRule, Subnet, SubnetPool, Tenant, Trace, TraceAsked,
+    TraceEnvelope, Whoami,
 };
 
 /// How much longer than asked to wait for an answer about an applied revision.
 const APPLIED_SLACK: Duration = Duration::from_secs(15);
+
+/// How long applying a file may take.
+const APPLY: Duration = Duration::from_secs(120);
 
 /// A handle to one controller; clones share its connections.
 #[derive(Debug, Clone)]
@@ -45,6 +51,22 @@ impl Client {
     /// [`ClientError::Endpoint`] or [`ClientError::Token`] when one of them is malformed.
     pub fn new(endpoint: &str, token: Option<&str>) -> Result<Client, ClientError> {
         Ok(Client { transport: Transport::new(endpoint, token)? })
+    }
+
+    /// The same client, but its writes are not made: they fail with [`ClientError::Planned`], which says what they would
+    /// have done.
+    pub fn dry(self) -> Client {
+        Client { transport: self.transport.dry() }
+    }
+
+    /// Makes a tenant's objects what is said of them, all of it or nothing; answers what was done.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn apply(&self, asked: &ApplyAsked) -> Result<Answer<Plan>, ClientError> {
+        let request = self.transport.request(Method::POST, &["v1", "apply"], &[]).patience(APPLY);
+        let answer = request.body(&json!({ "apply": asked })).send::<PlanEnvelope>().await?;
+        Ok(answer.map(|envelope| envelope.plan))
     }
 
     /// Where the controller is.
@@ -162,6 +184,12 @@ impl Client {
         let query = [("revision", revision), ("timeout", seconds), ("host", host.to_owned())];
         let request = self.transport.get(&["v1", "applied"], &query).patience(timeout + APPLIED_SLACK);
         Ok(request.send::<Applied>().await?.value)
+    }
+
+    /// What happens to objects after the revision `from` (from now on when absent), as far as `filters` (`kind`,
+    /// `project_id`, `id`) want it.
+    pub fn events<'a>(&'a self, from: Option<u64>, filters: Vec<(&'a str, String)>) -> Events<'a> {
+        Events::new(&self.transport, from, filters)
     }
 
     /// Where a packet would go, and why. Nothing is sent.

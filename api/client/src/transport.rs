@@ -37,6 +37,14 @@ impl<T> Answer<T> {
 pub(crate) struct Transport {
     http: reqwest::Client,
     base: Arc<Url>,
+    run: Run,
+}
+
+/// Whether writes are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Run {
+    Real,
+    Dry,
 }
 
 impl Transport {
@@ -55,7 +63,16 @@ impl Transport {
         }
         // A proxy of the environment would see tokens and has no way into namespaces: the way to the controller is direct.
         let http = reqwest::Client::builder().no_proxy().default_headers(headers).connect_timeout(CONNECT);
-        Ok(Transport { http: http.build().map_err(ClientError::SetUp)?, base: Arc::new(base) })
+        Ok(Transport {
+            http: http.build().map_err(ClientError::SetUp)?,
+            base: Arc::new(base),
+            run: Run::Real,
+        })
+    }
+
+    /// The same, but writes only ask what they would do.
+    pub(crate) fn dry(self) -> Transport {
+        Transport { run: Run::Dry, ..self }
     }
 
     pub(crate) fn endpoint(&self) -> &str {
@@ -74,11 +91,21 @@ impl Transport {
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
+        let run = if method == Method::GET { Run::Real } else { self.run };
+        if run == Run::Dry {
+            url.query_pairs_mut().append_pair("dry_run", "true");
+        }
         let bad = path.iter().find(|segment| matches!(**segment, "" | "." | ".."));
         let bad = bad.map(|id| ClientError::Id { id: (*id).to_owned() });
         let builder = self.http.request(method.clone(), url.clone()).timeout(PATIENCE);
-        Request { method, url, builder, bad }
+        Request { method, url, builder, bad, run }
     }
+}
+
+/// The answer to a write that is not made.
+#[derive(serde::Deserialize)]
+struct Planned {
+    plan: weft_api::Plan,
 }
 
 /// A request that is not sent yet.
@@ -87,6 +114,7 @@ pub(crate) struct Request {
     url: Url,
     builder: reqwest::RequestBuilder,
     bad: Option<ClientError>,
+    run: Run,
 }
 
 impl Request {
@@ -126,6 +154,21 @@ impl Request {
     }
 
     async fn exchange(self) -> Result<(u16, u64, Vec<u8>), ClientError> {
+        let (method, url) = (self.method.clone(), self.url.to_string());
+        let failed = |source| ClientError::Send { method, url, source };
+        let run = self.run;
+        let (revision, response) = self.open().await?;
+        let status = response.status().as_u16();
+        let body = response.bytes().await.map_err(failed)?;
+        // What is not a plan is an answer to what nobody plans, like a trace.
+        match serde_json::from_slice::<Planned>(&body) {
+            Ok(Planned { plan }) if run == Run::Dry => Err(ClientError::Planned(Box::new(plan))),
+            _ => Ok((status, revision, body.into())),
+        }
+    }
+
+    /// Sends the request, and leaves the body of a good answer for the caller to read.
+    pub(crate) async fn open(self) -> Result<(u64, reqwest::Response), ClientError> {
         if let Some(bad) = self.bad {
             return Err(bad);
         }
@@ -135,10 +178,10 @@ impl Request {
         let status = response.status();
         let revision = response.headers().get(REVISION_HEADER).and_then(|value| value.to_str().ok());
         let revision = revision.and_then(|text| text.parse().ok()).unwrap_or(0);
-        let body = response.bytes().await.map_err(failed)?;
         if status.is_success() {
-            return Ok((status.as_u16(), revision, body.into()));
+            return Ok((revision, response));
         }
+        let body = response.bytes().await.map_err(failed)?;
         match Refusal::read(status.as_u16(), &body) {
             Some(refusal) => Err(refusal.into()),
             None => {

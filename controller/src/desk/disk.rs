@@ -23,7 +23,7 @@ impl Disk {
         while let Some(Lot { revision, snapshot, changes, planned }) = lots.blocking_recv() {
             let changes: Vec<Change> = changes.into_values().collect();
             if !changes.is_empty()
-                && let Err(failure) = self.vault.store(revision, &changes)
+                && let Err(failure) = self.vault.commit(revision, &changes, &self.current)
             {
                 return self.refuse(planned, &failure);
             }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use tokio::sync::{mpsc, oneshot};
 use tracing::debug;
-use weft_model::intent::{Context, Refusal, Settings, plan_each};
+use weft_model::intent::{Context, Settings, plan_each};
 use weft_model::{Change, Key, Revision, Snapshot};
 
 use super::{Committed, Request, WriteError};
@@ -108,8 +108,7 @@ impl Planner {
             && let Some(Request { actor, intents, reply }) = self.waiting.pop_front()
         {
             let outcome = match plan_each(&self.working, &actor, &intents, &context) {
-                Err(Refusal { rejected, .. }) if intents.len() == 1 => Err(WriteError::Rejected(rejected)),
-                Err(Refusal { position, rejected }) => Err(WriteError::RejectedPart { position, rejected }),
+                Err(refusal) => Err(WriteError::refused(refusal, intents.len())),
                 Ok(plan) => {
                     let revision = self.working.revision();
                     self.working = plan.snapshot;

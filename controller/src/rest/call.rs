@@ -10,13 +10,15 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
+use weft_api as api;
 use weft_api::REVISION_HEADER;
-use weft_model::intent::Intent;
+use weft_model::intent::{Intent, Settings};
 use weft_model::{Revision, SharedKind, SharedObject, Snapshot};
 
 use super::caller::Caller;
+use super::events::Watchers;
 use super::failure::Failure;
-use super::{Config, frame};
+use super::{Config, frame, plans};
 use crate::clock;
 use crate::config::Authentication;
 use crate::desk::{Committed, Desk};
@@ -28,6 +30,8 @@ pub(super) struct Api {
     pub(super) desk: Desk,
     pub(super) board: Board,
     pub(super) config: Config,
+    /// Who follows `/v1/events`.
+    pub(super) watchers: Watchers,
 }
 
 /// What an answer is made from: one state, and for whom.
@@ -54,6 +58,14 @@ impl View {
     }
 }
 
+/// Whether what a request asks for is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Run {
+    Real,
+    /// It is told what would be done: `?dry_run=true`.
+    Dry,
+}
+
 /// A request by somebody with a valid token.
 #[derive(Debug, Clone)]
 pub(super) struct Call {
@@ -66,6 +78,8 @@ pub(super) struct Call {
     pub(super) if_number: Option<u64>,
     /// Cancelled when the controller stops.
     pub(super) stop: CancellationToken,
+    /// Whether writes are made.
+    run: Run,
     desk: Desk,
 }
 
@@ -85,8 +99,10 @@ impl FromRequestParts<Api> for Call {
         let Query(query) = query.map_err(|_| Failure::malformed("The query cannot be read."))?;
         let address = format!("{}{}", frame::origin(&parts.headers), parts.uri.path());
         let if_number = if_number(&parts.headers)?;
+        let run = read_run(&query)?;
         let view = View { snapshot, board: api.board.clone(), caller };
-        Ok(Call { view, query, address, if_number, stop: api.config.stop.clone(), desk: api.desk.clone() })
+        let (stop, desk) = (api.config.stop.clone(), api.desk.clone());
+        Ok(Call { view, query, address, if_number, stop, run, desk })
     }
 }
 
@@ -96,11 +112,31 @@ impl Call {
         &self.view.caller
     }
 
-    /// Commits all intents in the caller's name, and shows the state after them.
+    /// Commits all intents in the caller's name, and shows the state after them. Every write of the API passes here; a dry
+    /// run gets no further, and is answered with what the write would have done.
     pub(super) async fn write(&self, intents: Vec<Intent>) -> Result<(Committed, View), Failure> {
+        if self.is_dry() {
+            return Err(Failure::planned(&self.plan(&intents).await?));
+        }
         let committed = self.desk.write(self.caller().actor(), intents).await?;
         let view = View { snapshot: committed.snapshot.clone(), ..self.view.clone() };
         Ok((committed, view))
+    }
+
+    /// Whether nothing is to be done.
+    pub(super) fn is_dry(&self) -> bool {
+        self.run == Run::Dry
+    }
+
+    /// What writing all intents would do, and the state that this is told of.
+    pub(super) async fn plan(&self, intents: &[Intent]) -> Result<api::Plan, Failure> {
+        let (before, plan) = self.desk.plan(&self.caller().actor(), intents)?;
+        plans::make(&self.view, before, plan).await
+    }
+
+    /// What the operator configured about networks.
+    pub(super) fn settings(&self) -> &Settings {
+        self.desk.settings()
     }
 
     /// Looks at the newest state instead of the one at which the request came.
@@ -112,6 +148,19 @@ impl Call {
     pub(super) fn parameter(&self, name: &str) -> Option<&str> {
         self.query.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
+}
+
+/// `dry_run=true`. What is neither true nor false is refused, so that nothing is done by mistake.
+fn read_run(query: &[(String, String)]) -> Result<Run, Failure> {
+    let mut run = Run::Real;
+    for (_, value) in query.iter().filter(|(name, _)| name == "dry_run") {
+        run = match value.to_ascii_lowercase().as_str() {
+            "true" | "1" | "" => Run::Dry,
+            "false" | "0" => Run::Real,
+            _ => return Err(Failure::field("dry_run", "must be true or false")),
+        };
+    }
+    Ok(run)
 }
 
 /// `If-Match: revision_number=N`. Other conditions are none that this API knows, and ignoring one would be a lie.

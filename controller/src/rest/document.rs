@@ -94,4 +94,5 @@ bodies! {
     TenantBody { tenant: api::TenantUpdate }
     NewTokenBody { token: api::TokenCreate }
     TraceBody { trace: api::TraceAsked }
+    ApplyBody { apply: api::ApplyAsked }
 }

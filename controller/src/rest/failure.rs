@@ -2,7 +2,9 @@
 
 mod pools;
 
+use axum::body::Bytes;
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use weft_api::FieldError;
 use weft_model::intent::{Fault, Rejected};
@@ -22,11 +24,20 @@ pub(super) struct Failure {
     pub(super) errors: Vec<FieldError>,
     /// Which of several objects in one request is at fault.
     pub(super) position: Option<usize>,
+    /// Nothing is wrong: it is a dry run, and what is answered instead is what would have been done.
+    pub(super) planned: Option<Bytes>,
 }
 
 impl Failure {
     pub(super) fn new(status: StatusCode, kind: &'static str, message: impl Into<String>) -> Failure {
-        Failure { status, kind, message: message.into(), errors: Vec::new(), position: None }
+        Failure { status, kind, message: message.into(), errors: Vec::new(), position: None, planned: None }
+    }
+
+    /// Ends a handler at the place where it would have written: with what the write would have done, in JSON.
+    pub(super) fn planned(plan: &weft_api::Plan) -> Failure {
+        let plan = serde_json::to_vec(&serde_json::json!({ "plan": plan }));
+        let plan = plan.expect("our own words have text keys").into();
+        Failure { planned: Some(plan), ..Failure::new(StatusCode::OK, "Planned", "Nothing was written.") }
     }
 
     /// Something in the request as a whole cannot be read.
@@ -56,7 +67,7 @@ impl Failure {
 
     /// Names the element of the list `many` that is at fault, if it is known which one is.
     pub(super) fn in_list(mut self, many: &str) -> Failure {
-        let Some(position) = self.position else { return self };
+        let Some(position) = self.position.filter(|_| self.planned.is_none()) else { return self };
         let element = format!("{many}.{position}");
         if self.errors.is_empty() {
             self.errors.push(FieldError { field: element.clone(), reason: self.message.clone() });
@@ -127,6 +138,9 @@ fn fields(faults: Vec<Fault>) -> Vec<FieldError> {
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
+        if let Some(plan) = self.planned {
+            return (self.status, [(CONTENT_TYPE, "application/json")], plan).into_response();
+        }
         let mut response = self.status.into_response();
         response.extensions_mut().insert(self);
         response

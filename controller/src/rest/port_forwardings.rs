@@ -19,7 +19,8 @@ use super::page::compare;
 use super::query::ListQuery;
 use super::scope;
 
-const ONE: &str = "port_forwarding";
+/// What one is called in envelopes.
+pub(super) const ONE: &str = "port_forwarding";
 const MANY: &str = "port_forwardings";
 const LABEL: &str = "Port forwarding";
 
@@ -37,7 +38,8 @@ pub(super) fn within(forwarding: &PortForwarding) -> api::ForwardingOfFloatingIp
     }
 }
 
-fn row(forwarding: &PortForwarding) -> api::PortForwarding {
+/// How the API shows one.
+pub(super) fn row(forwarding: &PortForwarding) -> api::PortForwarding {
     let one = |range: PortRange| (range.count() == 1).then_some(range.first);
     let text = |range: PortRange| format!("{}:{}", range.first, range.last);
     api::PortForwarding {

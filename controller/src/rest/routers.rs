@@ -171,12 +171,17 @@ fn read_gateway(fields: &mut Fields, router: RouterId) -> Option<Option<NewGatew
             }
             return None;
         };
-        // A gateway that goes and comes back has its old MAC: physical machines remember it for a while.
-        let mac_seed = Uuid::from_u128(router.0.as_u128() ^ network.as_u128()).as_fields().0;
+        let mac_seed = mac_seed(router, network);
         let port = PortId(Uuid::new_v4());
         Some(NewGateway { snat, fixed_ips, ..NewGateway::new(NetworkId(network), port, mac_seed) })
     });
     Some(asked?.flatten())
+}
+
+/// Where the search for the MAC of a router's port begins. An interface or gateway that goes and comes back has its old
+/// one: workloads remember it for the better part of a minute, physical machines for longer.
+pub(super) fn mac_seed(router: RouterId, place: Uuid) -> u32 {
+    Uuid::from_u128(router.0.as_u128() ^ place.as_u128()).as_fields().0
 }
 
 fn read_fixed_ip(fields: &mut Fields) -> Option<AskedIp> {
@@ -201,7 +206,7 @@ fn rows(routes: &[Route]) -> Vec<api::HostRoute> {
     routes.iter().map(row).collect()
 }
 
-fn read_routes(fields: &mut Fields) -> Option<Vec<Route>> {
+pub(super) fn read_routes(fields: &mut Fields) -> Option<Vec<Route>> {
     fields.objects("routes", |route| {
         let destination = route.required::<IpNet>("destination", "must be a prefix like 192.0.2.0/24");
         let next_hop = match route.text("nexthop") {
@@ -332,8 +337,7 @@ pub(super) async fn add_interface(
         (None, None) => return Err(bad_request("Either subnet_id or port_id must be specified")),
         (None, Some(port)) => NewInterface::Port(port),
         (Some(subnet), None) => {
-            // An interface that goes and comes back has its old MAC: workloads remember it for the better part of a minute.
-            let mac_seed = Uuid::from_u128(router.id.0.as_u128() ^ subnet.0.as_u128()).as_fields().0;
+            let mac_seed = mac_seed(router.id, subnet.0);
             NewInterface::OfSubnet { subnet, port: PortId(Uuid::new_v4()), mac_seed }
         }
     };

@@ -4,6 +4,8 @@
 
 mod bulk;
 mod concurrency;
+mod events;
+mod files;
 mod filters;
 mod isolation;
 mod logins;
@@ -12,6 +14,7 @@ mod operators;
 mod outside;
 mod pages;
 mod pools;
+mod plans;
 mod providers;
 mod published;
 mod refusals;

@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 
 use crate::{
-    batch::{Batch, Condition, validate_key},
+    batch::{Batch, Condition, Op, validate_key},
     contract::{CheckReport, Compaction, Snapshot, Store, Watch},
     error::{Conflict, Damage, StoreError},
     frame,
@@ -195,7 +195,11 @@ fn found(medium: &dyn Medium) -> Result<(), StoreError> {
 /// Everything that changes on disk when a batch makes `revision`.
 fn plan(batch: &Batch, revision: Revision, entry: &Bytes, surplus: &[(Revision, usize)]) -> Vec<Write> {
     let mut writes = Vec::with_capacity(batch.ops().len() + surplus.len() + 2);
-    writes.extend(batch.ops().iter().map(|op| {
+    let is_same = |a: &Op, b: &Op| a.table() == b.table() && a.key() == b.key();
+    // Of two operations on one record that stand side by side the log has both, the state only the second.
+    let stands = |n: usize, op: &Op| batch.ops().get(n + 1).is_none_or(|next| !is_same(op, next));
+    let standing = batch.ops().iter().enumerate().filter(|(n, op)| stands(*n, op));
+    writes.extend(standing.map(|(_, op)| {
         let key = layout::record_key(op.table(), op.key());
         match op.value() {
             Some(value) => Write::Put(key, value.clone()),

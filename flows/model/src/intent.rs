@@ -5,6 +5,7 @@
 
 mod address_groups;
 mod addresses;
+pub mod desired;
 mod draft;
 mod external_request;
 mod floating_ips;

@@ -104,6 +104,9 @@ impl Theirs {
         if template == "/v1/applied" {
             return vec!["/v1/applied?timeout=0".into()];
         }
+        if template == "/v1/events" {
+            return vec!["/v1/events?from=0&follow=false".into()];
+        }
         if template.contains("{collection}") {
             let of = [
                 ("networks", &self.network),

@@ -102,3 +102,26 @@ async fn every_field_that_the_document_offers_is_known_to_the_server() {
         assert_eq!(unknown, ["unheard_of"], "{schema}: {}", answer.text);
     }
 }
+
+#[tokio::test]
+async fn the_pages_of_the_document_need_nothing_from_elsewhere() {
+    let lab = Lab::new().await;
+    for path in ["/docs", "/docs/"] {
+        let page = lab.get("", path).await;
+        assert_eq!(
+            (page.status.as_u16(), &page.headers["content-type"]),
+            (200, &"text/html".parse().unwrap())
+        );
+        let parts: Vec<&str> = page.text.split(['"', '\'']).filter(|part| part.starts_with("./")).collect();
+        assert!(parts.len() >= 4, "{}", page.text);
+        for part in parts.iter().filter(|part| part.ends_with(".css") || part.ends_with(".js")) {
+            let found = lab.get("", &part.replacen("./", "/docs/", 1)).await;
+            assert_eq!(found.status, 200, "{part}");
+        }
+        assert!(!page.text.contains("http://") && !page.text.contains("https://"), "{}", page.text);
+    }
+    let start = lab.get("", "/docs/swagger-initializer.js").await;
+    assert!(start.text.contains("/openapi.json"), "{}", start.text);
+    assert_eq!(lab.get("", "/docs/swagger-ui.css").await.status, 200);
+    assert_eq!(lab.get("", "/docs/nothing.js").await.status, 404);
+}

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use weft_compiler::{
     ByScope, Compiled, Link, Owner, Scope, Tallies, Tally, TunnelPort, TunnelSettings, compile,
-    compile_scope, diff, impact, owners, pipeline, subscribes, subscriptions, tally_scope, tunnel,
+    compile_scope, diff, impact, owners, pipeline, preview, subscribes, subscriptions, tally_scope, tunnel,
     tunnel_ofport, tunnels, tunnels::tunnel_name, uplink_ofport, uplinks,
 };
 use weft_model::{HostIndex, Key, PhysnetKey, Revision, Router, Snapshot};
@@ -256,9 +256,28 @@ fn check_ways(held: &Held, snapshot: &Snapshot) {
     }
 }
 
+/// How many flows every switch has.
+fn counts(held: &Held) -> BTreeMap<HostIndex, i64> {
+    let flows = |host: &HostIndex| held.wanted_by(*host).values().map(|c| c.flows.len() as i64).sum();
+    held.subscriptions.keys().map(|host| (*host, flows(host))).collect()
+}
+
+/// What is said beforehand about a change is what it then comes to.
+fn check_preview(sides: [&Snapshot; 2], touched: &BTreeSet<Key>, counts: [&BTreeMap<HostIndex, i64>; 2]) {
+    let said = preview(sides[0], sides[1], touched, usize::MAX).expect("no bound");
+    let hosts: BTreeSet<HostIndex> = counts.into_iter().flat_map(|side| side.keys().copied()).collect();
+    assert!(said.keys().all(|host| hosts.contains(host)));
+    for host in hosts {
+        let [had, has] = counts.map(|side| side.get(&host).copied().unwrap_or(0));
+        let said = said.get(&host).copied().unwrap_or_default();
+        assert_eq!(said.added as i64 - said.removed as i64, has - had, "host {host}: {said:?}");
+    }
+}
+
 fn run(history: Vec<Vec<Op>>) {
     let mut snapshot = Snapshot::new();
     let mut held = Held::default();
+    let mut flows = BTreeMap::new();
     let mut switches: BTreeMap<HostIndex, Switch> = BTreeMap::new();
     for (step, ops) in history.iter().enumerate() {
         let before = snapshot.clone();
@@ -272,6 +291,8 @@ fn run(history: Vec<Vec<Op>>) {
         check_hosts(&held);
         check_tallies(step, &held, &snapshot);
         check_ways(&held, &snapshot);
+        let had = std::mem::replace(&mut flows, counts(&held));
+        check_preview([&before, &snapshot], &touched, [&had, &flows]);
         // A host that goes and comes back under another index is another switch to us.
         switches.retain(|host, _| held.subscriptions.contains_key(host));
         for host in held.subscriptions.keys() {

@@ -9,7 +9,7 @@ use crate::network::TAG_LEN;
 use crate::{Access, Key, Mtu, Network, NetworkId, PhysicalNetwork, PhysnetKey, Record, Segment, Vni};
 
 /// The smallest MTU that IPv4 works with (RFC 791).
-const MTU_MIN: u16 = 68;
+pub(super) const MTU_MIN: u16 = 68;
 /// The smallest MTU that IPv6 works with (RFC 8200 section 5).
 pub(super) const MTU_MIN_V6: u16 = 1280;
 /// How many ports a refused deletion lists.

@@ -248,7 +248,8 @@ fn derived(tenant: &TenantId, is_taken: impl Fn(uuid::Uuid) -> bool) -> uuid::Uu
 }
 
 /// A prefix says the same with and without host bits.
-fn trunc(remote: Remote) -> Remote {
+/// A remote without host bits.
+pub(super) fn trunc(remote: Remote) -> Remote {
     match remote {
         Remote::Prefix(prefix) => Remote::Prefix(prefix.trunc()),
         other => other,

@@ -91,7 +91,7 @@ impl Draft<'_> {
 }
 
 /// The first usable address; none when it is the only one, because then the workload needs it.
-fn default_gateway(cidr: IpNet) -> Option<IpAddr> {
+pub(super) fn default_gateway(cidr: IpNet) -> Option<IpAddr> {
     let range = usable(cidr);
     (range.start != range.end).then_some(range.start)
 }

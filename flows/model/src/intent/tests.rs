@@ -1,5 +1,6 @@
 //! What is planned and what is refused, rule by rule, and as random histories.
 
+mod desired;
 mod floating_ips;
 mod gateways;
 mod history;
