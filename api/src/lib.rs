@@ -15,8 +15,8 @@ pub mod floating_ip;
 pub mod host;
 pub mod identity;
 pub mod network;
-pub mod pool;
 pub mod plan;
+pub mod pool;
 pub mod port;
 pub mod problem;
 pub mod progress;
@@ -49,10 +49,10 @@ pub use floating_ip::{
 };
 pub use host::{Audit, Host, Tunnel};
 pub use network::{Network, NetworkCreate, NetworkUpdate};
+pub use plan::{ApplyAsked, LeftObject, Plan, PlanEnvelope, PlannedFlows, PlannedHost, PlannedObject};
 pub use pool::{
     AddressScope, AddressScopeCreate, AddressScopeUpdate, SubnetPool, SubnetPoolCreate, SubnetPoolUpdate,
 };
-pub use plan::{ApplyAsked, LeftObject, Plan, PlanEnvelope, PlannedFlows, PlannedHost, PlannedObject};
 pub use port::{DnsAssignment, ExtraDhcpOpt, FixedIp, FixedIpAsked, Port, PortCreate, PortUpdate};
 pub use problem::{FieldError, NeutronError, NeutronFault, Problem};
 pub use progress::{Applied, Health, Whoami};

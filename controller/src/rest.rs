@@ -8,8 +8,8 @@
 mod address_groups;
 mod address_scopes;
 mod agents;
-mod availabilities;
 mod apply;
+mod availabilities;
 mod call;
 mod caller;
 mod dhcp_options;

@@ -178,9 +178,7 @@ impl From<Rejected> for Failure {
             Rejected::SecurityGroupNotFound(id) => Failure::not_found("Security group", &id.to_string()),
             Rejected::SecurityRuleNotFound(id) => Failure::not_found("Security group rule", &id.to_string()),
             Rejected::AddressGroupNotFound(id) => Failure::not_found("Address group", &id.to_string()),
-            Rejected::Pool(rejected) => pools::of_pool(rejected),
-            Rejected::Rbac(rejected) => pools::of_rbac(rejected),
-            Rejected::Range(rejected) => pools::of_range(rejected),
+            shared @ (Rejected::Pool(_) | Rejected::Rbac(_) | Rejected::Range(_)) => pools::of(shared),
             Rejected::Invalid(faults) => Failure::invalid(faults),
             Rejected::Forbidden { what } => {
                 let message = format!("{what} is disallowed by policy");

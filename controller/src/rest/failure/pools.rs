@@ -2,12 +2,22 @@
 
 use axum::http::StatusCode;
 use weft_model::Family;
-use weft_model::intent::{PoolRejected, RangeRejected, RbacRejected};
+use weft_model::intent::{PoolRejected, RangeRejected, RbacRejected, Rejected};
 
 use super::Failure;
 
+/// What they refuse.
+pub(super) fn of(rejected: Rejected) -> Failure {
+    match rejected {
+        Rejected::Pool(rejected) => of_pool(rejected),
+        Rejected::Rbac(rejected) => of_rbac(rejected),
+        Rejected::Range(rejected) => of_range(rejected),
+        other => conflict("Conflict", format!("{other}.")),
+    }
+}
+
 /// What address scopes and subnet pools refuse.
-pub(super) fn of_pool(rejected: PoolRejected) -> Failure {
+fn of_pool(rejected: PoolRejected) -> Failure {
     use PoolRejected as P;
     let said = format!("{rejected}.");
     match rejected {
@@ -79,7 +89,7 @@ pub(super) fn of_pool(rejected: PoolRejected) -> Failure {
 }
 
 /// What sharing refuses.
-pub(super) fn of_rbac(rejected: RbacRejected) -> Failure {
+fn of_rbac(rejected: RbacRejected) -> Failure {
     match rejected {
         RbacRejected::NotFound(id) => Failure::not_found("RBAC policy", &id.to_string()),
         RbacRejected::Exists(_) => {
@@ -103,7 +113,7 @@ pub(super) fn of_rbac(rejected: RbacRejected) -> Failure {
 }
 
 /// What ranges of VNIs refuse.
-pub(super) fn of_range(rejected: RangeRejected) -> Failure {
+fn of_range(rejected: RangeRejected) -> Failure {
     match rejected {
         RangeRejected::NotFound(id) => Failure::not_found("Network segment range", &id.to_string()),
         RangeRejected::Overlaps(id) => conflict(

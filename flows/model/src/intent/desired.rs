@@ -14,9 +14,9 @@ use uuid::Uuid;
 
 use super::subnets::default_gateway;
 use super::{
-    AskedPart, AskedPrefix, FloatingIpPatch, Intent, Labels, LabelsPatch, NetworkPatch, NewFloatingIp, NewInterface, NewNetwork,
-    NewPort, NewRouter, NewSecurityGroup, NewSecurityRule, NewSubnet, PortGroups, PortPatch, RouterPatch,
-    RoutesPatch, SecurityGroupPatch, Settings, SubnetPatch,
+    AskedPart, AskedPrefix, FloatingIpPatch, Intent, Labels, LabelsPatch, NetworkPatch, NewFloatingIp,
+    NewInterface, NewNetwork, NewPort, NewRouter, NewSecurityGroup, NewSecurityRule, NewSubnet, PortGroups,
+    PortPatch, RouterPatch, RoutesPatch, SecurityGroupPatch, Settings, SubnetPatch,
 };
 use crate::address::{usable, without};
 use crate::network::TAG_LEN;

@@ -139,20 +139,26 @@ fn show(change: &Change) -> String {
             let groups: Vec<_> = r.groups.iter().map(ToString::to_string).collect();
             format!("policy {} [{}]", r.key, groups.join(" "))
         }
-        Change::Put(Record::AddressScope(r)) => {
+        Change::Put(record) => show_shared(record),
+    }
+}
+
+fn show_shared(record: &Record) -> String {
+    match record {
+        Record::AddressScope(r) => {
             format!("scope {} {} of {} {}", r.id, label(&r.stamp), r.tenant, r.family)
         }
-        Change::Put(Record::SubnetPool(r)) => {
+        Record::SubnetPool(r) => {
             let prefixes: Vec<_> = r.prefixes.iter().map(ToString::to_string).collect();
             let lengths = format!("{}..{}..{}", r.min_prefixlen, r.default_prefixlen, r.max_prefixlen);
             let (id, label, prefixes) = (r.id, label(&r.stamp), prefixes.join(" "));
             format!("pool {id} {label} of {} {prefixes} lengths {lengths}", r.tenant)
         }
-        Change::Put(Record::RbacPolicy(r)) => {
+        Record::RbacPolicy(r) => {
             let (kind, object, access) = (r.object.kind.name(), r.object.id, r.access.name());
             format!("rbac of {} {kind} {object} {access} {:?}", r.tenant, r.audience)
         }
-        Change::Put(Record::SegmentRange(r)) => {
+        Record::SegmentRange(r) => {
             let (id, encap, owner) = (r.id, r.encap.name(), r.tenant.as_ref().map(TenantId::as_str));
             format!(
                 "range {id} {} {encap} {}-{} of {owner:?} next {}",
@@ -162,7 +168,7 @@ fn show(change: &Change) -> String {
                 r.next
             )
         }
-        Change::Put(Record::Counters(r)) => format!("{r:?}"),
+        other => format!("{other:?}"),
     }
 }
 
