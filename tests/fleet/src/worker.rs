@@ -178,6 +178,10 @@ impl Worker {
         if link.reading != Reading::Normal {
             return self.serve(at, Side::OpenFlow);
         }
+        if link.partial.len() >= CHUNK {
+            // No more is held of one connection: what would not fit any more would look like its end.
+            return self.look(at, Instant::now());
+        }
         match link.read(&mut self.buffer) {
             Taken::Bytes(count) => {
                 link.keep(&self.buffer[..count]);
@@ -196,12 +200,18 @@ impl Worker {
         }
         for _ in 0..ANSWERED_AT_ONCE {
             let Some((at, read_at)) = self.held.pop_first() else { return };
-            let bytes = std::mem::take(&mut self.hosts[at].controller.partial);
-            let todo = self.take((at, Side::OpenFlow), &bytes, read_at);
-            if self.carry_out(at, Side::OpenFlow, todo) {
-                // An end of the stream that came with the bytes is told only once.
-                self.serve(at, Side::OpenFlow);
-            }
+            self.look(at, read_at);
+        }
+    }
+
+    /// Looks at what was held, and at what has come since.
+    fn look(&mut self, at: usize, read_at: Instant) {
+        self.held.remove(&at);
+        let bytes = std::mem::take(&mut self.hosts[at].controller.partial);
+        let todo = self.take((at, Side::OpenFlow), &bytes, read_at);
+        if self.carry_out(at, Side::OpenFlow, todo) {
+            // An end of the stream that came with the bytes is told only once.
+            self.serve(at, Side::OpenFlow);
         }
     }
 

@@ -81,6 +81,18 @@ fn what_is_told_is_held(answers: Answers) {
 }
 
 #[test]
+fn more_than_is_held_at_once_is_answered_on_the_same_connection() {
+    let (mut controller, fleet) = start(2, 1);
+    fleet.set_answers(Answers::WhenAllIsRead);
+    let flows: Vec<FlowMod> = (0..500).map(flow).collect();
+    let bundles: Vec<u8> = (0..40).flat_map(|number| bundle(&flows, 0x100 + number)).collect();
+    assert!(bundles.len() > 1 << 20);
+    controller.write_all(&bundles);
+    let is_committed = || Ok(fleet.status().counters.committed == 2 * 40);
+    weft_rig::wait_until("all bundles are committed", WITHIN, is_committed).unwrap();
+}
+
+#[test]
 fn a_dump_tells_everything_in_parts() {
     let (mut controller, _fleet) = start(1, 1);
     let flows: Vec<FlowMod> = (0..3000).map(flow).collect();
