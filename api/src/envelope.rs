@@ -5,8 +5,9 @@ use utoipa::ToSchema;
 
 use crate::discovery::Link;
 use crate::{
-    AddressGroup, BandwidthLimitRule, DscpMarkingRule, FloatingIp, Host, Network, Port, PortForwarding,
-    QosPolicy, QosRuleType, Router, SecurityGroup, SecurityGroupRule, Subnet, Tenant, Token, Trace, Trunk,
+    AddressGroup, AddressScope, BandwidthLimitRule, DscpMarkingRule, FloatingIp, Host, Network,
+    NetworkSegmentRange, Port, PortForwarding, QosPolicy, QosRuleType, RbacPolicy, Router, SecurityGroup,
+    SecurityGroupRule, Subnet, SubnetPool, Tenant, Token, Trace, Trunk,
 };
 
 macro_rules! envelopes {
@@ -49,6 +50,11 @@ envelopes! {
     DscpMarkingRuleEnvelope(dscp_marking_rule), DscpMarkingRuleList(dscp_marking_rules), DscpMarkingRule,
         "dscp_marking_rules_links";
     QosRuleTypeEnvelope(rule_type), QosRuleTypeList(rule_types), QosRuleType, "rule_types_links";
+    AddressScopeEnvelope(address_scope), AddressScopeList(address_scopes), AddressScope, "address_scopes_links";
+    SubnetPoolEnvelope(subnetpool), SubnetPoolList(subnetpools), SubnetPool, "subnetpools_links";
+    NetworkSegmentRangeEnvelope(network_segment_range), NetworkSegmentRangeList(network_segment_ranges),
+        NetworkSegmentRange, "network_segment_ranges_links";
+    RbacPolicyEnvelope(rbac_policy), RbacPolicyList(rbac_policies), RbacPolicy, "rbac_policies_links";
     TenantEnvelope(tenant), TenantList(tenants), Tenant, "tenants_links";
     HostEnvelope(host), HostList(hosts), Host, "hosts_links";
 }

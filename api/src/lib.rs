@@ -6,7 +6,9 @@
 //! Bodies travel in envelopes: `{"network": {...}}` for one, `{"networks": [...]}` for many. Fields that a server of
 //! another version does not send read as their defaults, and fields that we do not know are skipped.
 
+pub mod agent;
 pub mod audit;
+pub mod availability;
 pub mod discovery;
 pub mod envelope;
 pub mod event;
@@ -15,28 +17,38 @@ pub mod host;
 pub mod identity;
 pub mod network;
 pub mod plan;
+pub mod pool;
 pub mod port;
 pub mod problem;
 pub mod progress;
 pub mod qos;
 pub mod quota;
+pub mod rbac;
 pub mod router;
 pub mod security;
+pub mod segment_range;
 pub mod subnet;
 pub mod tenant;
 pub mod token;
 pub mod trace;
 pub mod trunk;
 
+pub use agent::{Agent, AgentConfigurations, AgentEnvelope, AgentList};
 pub use audit::{AuditAuthor, AuditChange, AuditEntry, AuditPage};
+pub use availability::{
+    IpAvailabilityDetails, NetworkIpAvailability, NetworkIpAvailabilityEnvelope, NetworkIpAvailabilityList,
+    SubnetIpAvailability,
+};
 pub use envelope::{
-    AddressGroupEnvelope, AddressGroupList, BandwidthLimitRuleEnvelope, BandwidthLimitRuleList,
-    DscpMarkingRuleEnvelope, DscpMarkingRuleList, FloatingIpEnvelope, FloatingIpList, HostEnvelope, HostList,
-    MinimumBandwidthRuleList, NetworkEnvelope, NetworkList, PortEnvelope, PortForwardingEnvelope,
+    AddressGroupEnvelope, AddressGroupList, AddressScopeEnvelope, AddressScopeList,
+    BandwidthLimitRuleEnvelope, BandwidthLimitRuleList, DscpMarkingRuleEnvelope, DscpMarkingRuleList,
+    FloatingIpEnvelope, FloatingIpList, HostEnvelope, HostList, MinimumBandwidthRuleList, NetworkEnvelope,
+    NetworkList, NetworkSegmentRangeEnvelope, NetworkSegmentRangeList, PortEnvelope, PortForwardingEnvelope,
     PortForwardingList, PortList, QosPolicyEnvelope, QosPolicyList, QosRuleTypeEnvelope, QosRuleTypeList,
-    RouterEnvelope, RouterList, SecurityGroupEnvelope, SecurityGroupList, SecurityGroupRuleEnvelope,
-    SecurityGroupRuleList, SubnetEnvelope, SubnetList, TagList, TenantEnvelope, TenantList, TokenEnvelope,
-    TokenList, TraceEnvelope, TrunkEnvelope, TrunkList,
+    RbacPolicyEnvelope, RbacPolicyList, RouterEnvelope, RouterList, SecurityGroupEnvelope, SecurityGroupList,
+    SecurityGroupRuleEnvelope, SecurityGroupRuleList, SubnetEnvelope, SubnetList, SubnetPoolEnvelope,
+    SubnetPoolList, TagList, TenantEnvelope, TenantList, TokenEnvelope, TokenList, TraceEnvelope,
+    TrunkEnvelope, TrunkList,
 };
 pub use event::Event;
 pub use floating_ip::{
@@ -46,6 +58,9 @@ pub use floating_ip::{
 pub use host::{Audit, Host, Tunnel};
 pub use network::{Network, NetworkCreate, NetworkUpdate};
 pub use plan::{ApplyAsked, LeftObject, Plan, PlanEnvelope, PlannedFlows, PlannedHost, PlannedObject};
+pub use pool::{
+    AddressScope, AddressScopeCreate, AddressScopeUpdate, SubnetPool, SubnetPoolCreate, SubnetPoolUpdate,
+};
 pub use port::{DnsAssignment, ExtraDhcpOpt, FixedIp, FixedIpAsked, Port, PortCreate, PortUpdate};
 pub use problem::{FieldError, NeutronError, NeutronFault, Problem};
 pub use progress::{Applied, Health, Whoami};
@@ -57,6 +72,7 @@ pub use qos::{
 pub use quota::{
     Quota, QuotaDetail, QuotaDetailsEnvelope, QuotaEnvelope, QuotaList, QuotaOfTenant, QuotaUpdate,
 };
+pub use rbac::{RbacPolicy, RbacPolicyCreate, RbacPolicyUpdate};
 pub use router::{
     ExternalGateway, GatewayAsked, InterfaceAsked, Router, RouterCreate, RouterInterface, RouterRoutes,
     RouterUpdate,
@@ -65,6 +81,7 @@ pub use security::{
     AddressGroup, AddressGroupAddresses, AddressGroupCreate, AddressGroupUpdate, AddressPair, SecurityGroup,
     SecurityGroupCreate, SecurityGroupRule, SecurityGroupRuleCreate, SecurityGroupUpdate,
 };
+pub use segment_range::{NetworkSegmentRange, NetworkSegmentRangeCreate, NetworkSegmentRangeUpdate};
 pub use subnet::{AllocationPool, HostRoute, Subnet, SubnetCreate, SubnetUpdate};
 pub use tenant::{Tenant, TenantCreate, TenantUpdate};
 pub use token::{Token, TokenCreate};

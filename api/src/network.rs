@@ -23,15 +23,15 @@ pub struct Network {
     pub status: String,
     /// The ids of its subnets.
     pub subnets: Vec<String>,
-    /// Whether other tenants may use it; always false.
+    /// Whether every tenant may have ports on it.
     pub shared: bool,
     /// Always empty.
     pub availability_zone_hints: Vec<String>,
     /// Always empty.
     pub availability_zones: Vec<String>,
-    /// Always null.
+    /// The address scope of its IPv4 subnets, or null.
     pub ipv4_address_scope: Option<String>,
-    /// Always null.
+    /// The address scope of its IPv6 subnets, or null.
     pub ipv6_address_scope: Option<String>,
     /// Whether routers of every tenant may have their gateway on it.
     #[serde(rename = "router:external")]
@@ -102,6 +102,9 @@ pub struct NetworkCreate {
     /// Default false; administrators only.
     #[serde(rename = "router:external", skip_serializing_if = "Option::is_none")]
     pub router_external: Option<bool>,
+    /// Default false; administrators only. To share with some tenants, use RBAC policies.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shared: Option<bool>,
     /// `vxlan`, `geneve`, `gre`, `flat` or `vlan`; administrators only.
     #[serde(rename = "provider:network_type", skip_serializing_if = "Option::is_none")]
     pub provider_network_type: Option<String>,
@@ -148,4 +151,7 @@ pub struct NetworkUpdate {
     /// See [`NetworkCreate::router_external`]; refused while gateways or floating IPs are on it.
     #[serde(rename = "router:external", skip_serializing_if = "Option::is_none")]
     pub router_external: Option<bool>,
+    /// See [`NetworkCreate::shared`]; refused while those who would lose it are on it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shared: Option<bool>,
 }

@@ -319,6 +319,7 @@ fn subnet(network: u32) -> Record {
         network: network_id(network),
         stamp: stamp(format!("subnet-{network}")),
         cidr: IpNet::V4(cidr),
+        pool: None,
         gateway: Some(at(1)),
         pools: vec![AddressRange { start: at(2), end: at(0xfffe) }],
         dhcp: true,

@@ -5,6 +5,7 @@
 
 mod gateways;
 mod physical;
+mod pools;
 mod qos;
 mod quotas;
 mod routers;
@@ -23,12 +24,13 @@ use uuid::Uuid;
 use weft_model::{
     AddressRange, Binding, Counters, DhcpFamily, DhcpOption, Encap, EncapIps, FixedIp, Host, HostId,
     HostIndex, HostRoute, Key, Mtu, Network, NetworkId, OfPort, PolicyKey, Port, PortId, PortKey,
-    PortSecurity, QosPolicyId, Record, Revision, Stamp, Subnet, SubnetId, Tenant, TenantId, Timestamp, Token,
-    TokenRole, Vni,
+    PortSecurity, QosPolicyId, Record, Revision, Stamp, Subnet, SubnetId, SubnetPoolId, Tenant, TenantId,
+    Timestamp, Token, TokenRole, Vni,
 };
 
 use gateways::{StoredFloatingIp, StoredForwarding};
 use physical::{StoredPhysicalNetwork, StoredSegment};
+use pools::{StoredPool, StoredRange, StoredRbacPolicy, StoredScope};
 use qos::StoredQosPolicy;
 use quotas::StoredQuota;
 use routers::StoredRouter;
@@ -48,15 +50,19 @@ pub struct Damaged {
 }
 
 /// The names of the tables, in the order in which they are loaded.
-pub const TABLES: [&str; 19] = [
+pub const TABLES: [&str; 23] = [
     "counters",
     "tenants",
     "quotas",
     "tokens",
     "hosts",
     "physical_networks",
+    "segment_ranges",
     "networks",
+    "address_scopes",
+    "subnet_pools",
     "subnets",
+    "rbac_policies",
     "security_groups",
     "security_rules",
     "address_groups",
@@ -92,6 +98,10 @@ pub fn place(key: &Key) -> (&'static str, String) {
         Key::SecurityRule(id) => ("security_rules", id.to_string()),
         Key::AddressGroup(id) => ("address_groups", id.to_string()),
         Key::Policy(key) => ("policies", key.to_string()),
+        Key::AddressScope(id) => ("address_scopes", id.to_string()),
+        Key::SubnetPool(id) => ("subnet_pools", id.to_string()),
+        Key::RbacPolicy(id) => ("rbac_policies", id.to_string()),
+        Key::SegmentRange(id) => ("segment_ranges", id.to_string()),
     }
 }
 
@@ -117,6 +127,10 @@ pub fn encode(record: &Record) -> Vec<u8> {
         Record::SecurityRule(r) => serde_json::to_vec(&StoredRule::from(&**r)),
         Record::AddressGroup(r) => serde_json::to_vec(&StoredAddressGroup::from(&**r)),
         Record::Policy(r) => serde_json::to_vec(&StoredPolicy::from(&**r)),
+        Record::AddressScope(r) => serde_json::to_vec(&StoredScope::from(&**r)),
+        Record::SubnetPool(r) => serde_json::to_vec(&StoredPool::from(&**r)),
+        Record::RbacPolicy(r) => serde_json::to_vec(&StoredRbacPolicy::from(&**r)),
+        Record::SegmentRange(r) => serde_json::to_vec(&StoredRange::from(&**r)),
     };
     written.expect("plain structs with string keys always serialise")
 }
@@ -184,6 +198,10 @@ impl Decoder {
             "address_groups" => {
                 Record::AddressGroup(Arc::new(json::<StoredAddressGroup>(value)?.parse(names)?))
             }
+            "address_scopes" => Record::AddressScope(Arc::new(json::<StoredScope>(value)?.parse(names)?)),
+            "segment_ranges" => Record::SegmentRange(Arc::new(json::<StoredRange>(value)?.parse(names)?)),
+            "subnet_pools" => Record::SubnetPool(Arc::new(json::<StoredPool>(value)?.parse(names)?)),
+            "rbac_policies" => Record::RbacPolicy(Arc::new(json::<StoredRbacPolicy>(value)?.parse(names)?)),
             "policies" => Record::Policy(Arc::new(json::<StoredPolicy>(value)?.parse()?)),
             _ => return Err("no such table".into()),
         })
@@ -510,6 +528,8 @@ struct StoredSubnet<'a> {
     #[serde(borrow)]
     stamp: StoredStamp<'a>,
     cidr: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pool: Option<Uuid>,
     gateway: Option<IpAddr>,
     pools: Vec<(IpAddr, IpAddr)>,
     dhcp: bool,
@@ -531,6 +551,7 @@ impl<'a> From<&'a Subnet> for StoredSubnet<'a> {
             network: s.network.0,
             stamp: (&s.stamp).into(),
             cidr: s.cidr.to_string(),
+            pool: s.pool.map(|pool| pool.0),
             gateway: s.gateway,
             pools: s.pools.iter().map(|p| (p.start, p.end)).collect(),
             dhcp: s.dhcp,
@@ -553,6 +574,7 @@ impl StoredSubnet<'_> {
             network: NetworkId(self.network),
             stamp: self.stamp.into(),
             cidr: id(&self.cidr)?,
+            pool: self.pool.map(SubnetPoolId),
             gateway: self.gateway,
             pools: self.pools.into_iter().map(|(start, end)| AddressRange { start, end }).collect(),
             dhcp: self.dhcp,

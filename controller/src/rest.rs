@@ -6,8 +6,11 @@
 //! model's planner, when it happens by the desk.
 
 mod address_groups;
+mod address_scopes;
+mod agents;
 mod apply;
 mod audit;
+mod availabilities;
 mod call;
 mod caller;
 mod dhcp_options;
@@ -35,10 +38,13 @@ mod qos_policies;
 mod qos_rules;
 mod query;
 mod quotas;
+mod rbac_policies;
 mod routers;
 mod scope;
 mod security_groups;
 mod security_rules;
+mod segment_ranges;
+mod subnet_pools;
 mod subnets;
 mod tags;
 mod tenants;
@@ -165,6 +171,19 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(qos_rules::list_marks, qos_rules::create_mark))
         .routes(routes!(qos_rules::show_mark, qos_rules::update_mark, qos_rules::delete_mark))
         .routes(routes!(qos_rules::list_minimums, qos_rules::create_minimum))
+        .routes(routes!(subnet_pools::list, subnet_pools::create))
+        .routes(routes!(subnet_pools::show, subnet_pools::update, subnet_pools::delete))
+        .routes(routes!(address_scopes::list, address_scopes::create))
+        .routes(routes!(address_scopes::show, address_scopes::update, address_scopes::delete))
+        .routes(routes!(rbac_policies::list, rbac_policies::create))
+        .routes(routes!(rbac_policies::show, rbac_policies::update, rbac_policies::delete))
+        .routes(routes!(availabilities::list))
+        .routes(routes!(availabilities::show))
+        .routes(routes!(segment_ranges::list, segment_ranges::create))
+        .routes(routes!(segment_ranges::show, segment_ranges::update, segment_ranges::delete))
+        .routes(routes!(agents::list))
+        .routes(routes!(agents::show, agents::delete))
+        .routes(routes!(discovery::availability_zones))
         .routes(routes!(tags::list, tags::replace, tags::clear))
         .routes(routes!(tags::show, tags::add, tags::remove))
         .routes(routes!(tenants::list, tenants::create))

@@ -10,16 +10,18 @@ use weft_controller::desk::{Desk, Hooks, WriteError};
 use weft_controller::records;
 use weft_controller::vault::Vault;
 use weft_model::intent::{
-    Actor, AskedIp, AskedTarget, BelowUse, HostReport, Intent, NewAddressGroup, NewFloatingIp, NewGateway,
-    NewInterface, NewNetwork, NewPort, NewPortForwarding, NewQosPolicy, NewRouter, NewSecurityGroup,
-    NewSegment, NewSubnet, NewTenant, NewToken, NewTrunk, PortGroups, QosRuleChange, QuotaPatch, Rejected,
+    Actor, AskedIp, AskedPart, AskedPool, AskedPrefix, AskedTarget, BelowUse, HostReport, Intent,
+    NewAddressGroup, NewAddressScope, NewFloatingIp, NewGateway, NewInterface, NewNetwork, NewPort,
+    NewPortForwarding, NewQosPolicy, NewRbacPolicy, NewRouter, NewSecurityGroup, NewSegment, NewSegmentRange,
+    NewSubnet, NewSubnetPool, NewTenant, NewToken, NewTrunk, PortGroups, QosRuleChange, QuotaPatch, Rejected,
     ReportedInterface, RouterPatch, Settings, Subport,
 };
 use weft_model::{
-    AddressGroupId, Direction, Dscp, EncapIps, FloatingIpId, HostRoute, Kbps, Key, NetworkId, OfPort,
-    PortForwardingId, PortId, PortRange, PortSecurity, QosPolicyId, QosRuleId, QosRuleKind, QuotaKind,
-    RateLimit, Revision, RouterId, SecurityGroupId, SecurityRuleId, Snapshot, SubnetId, TenantId, Timestamp,
-    TokenId, TokenRole, Tracking, Transport, TrunkId, VlanId, Vni,
+    Access, AddressGroupId, AddressScopeId, Audience, Direction, Dscp, Encap, EncapIps, Family, FloatingIpId,
+    HostRoute, Kbps, Key, NetworkId, OfPort, PortForwardingId, PortId, PortRange, PortSecurity, QosPolicyId,
+    QosRuleId, QosRuleKind, QuotaKind, RateLimit, RbacPolicyId, Revision, RouterId, SecurityGroupId,
+    SecurityRuleId, SegmentRangeId, Snapshot, SubnetId, SubnetPoolId, TenantId, Timestamp, TokenId,
+    TokenRole, Tracking, Transport, TrunkId, VlanId, Vni,
 };
 use weft_store::{Batch, Engine, Options, Store, Table};
 
@@ -107,7 +109,8 @@ fn everything() -> Vec<Intent> {
         Intent::CreateRouter(router),
         Intent::SetQuota(tenant(), quota),
     ];
-    [first].into_iter().chain(networks()).chain(rest).chain(outside()).chain(shaping()).collect()
+    let more = outside().into_iter().chain(shaping()).chain(pools());
+    [first].into_iter().chain(networks()).chain(rest).chain(more).collect()
 }
 
 /// A QoS policy with rules of every kind, worn by a network, and a trunk whose subport is where its parent is.
@@ -179,6 +182,50 @@ fn outside() -> Vec<Intent> {
         Intent::CreateFloatingIp(NewFloatingIp { target: Some(target), ..floating_ip(26) }),
         Intent::CreateFloatingIp(floating_ip(28)),
         Intent::CreatePortForwarding(forwarding),
+    ]
+}
+
+/// A pool in a scope with a subnet that is cut from it, both shared in some way.
+fn pools() -> Vec<Intent> {
+    let id = uuid::Uuid::from_u128;
+    let (scope, pool) = (AddressScopeId(id(40)), SubnetPoolId(id(41)));
+    let new_scope = NewAddressScope {
+        id: scope,
+        tenant: Some(tenant()),
+        labels: Default::default(),
+        family: Family::V6,
+        shared: true,
+    };
+    let new_pool = NewSubnetPool {
+        tenant: Some(tenant()),
+        default_prefixlen: Some(72),
+        default_quota: Some(7),
+        is_default: true,
+        scope: Some(scope),
+        ..NewSubnetPool::new(pool, vec!["fd01::/48".parse().unwrap()])
+    };
+    let cut =
+        AskedPrefix::Cut { pool: AskedPool::This(pool), family: None, part: AskedPart::Lowest(Some(64)) };
+    let range = NewSegmentRange {
+        id: SegmentRangeId(id(44)),
+        tenant: Some(tenant()),
+        labels: Default::default(),
+        encap: Encap::Geneve,
+        first: Vni::new(100).unwrap(),
+        last: Vni::new(199).unwrap(),
+    };
+    let policy = NewRbacPolicy {
+        id: RbacPolicyId(id(43)),
+        object: pool.into(),
+        access: Access::Shared,
+        audience: Audience::Tenant("blue".parse().unwrap()),
+    };
+    vec![
+        Intent::CreateAddressScope(new_scope),
+        Intent::CreateSubnetPool(new_pool),
+        Intent::CreateSubnet(NewSubnet::cut(SubnetId(id(42)), NetworkId(id(20)), cut)),
+        Intent::CreateRbacPolicy(policy),
+        Intent::CreateSegmentRange(range),
     ]
 }
 

@@ -1,11 +1,11 @@
 //! `weft network`: broadcast domains of ports on any hosts.
 
 use clap::{Args, Subcommand, ValueEnum};
-use weft_api::{Network, NetworkCreate, NetworkUpdate, QosPolicy};
+use weft_api::{Network, NetworkCreate, NetworkUpdate, QosPolicy, SubnetIpAvailability};
 use weft_client::{Client, Collection};
 
 use crate::failure::Failure;
-use crate::output::or_dash;
+use crate::output::{self, Format, Surface, or_dash};
 use crate::session::{Names, Noun, Session};
 use crate::spelling::{either, replaced};
 use crate::verbs::{self, Listing, Many, One, called};
@@ -17,6 +17,8 @@ pub enum Command {
     List(Listing),
     /// Show one network.
     Show(One),
+    /// Show how many addresses a network has left.
+    Addresses(One),
     /// Create a network.
     Create(Create),
     /// Change a network.
@@ -73,6 +75,9 @@ pub struct Create {
     /// Let routers of every tenant have their gateway on it; administrators only.
     #[arg(long)]
     external: bool,
+    /// Let every tenant have ports on it; administrators only. To share with some: `weft share create`.
+    #[arg(long)]
+    shared: bool,
     /// Let its ports send with any source unless they say otherwise.
     #[arg(long)]
     no_port_security: bool,
@@ -125,6 +130,12 @@ pub struct Set {
     /// Let no router have its gateway on it; administrators only.
     #[arg(long)]
     internal: bool,
+    /// Let every tenant have ports on it; administrators only.
+    #[arg(long, conflicts_with = "no_shared")]
+    shared: bool,
+    /// Let only its own tenant, and those it is shared with by name, have ports on it; administrators only.
+    #[arg(long)]
+    no_shared: bool,
     /// The DNS domain of its ports' names.
     #[arg(long, value_name = "DOMAIN", conflicts_with = "no_dns_domain")]
     dns_domain: Option<String>,
@@ -153,6 +164,7 @@ pub async fn run(session: &Session, command: Command) -> Result<(), Failure> {
     match command {
         Command::List(listing) => verbs::list::<Network>(session, listing.query(vec![])).await,
         Command::Show(one) => verbs::show::<Network>(session, &one).await,
+        Command::Addresses(one) => addresses(session, &one).await,
         Command::Create(new) => {
             let qos_policy_id = session.asked::<QosPolicy>(new.qos.as_deref(), false).await?.flatten();
             let body = NetworkCreate { project_id: session.project().await?, qos_policy_id, ..new.body() };
@@ -164,6 +176,24 @@ pub async fn run(session: &Session, command: Command) -> Result<(), Failure> {
             verbs::set::<Network>(session, &set.one, body, set.tags()).await
         }
         Command::Delete(many) => verbs::delete::<Network>(session, &many.objects).await,
+    }
+}
+
+async fn addresses(session: &Session, one: &One) -> Result<(), Failure> {
+    let id = session.id::<Network>(&one.object).await?;
+    let counted = session.client.ip_availability(&id).await?.value;
+    match session.format {
+        Format::Json => output::write_json(&counted),
+        Format::Id => output::write(&format!("{id}\n")),
+        Format::Table => {
+            let row = |subnet: &SubnetIpAvailability| {
+                let (used, total) = (subnet.used_ips.to_string(), subnet.total_ips.to_string());
+                vec![subnet.subnet_id.clone(), or_dash(&subnet.subnet_name), subnet.cidr.clone(), used, total]
+            };
+            let rows: Vec<_> = counted.subnet_ip_availability.iter().map(row).collect();
+            let columns = ["SUBNET", "NAME", "CIDR", "USED", "IN POOLS"];
+            output::write(&output::columns(Surface::of_stdout(), &columns, &rows))
+        }
     }
 }
 
@@ -181,6 +211,7 @@ impl Create {
             dns_domain: self.dns_domain,
             vlan_transparent: self.vlan_transparent.then_some(true),
             router_external: self.external.then_some(true),
+            shared: self.shared.then_some(true),
             provider_network_type: self.encap.map(Encap::word).or(on_physical.map(str::to_owned)),
             provider_physical_network: self.physical_network,
             provider_segmentation_id: self.vni.or(self.vlan),
@@ -201,6 +232,7 @@ impl Set {
             dns_domain: self.dns_domain.clone().or(self.no_dns_domain.then(String::new)),
             router_external: either(self.external, self.internal),
             qos_policy_id: None,
+            shared: either(self.shared, self.no_shared),
         }
     }
 

@@ -7,14 +7,17 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use weft_api::{
-    AddressGroup, AddressGroupAddresses, AddressGroupCreate, AddressGroupUpdate, BandwidthLimitRule,
-    BandwidthLimitRuleAsked, DscpMarkingRule, DscpMarkingRuleAsked, FloatingIp, FloatingIpCreate,
-    FloatingIpUpdate, Host, InterfaceAsked, Network, NetworkCreate, NetworkUpdate, Port, PortCreate,
-    PortForwarding, PortForwardingCreate, PortForwardingList, PortForwardingUpdate, PortUpdate, QosPolicy,
-    QosPolicyCreate, QosPolicyUpdate, QosRule, Router, RouterCreate, RouterInterface, RouterUpdate,
-    SecurityGroup, SecurityGroupCreate, SecurityGroupRule, SecurityGroupRuleCreate, SecurityGroupUpdate,
-    SubPort, SubPortRemoved, SubPorts, SubPortsRemoved, Subnet, SubnetCreate, SubnetUpdate, TagList, Tenant,
-    TenantCreate, TenantUpdate, Token, TokenCreate, TokenList, Trunk, TrunkCreate, TrunkUpdate,
+    AddressGroup, AddressGroupAddresses, AddressGroupCreate, AddressGroupUpdate, AddressScope,
+    AddressScopeCreate, AddressScopeUpdate, BandwidthLimitRule, BandwidthLimitRuleAsked, DscpMarkingRule,
+    DscpMarkingRuleAsked, FloatingIp, FloatingIpCreate, FloatingIpUpdate, Host, InterfaceAsked, Network,
+    NetworkCreate, NetworkSegmentRange, NetworkSegmentRangeCreate, NetworkSegmentRangeUpdate, NetworkUpdate,
+    Port, PortCreate, PortForwarding, PortForwardingCreate, PortForwardingList, PortForwardingUpdate,
+    PortUpdate, QosPolicy, QosPolicyCreate, QosPolicyUpdate, QosRule, RbacPolicy, RbacPolicyCreate,
+    RbacPolicyUpdate, Router, RouterCreate, RouterInterface, RouterUpdate, SecurityGroup,
+    SecurityGroupCreate, SecurityGroupRule, SecurityGroupRuleCreate, SecurityGroupUpdate, SubPort,
+    SubPortRemoved, SubPorts, SubPortsRemoved, Subnet, SubnetCreate, SubnetPool, SubnetPoolCreate,
+    SubnetPoolUpdate, SubnetUpdate, TagList, Tenant, TenantCreate, TenantUpdate, Token, TokenCreate,
+    TokenList, Trunk, TrunkCreate, TrunkUpdate,
 };
 
 use crate::error::{ClientError, Refusal};
@@ -65,6 +68,34 @@ resource!(Network, NetworkCreate, NetworkUpdate, "v2.0", "network", "networks");
 resource!(Subnet, SubnetCreate, SubnetUpdate, "v2.0", "subnet", "subnets");
 resource!(Port, PortCreate, PortUpdate, "v2.0", "port", "ports");
 resource!(Router, RouterCreate, RouterUpdate, "v2.0", "router", "routers");
+resource!(SubnetPool, SubnetPoolCreate, SubnetPoolUpdate, "v2.0", "subnetpool", "subnetpools");
+resource!(
+    AddressScope,
+    AddressScopeCreate,
+    AddressScopeUpdate,
+    "v2.0",
+    "address_scope",
+    "address_scopes",
+    "address-scopes"
+);
+resource!(
+    NetworkSegmentRange,
+    NetworkSegmentRangeCreate,
+    NetworkSegmentRangeUpdate,
+    "v2.0",
+    "network_segment_range",
+    "network_segment_ranges",
+    "network-segment-ranges"
+);
+resource!(
+    RbacPolicy,
+    RbacPolicyCreate,
+    RbacPolicyUpdate,
+    "v2.0",
+    "rbac_policy",
+    "rbac_policies",
+    "rbac-policies"
+);
 resource!(FloatingIp, FloatingIpCreate, FloatingIpUpdate, "v2.0", "floatingip", "floatingips");
 resource!(
     SecurityGroup,

@@ -1,6 +1,7 @@
 //! Why a request failed: status, kind and words, before anyone decides in which body they travel.
 
 use std::time::Duration;
+mod pools;
 
 use axum::body::Bytes;
 use axum::http::StatusCode;
@@ -119,6 +120,11 @@ impl Failure {
             "Security group" => "SecurityGroupNotFound",
             "Security group rule" => "SecurityGroupRuleNotFound",
             "Address group" => "AddressGroupNotFound",
+            "Subnet pool" => "SubnetPoolNotFound",
+            "Address scope" => "AddressScopeNotFound",
+            "RBAC policy" => "RbacPolicyNotFound",
+            "Agent" => "AgentNotFound",
+            "Network segment range" => "NetworkSegmentRangeNotFound",
             _ => "HTTPNotFound",
         };
         // Whatever was in the address comes back in the message; nobody needs all of a long one.
@@ -195,6 +201,7 @@ impl From<Rejected> for Failure {
             Rejected::AddressGroupNotFound(id) => Failure::not_found("Address group", &id.to_string()),
             Rejected::Trunk(fault) => of_trunk(fault),
             Rejected::Qos(fault) => of_qos(fault),
+            shared @ (Rejected::Pool(_) | Rejected::Rbac(_) | Rejected::Range(_)) => pools::of(shared),
             Rejected::Invalid(faults) => Failure::invalid(faults),
             Rejected::Forbidden { what } => {
                 let message = format!("{what} is disallowed by policy");

@@ -11,7 +11,7 @@ use weft_api as api;
 use weft_model::intent::{AskedIp, Intent, LabelsPatch, NewPort, PortGroups, PortPatch};
 use weft_model::{
     AllowedPair, FixedIp, Key, MacAddr, Network, NetworkId, Port, PortId, PortSecurity, SecurityGroupId,
-    Snapshot, SubnetId, TenantId, names,
+    SharedKind, Snapshot, SubnetId, TenantId, names,
 };
 
 use super::call::{Body, Call, Reply, View};
@@ -48,6 +48,12 @@ impl Kind for Ports {
         Some(&port.tenant)
     }
 
+    /// The owner of a network sees its guests.
+    fn is_shared(view: &View, port: &Port) -> bool {
+        let network = view.snapshot.network(&port.network);
+        network.is_some_and(|network| view.caller.sees(&network.tenant))
+    }
+
     fn find<'a>(snapshot: &'a Snapshot, id: &str) -> Option<&'a Arc<Port>> {
         snapshot.port(&PortId(scope::uuid(id)?))
     }
@@ -68,7 +74,12 @@ impl Kind for Ports {
         }
         match scope::tenant(view, query) {
             Some(tenant) => {
-                let ids: Vec<PortId> = view.snapshot.ports_of_tenant(&tenant).map(|port| port.id).collect();
+                let own = view.snapshot.ports_of_tenant(&tenant).map(|port| port.id);
+                let guests = guests_of(view, &tenant);
+                let ids: Vec<PortId> = match guests.is_empty() {
+                    true => own.collect(),
+                    false => own.chain(guests).collect::<BTreeSet<_>>().into_iter().collect(),
+                };
                 Box::new(ids.into_iter().filter_map(|id| view.snapshot.port(&id)))
             }
             None => Box::new(view.snapshot.ports()),
@@ -135,6 +146,14 @@ impl Kind for Ports {
             ..api::Port::default()
         }
     }
+}
+
+/// The ports on networks that a tenant shares.
+fn guests_of(view: &View, tenant: &TenantId) -> Vec<PortId> {
+    let policies = view.snapshot.rbac_policies_of_tenant(tenant);
+    let shared = policies.filter(|policy| policy.object.kind == SharedKind::Network);
+    let networks: BTreeSet<NetworkId> = shared.map(|policy| NetworkId(policy.object.id)).collect();
+    networks.into_iter().flat_map(|network| view.snapshot.ports_of(network)).map(|port| port.id).collect()
 }
 
 /// The one network in which ports with an address of the subnet that the query names can be.

@@ -16,6 +16,7 @@ mod operators;
 mod outside;
 mod pages;
 mod plans;
+mod pools;
 mod providers;
 mod published;
 mod quotas;
@@ -23,7 +24,9 @@ mod races;
 mod refusals;
 mod routers;
 mod security;
+mod segment_ranges;
 mod shaping;
+mod sharing;
 mod traces;
 mod wire;
 

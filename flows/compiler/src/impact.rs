@@ -75,6 +75,8 @@ pub fn impact(before: &Snapshot, after: &Snapshot, touched: &BTreeSet<Key>) -> I
             }
             Key::QosPolicy(id) => collector.qos(*id, &mut ports),
             Key::Router(router) => collector.router(*router),
+            // Who may use what, and where prefixes and VNIs come from, is nothing that flows know of.
+            Key::AddressScope(_) | Key::SubnetPool(_) | Key::RbacPolicy(_) | Key::SegmentRange(_) => {}
             Key::Network(network) => collector.network(*network, &mut ports),
             Key::Host(host) => collector.host(host, &mut ports),
         }

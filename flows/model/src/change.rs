@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use crate::{
-    AddressGroup, AddressGroupId, Binding, FloatingIp, FloatingIpId, Host, HostId, Network, NetworkId,
-    PhysicalNetwork, PhysnetKey, Policy, PolicyKey, Port, PortForwarding, PortForwardingId, PortId,
-    QosPolicy, QosPolicyId, Quota, Router, RouterId, SecurityGroup, SecurityGroupId, SecurityRule,
-    SecurityRuleId, Subnet, SubnetId, Tenant, TenantId, Token, TokenId, Trunk, TrunkId,
+    AddressGroup, AddressGroupId, AddressScope, AddressScopeId, Binding, FloatingIp, FloatingIpId, Host,
+    HostId, Network, NetworkId, PhysicalNetwork, PhysnetKey, Policy, PolicyKey, Port, PortForwarding,
+    PortForwardingId, PortId, QosPolicy, QosPolicyId, Quota, RbacPolicy, RbacPolicyId, Router, RouterId,
+    SecurityGroup, SecurityGroupId, SecurityRule, SecurityRuleId, SegmentRange, SegmentRangeId, Subnet,
+    SubnetId, SubnetPool, SubnetPoolId, Tenant, TenantId, Token, TokenId, Trunk, TrunkId,
 };
 
 /// The next numbers to hand out. They only grow (and wrap), so that a number is not reused while a switch that was
@@ -85,6 +86,14 @@ pub enum Record {
     AddressGroup(Arc<AddressGroup>),
     /// A set of security groups that ports wear.
     Policy(Arc<Policy>),
+    /// An address scope.
+    AddressScope(Arc<AddressScope>),
+    /// A subnet pool.
+    SubnetPool(Arc<SubnetPool>),
+    /// An RBAC policy.
+    RbacPolicy(Arc<RbacPolicy>),
+    /// A range of VNIs.
+    SegmentRange(Arc<SegmentRange>),
     /// The allocation counters (there is one such record).
     Counters(Counters),
 }
@@ -128,6 +137,14 @@ pub enum Key {
     AddressGroup(AddressGroupId),
     /// A set of security groups that ports wear.
     Policy(PolicyKey),
+    /// An address scope.
+    AddressScope(AddressScopeId),
+    /// A subnet pool.
+    SubnetPool(SubnetPoolId),
+    /// An RBAC policy.
+    RbacPolicy(RbacPolicyId),
+    /// A range of VNIs.
+    SegmentRange(SegmentRangeId),
     /// The allocation counters.
     Counters,
 }
@@ -154,6 +171,10 @@ impl Record {
             Record::SecurityRule(r) => Key::SecurityRule(r.id),
             Record::AddressGroup(r) => Key::AddressGroup(r.id),
             Record::Policy(r) => Key::Policy(r.key),
+            Record::AddressScope(r) => Key::AddressScope(r.id),
+            Record::SubnetPool(r) => Key::SubnetPool(r.id),
+            Record::RbacPolicy(r) => Key::RbacPolicy(r.id),
+            Record::SegmentRange(r) => Key::SegmentRange(r.id),
             Record::Counters(_) => Key::Counters,
         }
     }

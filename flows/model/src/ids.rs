@@ -106,6 +106,26 @@ uuid_id!(
     "QoS rule id"
 );
 uuid_id!(
+    /// A subnet pool.
+    SubnetPoolId,
+    "subnet pool id"
+);
+uuid_id!(
+    /// An address scope.
+    AddressScopeId,
+    "address scope id"
+);
+uuid_id!(
+    /// A range of VNIs.
+    SegmentRangeId,
+    "segment range id"
+);
+uuid_id!(
+    /// An RBAC policy.
+    RbacPolicyId,
+    "RBAC policy id"
+);
+uuid_id!(
     /// An API token's public handle (the secret itself is never stored).
     TokenId,
     "token id"

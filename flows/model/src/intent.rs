@@ -15,6 +15,9 @@ mod hosts;
 mod limits;
 mod networks;
 mod policies;
+mod pool_rejected;
+mod pool_request;
+mod pools;
 mod port_forwardings;
 mod ports;
 mod qos;
@@ -25,6 +28,8 @@ mod request;
 mod routers;
 mod security;
 mod security_request;
+mod segment_ranges;
+mod sharing;
 mod subnets;
 mod tenants;
 mod trunk_request;
@@ -32,6 +37,11 @@ mod trunks;
 
 pub use external_request::{
     AskedTarget, FloatingIpPatch, NewFloatingIp, NewGateway, NewPortForwarding, PortForwardingPatch,
+};
+pub use pool_rejected::{PoolRejected, RangeRejected, RbacRejected};
+pub use pool_request::{
+    AddressScopePatch, AskedPart, AskedPool, AskedPrefix, NewAddressScope, NewRbacPolicy, NewSegmentRange,
+    NewSubnetPool, SegmentRangePatch, SubnetPoolPatch,
 };
 pub use qos_request::{NewQosPolicy, QosFault, QosPolicyPatch, QosRuleChange};
 pub use rejected::{Fault, Rejected};
@@ -46,9 +56,9 @@ pub use security_request::{
 pub use trunk_request::{NewTrunk, Subport, TrunkFault, TrunkPatch};
 
 use crate::{
-    AddressGroupId, Change, Encap, FloatingIpId, HostId, Key, NetworkId, PortForwardingId, PortId,
-    QosPolicyId, RouterId, SecurityGroupId, SecurityRuleId, Snapshot, SubnetId, TenantId, Timestamp, TokenId,
-    TrunkId,
+    AddressGroupId, AddressScopeId, Audience, Change, Encap, FloatingIpId, HostId, Key, NetworkId,
+    PortForwardingId, PortId, QosPolicyId, RbacPolicyId, RouterId, SecurityGroupId, SecurityRuleId,
+    SegmentRangeId, Snapshot, SubnetId, SubnetPoolId, TenantId, Timestamp, TokenId, TrunkId,
 };
 use draft::Draft;
 
@@ -183,6 +193,30 @@ pub enum Intent {
     DeleteQosPolicy(QosPolicyId, Option<u64>),
     /// Make, change or remove a rule of a QoS policy; what is touched is the policy.
     ChangeQosRule(QosPolicyId, QosRuleChange),
+    /// Make an address scope.
+    CreateAddressScope(NewAddressScope),
+    /// Change an address scope.
+    UpdateAddressScope(AddressScopeId, AddressScopePatch),
+    /// Remove an address scope that no pool is in.
+    DeleteAddressScope(AddressScopeId, Option<u64>),
+    /// Make a subnet pool.
+    CreateSubnetPool(NewSubnetPool),
+    /// Change a subnet pool.
+    UpdateSubnetPool(SubnetPoolId, SubnetPoolPatch),
+    /// Remove a subnet pool that no subnet is cut from.
+    DeleteSubnetPool(SubnetPoolId, Option<u64>),
+    /// Make an RBAC policy.
+    CreateRbacPolicy(NewRbacPolicy),
+    /// Change to whom an RBAC policy speaks.
+    UpdateRbacPolicy(RbacPolicyId, Option<Audience>),
+    /// Remove an RBAC policy that nobody needs.
+    DeleteRbacPolicy(RbacPolicyId),
+    /// Make a range of VNIs (admin only).
+    CreateSegmentRange(NewSegmentRange),
+    /// Change a range of VNIs (admin only).
+    UpdateSegmentRange(SegmentRangeId, SegmentRangePatch),
+    /// Remove a range of VNIs of which no network has one (admin only).
+    DeleteSegmentRange(SegmentRangeId, Option<u64>),
     /// Take in what a host's OVSDB shows (admin only).
     ReportHost(HostReport),
     /// Take in what changed on a host since it was reported: the same as reporting it with these interfaces added or
@@ -314,6 +348,18 @@ impl Draft<'_> {
             Intent::UpdateQosPolicy(id, patch) => self.update_qos_policy(*id, patch),
             Intent::DeleteQosPolicy(id, number) => self.delete_qos_policy(*id, *number),
             Intent::ChangeQosRule(id, change) => self.change_qos_rule(*id, *change),
+            Intent::CreateAddressScope(new) => self.create_address_scope(new),
+            Intent::UpdateAddressScope(id, patch) => self.update_address_scope(*id, patch),
+            Intent::DeleteAddressScope(id, number) => self.delete_address_scope(*id, *number),
+            Intent::CreateSubnetPool(new) => self.create_subnet_pool(new),
+            Intent::UpdateSubnetPool(id, patch) => self.update_subnet_pool(*id, patch),
+            Intent::DeleteSubnetPool(id, number) => self.delete_subnet_pool(*id, *number),
+            Intent::CreateRbacPolicy(new) => self.create_rbac_policy(new),
+            Intent::UpdateRbacPolicy(id, audience) => self.update_rbac_policy(*id, audience.as_ref()),
+            Intent::DeleteRbacPolicy(id) => self.delete_rbac_policy(*id),
+            Intent::CreateSegmentRange(new) => self.create_segment_range(new),
+            Intent::UpdateSegmentRange(id, patch) => self.update_segment_range(*id, patch),
+            Intent::DeleteSegmentRange(id, number) => self.delete_segment_range(*id, *number),
             Intent::ReportHost(report) => self.report_host(report),
             Intent::ReportInterfaces { host, plugged, unplugged } => {
                 self.report_interfaces(host, plugged, unplugged)

@@ -15,11 +15,13 @@ pub mod mac;
 pub mod names;
 pub mod network;
 mod ordered;
+pub mod pool;
 pub mod port;
 pub mod qos;
 pub mod quota;
 pub mod router;
 pub mod security;
+pub mod sharing;
 pub mod snapshot;
 pub mod stamp;
 pub mod subnet;
@@ -35,12 +37,14 @@ pub use gateway::{
 };
 pub use host::{BridgeMappings, EncapIps, Host};
 pub use ids::{
-    AddressGroupId, FloatingIpId, GatewayZone, HostId, HostIndex, NetworkId, OfPort, PhysnetKey, PolicyKey,
-    PortForwardingId, PortId, PortKey, QosPolicyId, QosRuleId, Revision, RouterId, RouterKey, RuleKey,
-    SecurityGroupId, SecurityRuleId, SubnetId, TenantId, TokenId, TrunkId, VlanId, Vni,
+    AddressGroupId, AddressScopeId, FloatingIpId, GatewayZone, HostId, HostIndex, NetworkId, OfPort,
+    PhysnetKey, PolicyKey, PortForwardingId, PortId, PortKey, QosPolicyId, QosRuleId, RbacPolicyId, Revision,
+    RouterId, RouterKey, RuleKey, SecurityGroupId, SecurityRuleId, SegmentRangeId, SubnetId, SubnetPoolId,
+    TenantId, TokenId, TrunkId, VlanId, Vni,
 };
 pub use mac::MacAddr;
-pub use network::{Encap, Mtu, Network, PhysicalNetwork, Segment};
+pub use network::{Encap, Mtu, Network, PhysicalNetwork, Segment, SegmentRange};
+pub use pool::{AddressScope, SubnetPool, family_of};
 pub use port::{FixedIp, Port, PortSecurity};
 pub use qos::{Dscp, Kbps, QosPolicy, QosRule, QosRuleKind, RateLimit};
 pub use quota::{Quota, QuotaKind};
@@ -49,7 +53,8 @@ pub use security::{
     AddressGroup, AllowedPair, Direction, Family, GroupRole, Policy, Remote, SecurityGroup, SecurityRule,
     Service, Tracking,
 };
-pub use snapshot::{Named, Snapshot};
+pub use sharing::{Access, Audience, RbacPolicy, SharedKind, SharedObject};
+pub use snapshot::{AddressCount, Named, Snapshot};
 pub use stamp::{Stamp, Timestamp};
 pub use subnet::{AddressRange, HostRoute, Ipv6Mode, Subnet};
 pub use tenant::{Tenant, Token, TokenRole};

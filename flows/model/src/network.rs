@@ -1,6 +1,6 @@
 //! Networks: one broadcast domain each, carried under one VNI.
 
-use crate::ids::{NetworkId, PhysnetKey, QosPolicyId, TenantId, VlanId, Vni};
+use crate::ids::{NetworkId, PhysnetKey, QosPolicyId, SegmentRangeId, TenantId, VlanId, Vni};
 use crate::stamp::Stamp;
 
 /// How a network's packets travel between hosts.
@@ -68,6 +68,32 @@ impl Segment {
     /// The `provider:network_type` in the API.
     pub fn kind(&self) -> &'static str {
         if self.vlan.is_some() { "vlan" } else { "flat" }
+    }
+}
+
+/// VNIs that networks of one encapsulation get when nobody chooses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SegmentRange {
+    /// Its id.
+    pub id: SegmentRangeId,
+    /// Whose networks get them; `None` for those of every tenant that has no range of its own.
+    pub tenant: Option<TenantId>,
+    /// Name, description, times.
+    pub stamp: Stamp,
+    /// The encapsulation of the networks.
+    pub encap: Encap,
+    /// The first VNI.
+    pub first: Vni,
+    /// The last VNI; not below the first.
+    pub last: Vni,
+    /// Where the search for a free one starts: it only goes forward (and round).
+    pub next: Vni,
+}
+
+impl SegmentRange {
+    /// True if the VNI is one of the range.
+    pub fn contains(&self, vni: Vni) -> bool {
+        (self.first..=self.last).contains(&vni)
     }
 }
 

@@ -271,6 +271,7 @@ fn subnet_record(network: u8, family: u8, what: u16) -> Subnet {
         network: network_id(network),
         stamp: Stamp::default(),
         cidr: ipnet::IpNet::new(at(0), length).expect("a length"),
+        pool: None,
         gateway: (what & 1 == 0).then(|| at(1)),
         pools: Vec::new(),
         dhcp: what & 14 != 14,

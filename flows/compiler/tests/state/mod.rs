@@ -196,6 +196,7 @@ fn subnet(line: &Line<'_>) -> Result<Subnet> {
         network: NetworkId(id("network", line.value("network")?)),
         stamp: Stamp::default(),
         cidr: line.value("cidr")?.parse()?,
+        pool: None,
         gateway: line.values.get("gateway").map(|address| address.parse()).transpose()?,
         pools: Vec::new(),
         dhcp: !line.has("silent"),

@@ -20,13 +20,14 @@ impl Draft<'_> {
         refuse_interface(&new.device_owner)?;
         let network = self.seen_network(new.network)?;
         self.check_may_extend(&network, "creating a port on an external network")?;
+        self.check_guest(new)?;
         self.make_port(new)
     }
 
     /// A port for whomever it is, in the actor's name.
     pub(super) fn make_port(&mut self, new: &NewPort) -> Result<Key, Rejected> {
         self.check_id_is_free(new.id)?;
-        let network = self.network(new.network)?;
+        let network = self.usable_network(new.network)?;
         let owner = self.owner_of_new(new.tenant.as_ref(), Some(&network.tenant))?;
         let owner = owner.unwrap_or_else(|| network.tenant.clone());
         self.place_port(new, &network, owner)
@@ -81,6 +82,7 @@ impl Draft<'_> {
     pub(super) fn update_port(&mut self, id: PortId, patch: &PortPatch) -> Result<Key, Rejected> {
         let before = self.port(id)?;
         expect_number(&before.stamp, patch.if_number)?;
+        self.check_guest_change(&before, patch)?;
         let mut after = Port::clone(&before);
         relabel(&mut after.stamp, &patch.labels);
         set(&mut after.mac, patch.mac);
@@ -133,7 +135,7 @@ impl Draft<'_> {
     }
 
     pub(super) fn delete_port(&mut self, id: PortId, number: Option<u64>) -> Result<Key, Rejected> {
-        let port = self.port(id)?;
+        let port = self.removable_port(id)?;
         expect_number(&port.stamp, number)?;
         if port.is_virtual() {
             return Err(not_its_own(&port));

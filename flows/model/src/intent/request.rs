@@ -7,8 +7,8 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::NewGateway;
 use super::security_request::PortGroups;
+use super::{AskedPrefix, NewGateway};
 use crate::{
     AddressRange, AllowedPair, DhcpFamily, DhcpOption, Encap, EncapIps, HostId, HostRoute, MacAddr,
     NetworkId, OfPort, PortId, PortSecurity, QosPolicyId, QuotaKind, Route, RouterId, SecurityGroupId,
@@ -131,6 +131,8 @@ pub struct NewNetwork {
     pub external: bool,
     /// The QoS policy of its ports; its tenant's default one when absent, none when `Some(None)`.
     pub qos_policy: Option<Option<QosPolicyId>>,
+    /// Every tenant may have ports on it (admin only).
+    pub shared: bool,
 }
 
 impl NewNetwork {
@@ -150,6 +152,7 @@ impl NewNetwork {
             vlan_transparent: false,
             external: false,
             qos_policy: None,
+            shared: false,
         }
     }
 }
@@ -173,6 +176,8 @@ pub struct NetworkPatch {
     pub external: Option<bool>,
     /// The QoS policy of its ports; none when `Some(None)`.
     pub qos_policy: Option<Option<QosPolicyId>>,
+    /// See [`NewNetwork::shared`] (admin only); refused while those who would lose it are on it.
+    pub shared: Option<bool>,
 }
 
 /// A subnet to create. It belongs to its network's tenant.
@@ -186,8 +191,8 @@ pub struct NewSubnet {
     pub tenant: Option<TenantId>,
     /// Name, description, tags.
     pub labels: Labels,
-    /// The prefix, with no host bits set.
-    pub cidr: IpNet,
+    /// The prefix.
+    pub prefix: AskedPrefix,
     /// The gateway: the first usable address when absent, none when `Some(None)`.
     pub gateway: Option<Option<IpAddr>>,
     /// Where automatic addresses come from: every usable address but the gateway when absent.
@@ -207,12 +212,17 @@ pub struct NewSubnet {
 impl NewSubnet {
     /// A subnet with every other field at its default.
     pub fn new(id: SubnetId, network: NetworkId, cidr: IpNet) -> NewSubnet {
+        NewSubnet::cut(id, network, AskedPrefix::Own(cidr))
+    }
+
+    /// A subnet with a prefix from wherever, and every other field at its default.
+    pub fn cut(id: SubnetId, network: NetworkId, prefix: AskedPrefix) -> NewSubnet {
         NewSubnet {
             id,
             network,
             tenant: None,
             labels: Labels::default(),
-            cidr,
+            prefix,
             gateway: None,
             pools: None,
             dhcp: true,

@@ -43,7 +43,9 @@ impl Draft<'_> {
             || self.state.address_groups_of_tenant(id).next().is_some();
         let owns_floating_ip = self.state.floating_ips_of_tenant(id).next().is_some();
         let owns_more = self.state.trunks_of_tenant(id).next().is_some()
-            || self.state.qos_policies_of_tenant(id).next().is_some();
+            || self.state.qos_policies_of_tenant(id).next().is_some()
+            || self.state.subnet_pools_of_tenant(id).next().is_some()
+            || self.state.address_scopes_of_tenant(id).next().is_some();
         if owns_more
             || owns_network
             || owns_subnet
@@ -67,6 +69,10 @@ impl Draft<'_> {
             self.drop_security_group(group);
         }
         self.delete(Key::Quota(id.clone()));
+        let policies: Vec<_> = self.state.rbac_policies_for(id).map(|policy| policy.id).collect();
+        for policy in policies {
+            self.delete(Key::RbacPolicy(policy));
+        }
         Ok(self.delete(Key::Tenant(id.clone())))
     }
 

@@ -7,11 +7,14 @@ mod history;
 mod hosts;
 mod names;
 mod networks;
+mod pools;
 mod ports;
 mod qos;
 mod quotas;
 mod routers;
 mod security;
+mod segment_ranges;
+mod sharing;
 mod subnets;
 mod tenants;
 mod trunks;
@@ -159,8 +162,36 @@ fn show_more(record: &Record) -> String {
             let kinds: Vec<_> = r.rules.iter().map(|rule| rule.kind).collect();
             format!("qos {} of {} {kinds:?}", label(&r.stamp), r.tenant)
         }
-        Record::Counters(r) => format!("{r:?}"),
-        other => panic!("{other:?} is shown elsewhere"),
+        other => show_shared(other),
+    }
+}
+
+fn show_shared(record: &Record) -> String {
+    match record {
+        Record::AddressScope(r) => {
+            format!("scope {} {} of {} {}", r.id, label(&r.stamp), r.tenant, r.family)
+        }
+        Record::SubnetPool(r) => {
+            let prefixes: Vec<_> = r.prefixes.iter().map(ToString::to_string).collect();
+            let lengths = format!("{}..{}..{}", r.min_prefixlen, r.default_prefixlen, r.max_prefixlen);
+            let (id, label, prefixes) = (r.id, label(&r.stamp), prefixes.join(" "));
+            format!("pool {id} {label} of {} {prefixes} lengths {lengths}", r.tenant)
+        }
+        Record::RbacPolicy(r) => {
+            let (kind, object, access) = (r.object.kind.name(), r.object.id, r.access.name());
+            format!("rbac of {} {kind} {object} {access} {:?}", r.tenant, r.audience)
+        }
+        Record::SegmentRange(r) => {
+            let (id, encap, owner) = (r.id, r.encap.name(), r.tenant.as_ref().map(TenantId::as_str));
+            format!(
+                "range {id} {} {encap} {}-{} of {owner:?} next {}",
+                label(&r.stamp),
+                r.first,
+                r.last,
+                r.next
+            )
+        }
+        other => format!("{other:?}"),
     }
 }
 

@@ -48,6 +48,8 @@ struct Pile {
     qos_policies: Vec<(QosPolicyId, Arc<QosPolicy>)>,
     /// Groups, rules and the like, which are few beside ports.
     security: BTreeMap<Key, Record>,
+    /// Address scopes, subnet pools, RBAC policies and ranges of VNIs, which are few too.
+    shared: BTreeMap<Key, Record>,
 }
 
 impl Pile {
@@ -72,6 +74,10 @@ impl Pile {
             | Record::SecurityRule(_)
             | Record::AddressGroup(_)
             | Record::Policy(_)) => drop(self.security.insert(other.key(), other)),
+            other @ (Record::AddressScope(_)
+            | Record::SubnetPool(_)
+            | Record::RbacPolicy(_)
+            | Record::SegmentRange(_)) => drop(self.shared.insert(other.key(), other)),
         }
     }
 
@@ -110,6 +116,7 @@ impl Pile {
         snapshot.trunks = Trunks::of(primary(self.trunks).values());
         let policies = primary(self.qos_policies);
         snapshot.qos = Qos::of(policies.values(), snapshot.ports.values(), snapshot.networks.values());
+        snapshot.put_shared(&self.shared);
         let by_index = self.hosts.iter().map(|(id, host)| (host.index, id.clone()));
         snapshot.hosts_by_index = index(by_index);
         snapshot.hosts = Map::from_sorted(self.hosts.into_iter());
@@ -135,6 +142,20 @@ impl Snapshot {
                 self.security.bind(&ports[at].1, *host);
             }
         }
+    }
+
+    /// Once the subnets are there.
+    fn put_shared(&mut self, records: &BTreeMap<Key, Record>) {
+        for record in records.values() {
+            match record {
+                Record::AddressScope(r) => self.pools.put_scope(r),
+                Record::SubnetPool(r) => self.pools.put_pool(r),
+                Record::RbacPolicy(r) => self.sharing.put(r),
+                Record::SegmentRange(r) => self.physical.put_range(r),
+                _ => {}
+            }
+        }
+        self.subnets.values().for_each(|subnet| self.pools.put_subnet(subnet));
     }
 
     fn put_tenants(&mut self, tenants: Vec<(TenantId, Arc<Tenant>)>, tokens: Vec<(TokenId, Arc<Token>)>) {

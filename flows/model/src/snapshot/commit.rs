@@ -26,6 +26,10 @@ impl Snapshot {
             .chain(self.hosts.values().cloned().map(Record::Host))
             .chain(self.bindings.values().cloned().map(Record::Binding))
             .chain(self.security.records())
+            .chain(self.pools.scopes().cloned().map(Record::AddressScope))
+            .chain(self.pools.pools().cloned().map(Record::SubnetPool))
+            .chain(self.rbac_policies().cloned().map(Record::RbacPolicy))
+            .chain(self.segment_ranges().cloned().map(Record::SegmentRange))
     }
 
     /// The state after a commit of `changes` under `revision`. Order within a commit does not matter as long as no key
@@ -68,6 +72,10 @@ impl Snapshot {
             Key::Host(id) => Record::Host(self.hosts.get(id)?.clone()),
             Key::Binding(port, host) => Record::Binding(self.bindings.get(&(*port, host.clone()))?.clone()),
             Key::Counters => Record::Counters(self.counters),
+            Key::AddressScope(id) => Record::AddressScope(self.address_scope(id)?.clone()),
+            Key::SubnetPool(id) => Record::SubnetPool(self.subnet_pool(id)?.clone()),
+            Key::RbacPolicy(id) => Record::RbacPolicy(self.rbac_policy(id)?.clone()),
+            Key::SegmentRange(id) => Record::SegmentRange(self.segment_range(id)?.clone()),
             Key::SecurityGroup(_) | Key::SecurityRule(_) | Key::AddressGroup(_) | Key::Policy(_) => {
                 self.security.record(key)?
             }
@@ -92,6 +100,7 @@ impl Snapshot {
                 self.networks.insert(r.id, r.clone());
             }
             Record::Subnet(r) => {
+                self.pools.put_subnet(r);
                 self.subnets_by_network.insert((r.network, r.id), ());
                 self.subnets_by_tenant.insert((r.tenant.clone(), r.id), ());
                 self.subnets.insert(r.id, r.clone());
@@ -123,6 +132,10 @@ impl Snapshot {
                 state.bindings.insert((r.port, r.host.clone()), r.clone());
             }),
             Record::Counters(counters) => self.counters = *counters,
+            Record::AddressScope(r) => self.pools.put_scope(r),
+            Record::SubnetPool(r) => self.pools.put_pool(r),
+            Record::RbacPolicy(r) => self.sharing.put(r),
+            Record::SegmentRange(r) => self.physical.put_range(r),
             Record::SecurityGroup(_)
             | Record::SecurityRule(_)
             | Record::AddressGroup(_)
@@ -178,7 +191,12 @@ impl Snapshot {
                 self.networks_by_tenant.remove(&(r.tenant.clone(), r.id));
                 self.networks.remove(&r.id);
             }
+            Some(Record::AddressScope(r)) => self.pools.remove_scope(&r),
+            Some(Record::SubnetPool(r)) => self.pools.remove_pool(&r),
+            Some(Record::RbacPolicy(r)) => self.sharing.remove(&r),
+            Some(Record::SegmentRange(r)) => self.physical.remove_range(&r),
             Some(Record::Subnet(r)) => {
+                self.pools.remove_subnet(&r);
                 self.subnets_by_network.remove(&(r.network, r.id));
                 self.subnets_by_tenant.remove(&(r.tenant.clone(), r.id));
                 self.subnets.remove(&r.id);

@@ -45,6 +45,11 @@ const RECIPES: &[(&str, &str, &str)] = &[
         "blue",
         r#"{"object_type": "network", "object_id": "$network", "action": "access_as_shared", "target_tenant": "blue"}"#,
     ),
+    (
+        "/v2.0/network-segment-ranges",
+        "admin",
+        r#"{"name": "theirs-secret", "shared": false, "project_id": "blue", "network_type": "vxlan", "minimum": 7000, "maximum": 7009}"#,
+    ),
     ("/v2.0/trunks", "blue", r#"{"name": "theirs-secret", "port_id": "$port"}"#),
     ("/v2.0/qos/policies", "admin", r#"{"name": "theirs-secret", "project_id": "blue"}"#),
     (
