@@ -168,7 +168,7 @@ mod tests {
         let number = OfPort::new(7).expect("a number");
         let [meter, note] = limit(number, Direction::Ingress, asked);
         let mut writer = weft_openflow::Writer::new();
-        let instructions = vec![weft_openflow::Instruction::ApplyActions(vec![
+        let instructions = [weft_openflow::Instruction::ApplyActions(vec![
             meter,
             note,
             Action::output(weft_openflow::PortNo(7)),
@@ -177,7 +177,7 @@ mod tests {
         let found = needed(writer.as_slice()).expect("it names one");
         assert_eq!((found.meter.0, found.bands[0].rate, found.bands[0].burst), (0x2_0007, 1000, 800));
         assert_eq!(needed(&writer.as_slice()[..20]), None);
-        assert_eq!(mend(&[found.clone()]).len(), mend(&[]).len(), "a limit's meter stays");
+        assert_eq!(mend(std::slice::from_ref(&found)).len(), mend(&[]).len(), "a limit's meter stays");
         assert_eq!(put(&found).map(|change| change.meter.0), [0x2_0007; 2]);
     }
 

@@ -105,7 +105,7 @@ async fn only_administrators_make_pools_everybodys() {
     let pool = lab.call("admin", "POST /v2.0/subnetpools", body.clone()).await.created("subnetpool");
     assert_eq!(lab.call("admin", "POST /v2.0/subnetpools", body).await.status, 400, "one default");
     let seen = lab.get("blue", "/v2.0/subnetpools?is_default=true").await;
-    assert_eq!(ids(&seen.body["subnetpools"]), [pool.clone()]);
+    assert_eq!(ids(&seen.body["subnetpools"]), std::slice::from_ref(&pool));
     assert_eq!(seen.body["subnetpools"][0]["shared"], true);
     let network = lab.network("blue").await;
     let body = json!({"subnet": {"network_id": network, "use_default_subnetpool": true, "ip_version": 4}});

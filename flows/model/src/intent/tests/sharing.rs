@@ -202,8 +202,8 @@ fn groups_are_worn_and_named_by_those_they_are_shared_with() {
     };
     let by_list = name(Remote::Addresses(addresses), 91);
     let by_group = name(Remote::Group(group(1)), 92);
-    check_on(&base, &b(), &[wear.clone()], "refused: there is no security group #01");
-    check_on(&base, &b(), &[by_list.clone()], "refused: there is no address group #07");
+    check_on(&base, &b(), std::slice::from_ref(&wear), "refused: there is no security group #01");
+    check_on(&base, &b(), std::slice::from_ref(&by_list), "refused: there is no address group #07");
     let shares = [share(1, group(1), "b"), share(2, addresses, "b")];
     let shared = after(&base, &a(), &shares);
     let change = [Intent::DeleteSecurityGroup(group(1), None)];
