@@ -1,4 +1,4 @@
-//! Ranges of VNIs, as `/v2.0/network-segment-ranges` shows and takes them.
+//! Ranges of VNIs, as `/v2.0/network_segment_ranges` shows and takes them.
 
 use std::collections::BTreeMap;
 

@@ -84,8 +84,7 @@ resource!(
     NetworkSegmentRangeUpdate,
     "v2.0",
     "network_segment_range",
-    "network_segment_ranges",
-    "network-segment-ranges"
+    "network_segment_ranges"
 );
 resource!(
     RbacPolicy,

@@ -30,7 +30,7 @@ const COLLECTIONS: &[(&str, &str)] = &[
     ("rbac_policy", "rbac-policies"),
     ("network_ip_availability", "network-ip-availabilities"),
     ("agent", "agents"),
-    ("network_segment_range", "network-segment-ranges"),
+    ("network_segment_range", "network_segment_ranges"),
 ];
 
 /// The extensions that work here: alias, name, what it adds. Clients look for an alias before they use what it stands for.
@@ -39,6 +39,7 @@ const EXTENSIONS: &[(&str, &str, &str)] = &[
     ("address-scope", "Address scope", "Spaces of addresses in which no two subnet pools meet"),
     ("agent", "agent", "Hosts, in the words of agents"),
     ("allowed-address-pairs", "Allowed Address Pairs", "Ports may send from further addresses"),
+    ("availability_zone", "Availability Zone", "The list of zones, of which there are none"),
     ("binding", "Port Binding", "Expose port bindings of a virtual port to external application"),
     ("default-subnetpools", "Default Subnetpools", "Subnet pools that are meant by those who name none"),
     ("dns-integration", "DNS Integration", "Provides names for the addresses of ports"),

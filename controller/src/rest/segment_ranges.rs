@@ -1,4 +1,4 @@
-//! `/v2.0/network-segment-ranges`: which VNIs networks get. Administrators only.
+//! `/v2.0/network_segment_ranges`: which VNIs networks get. Administrators only.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -189,7 +189,7 @@ fn refuse_default(id: &str) -> Result<(), Failure> {
 }
 
 /// Lists ranges of VNIs.
-#[utoipa::path(get, path = "/v2.0/network-segment-ranges", tag = "networks",
+#[utoipa::path(get, path = "/v2.0/network_segment_ranges", tag = "networks",
     operation_id = "list_network_segment_ranges", params(super::document::ListParameters),
     responses((status = 200, body = api::NetworkSegmentRangeList), (status = "default", body = api::NeutronError)))]
 pub(super) async fn list(call: Call) -> Result<Reply, Failure> {
@@ -198,7 +198,7 @@ pub(super) async fn list(call: Call) -> Result<Reply, Failure> {
 }
 
 /// Creates a range of VNIs, or many, all or none of them, in the envelope `{"network_segment_ranges": [...]}`.
-#[utoipa::path(post, path = "/v2.0/network-segment-ranges", tag = "networks",
+#[utoipa::path(post, path = "/v2.0/network_segment_ranges", tag = "networks",
     operation_id = "create_network_segment_range", request_body = super::document::NewNetworkSegmentRangeBody,
     responses((status = 201, body = api::NetworkSegmentRangeEnvelope), (status = "default", body = api::NeutronError)))]
 pub(super) async fn create(call: Call, body: Body) -> Result<Reply, Failure> {
@@ -207,7 +207,7 @@ pub(super) async fn create(call: Call, body: Body) -> Result<Reply, Failure> {
 }
 
 /// Shows a range of VNIs.
-#[utoipa::path(get, path = "/v2.0/network-segment-ranges/{id}", tag = "networks",
+#[utoipa::path(get, path = "/v2.0/network_segment_ranges/{id}", tag = "networks",
     operation_id = "show_network_segment_range", params(("id" = String, Path, description = "Its UUID")),
     responses((status = 200, body = api::NetworkSegmentRangeEnvelope), (status = "default", body = api::NeutronError)))]
 pub(super) async fn show(call: Call, Path(id): Path<String>) -> Result<Reply, Failure> {
@@ -216,7 +216,7 @@ pub(super) async fn show(call: Call, Path(id): Path<String>) -> Result<Reply, Fa
 }
 
 /// Changes a range of VNIs. `If-Match: revision_number=N` makes it conditional.
-#[utoipa::path(put, path = "/v2.0/network-segment-ranges/{id}", tag = "networks",
+#[utoipa::path(put, path = "/v2.0/network_segment_ranges/{id}", tag = "networks",
     operation_id = "update_network_segment_range", params(("id" = String, Path, description = "Its UUID")),
     request_body = super::document::NetworkSegmentRangeBody,
     responses((status = 200, body = api::NetworkSegmentRangeEnvelope), (status = "default", body = api::NeutronError)))]
@@ -227,7 +227,7 @@ pub(super) async fn update(call: Call, Path(id): Path<String>, body: Body) -> Re
 }
 
 /// Deletes a range of VNIs of which no network has one.
-#[utoipa::path(delete, path = "/v2.0/network-segment-ranges/{id}", tag = "networks",
+#[utoipa::path(delete, path = "/v2.0/network_segment_ranges/{id}", tag = "networks",
     operation_id = "delete_network_segment_range", params(("id" = String, Path, description = "Its UUID")),
     responses((status = 204), (status = "default", body = api::NeutronError)))]
 pub(super) async fn delete(call: Call, Path(id): Path<String>) -> Result<Reply, Failure> {

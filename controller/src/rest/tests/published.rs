@@ -78,7 +78,7 @@ async fn every_field_that_the_document_offers_is_known_to_the_server() {
         ("SubnetPoolUpdate", "subnetpool", format!("PUT /v2.0/subnetpools/{pool}")),
         ("AddressScopeCreate", "address_scope", "POST /v2.0/address-scopes".into()),
         ("AddressScopeUpdate", "address_scope", format!("PUT /v2.0/address-scopes/{scope}")),
-        ("NetworkSegmentRangeCreate", "network_segment_range", "POST /v2.0/network-segment-ranges".into()),
+        ("NetworkSegmentRangeCreate", "network_segment_range", "POST /v2.0/network_segment_ranges".into()),
         ("RbacPolicyCreate", "rbac_policy", "POST /v2.0/rbac-policies".into()),
         ("RbacPolicyUpdate", "rbac_policy", format!("PUT /v2.0/rbac-policies/{rbac}")),
         ("TenantCreate", "tenant", "POST /v1/tenants".into()),

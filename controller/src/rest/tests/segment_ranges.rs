@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Lab, ids};
 
-const RANGES: &str = "/v2.0/network-segment-ranges";
+const RANGES: &str = "/v2.0/network_segment_ranges";
 
 #[tokio::test]
 async fn operators_say_which_vnis_networks_get() {

@@ -46,7 +46,7 @@ const RECIPES: &[(&str, &str, &str)] = &[
         r#"{"object_type": "network", "object_id": "$network", "action": "access_as_shared", "target_tenant": "blue"}"#,
     ),
     (
-        "/v2.0/network-segment-ranges",
+        "/v2.0/network_segment_ranges",
         "admin",
         r#"{"name": "theirs-secret", "shared": false, "project_id": "blue", "network_type": "vxlan", "minimum": 7000, "maximum": 7009}"#,
     ),
