@@ -76,3 +76,21 @@ pub struct Extension {
     /// Always empty.
     pub links: Vec<Link>,
 }
+
+/// A part of the cloud that fails by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+pub struct AvailabilityZone {
+    /// What it is called.
+    pub name: String,
+    /// For what it is: `network` or `router`.
+    pub resource: String,
+    /// `available` or `unavailable`.
+    pub state: String,
+}
+
+/// The availability zones.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+pub struct AvailabilityZoneList {
+    /// Always empty: there are none.
+    pub availability_zones: Vec<AvailabilityZone>,
+}

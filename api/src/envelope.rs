@@ -5,8 +5,9 @@ use utoipa::ToSchema;
 
 use crate::discovery::Link;
 use crate::{
-    AddressGroup, FloatingIp, Host, Network, Port, PortForwarding, Router, SecurityGroup, SecurityGroupRule,
-    Subnet, Tenant, Token, Trace,
+    AddressGroup, AddressScope, BandwidthLimitRule, DscpMarkingRule, FloatingIp, Host, Network,
+    NetworkSegmentRange, Port, PortForwarding, QosPolicy, QosRuleType, RbacPolicy, Router, SecurityGroup,
+    SecurityGroupRule, Subnet, SubnetPool, Tenant, Token, Trace, Trunk,
 };
 
 macro_rules! envelopes {
@@ -42,8 +43,27 @@ envelopes! {
     SecurityGroupRuleEnvelope(security_group_rule), SecurityGroupRuleList(security_group_rules), SecurityGroupRule,
         "security_group_rules_links";
     AddressGroupEnvelope(address_group), AddressGroupList(address_groups), AddressGroup, "address_groups_links";
+    TrunkEnvelope(trunk), TrunkList(trunks), Trunk, "trunks_links";
+    QosPolicyEnvelope(policy), QosPolicyList(policies), QosPolicy, "policies_links";
+    BandwidthLimitRuleEnvelope(bandwidth_limit_rule), BandwidthLimitRuleList(bandwidth_limit_rules),
+        BandwidthLimitRule, "bandwidth_limit_rules_links";
+    DscpMarkingRuleEnvelope(dscp_marking_rule), DscpMarkingRuleList(dscp_marking_rules), DscpMarkingRule,
+        "dscp_marking_rules_links";
+    QosRuleTypeEnvelope(rule_type), QosRuleTypeList(rule_types), QosRuleType, "rule_types_links";
+    AddressScopeEnvelope(address_scope), AddressScopeList(address_scopes), AddressScope, "address_scopes_links";
+    SubnetPoolEnvelope(subnetpool), SubnetPoolList(subnetpools), SubnetPool, "subnetpools_links";
+    NetworkSegmentRangeEnvelope(network_segment_range), NetworkSegmentRangeList(network_segment_ranges),
+        NetworkSegmentRange, "network_segment_ranges_links";
+    RbacPolicyEnvelope(rbac_policy), RbacPolicyList(rbac_policies), RbacPolicy, "rbac_policies_links";
     TenantEnvelope(tenant), TenantList(tenants), Tenant, "tenants_links";
     HostEnvelope(host), HostList(hosts), Host, "hosts_links";
+}
+
+/// The minimum bandwidth rules of a policy: none, as they would not hold here.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+pub struct MinimumBandwidthRuleList {
+    /// Always empty.
+    pub minimum_bandwidth_rules: Vec<crate::qos::MinimumBandwidthRuleAsked>,
 }
 
 /// A token in its envelope. The answer to a creation is a bare [`Token`] with the secret instead.

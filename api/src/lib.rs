@@ -6,7 +6,9 @@
 //! Bodies travel in envelopes: `{"network": {...}}` for one, `{"networks": [...]}` for many. Fields that a server of
 //! another version does not send read as their defaults, and fields that we do not know are skipped.
 
+pub mod agent;
 pub mod audit;
+pub mod availability;
 pub mod discovery;
 pub mod envelope;
 pub mod event;
@@ -15,24 +17,38 @@ pub mod host;
 pub mod identity;
 pub mod network;
 pub mod plan;
+pub mod pool;
 pub mod port;
 pub mod problem;
 pub mod progress;
+pub mod qos;
 pub mod quota;
+pub mod rbac;
 pub mod router;
 pub mod security;
+pub mod segment_range;
 pub mod subnet;
 pub mod tenant;
 pub mod token;
 pub mod trace;
+pub mod trunk;
 
+pub use agent::{Agent, AgentConfigurations, AgentEnvelope, AgentList};
 pub use audit::{AuditAuthor, AuditChange, AuditEntry, AuditPage};
+pub use availability::{
+    IpAvailabilityDetails, NetworkIpAvailability, NetworkIpAvailabilityEnvelope, NetworkIpAvailabilityList,
+    SubnetIpAvailability,
+};
 pub use envelope::{
-    AddressGroupEnvelope, AddressGroupList, FloatingIpEnvelope, FloatingIpList, HostEnvelope, HostList,
-    NetworkEnvelope, NetworkList, PortEnvelope, PortForwardingEnvelope, PortForwardingList, PortList,
-    RouterEnvelope, RouterList, SecurityGroupEnvelope, SecurityGroupList, SecurityGroupRuleEnvelope,
-    SecurityGroupRuleList, SubnetEnvelope, SubnetList, TagList, TenantEnvelope, TenantList, TokenEnvelope,
-    TokenList, TraceEnvelope,
+    AddressGroupEnvelope, AddressGroupList, AddressScopeEnvelope, AddressScopeList,
+    BandwidthLimitRuleEnvelope, BandwidthLimitRuleList, DscpMarkingRuleEnvelope, DscpMarkingRuleList,
+    FloatingIpEnvelope, FloatingIpList, HostEnvelope, HostList, MinimumBandwidthRuleList, NetworkEnvelope,
+    NetworkList, NetworkSegmentRangeEnvelope, NetworkSegmentRangeList, PortEnvelope, PortForwardingEnvelope,
+    PortForwardingList, PortList, QosPolicyEnvelope, QosPolicyList, QosRuleTypeEnvelope, QosRuleTypeList,
+    RbacPolicyEnvelope, RbacPolicyList, RouterEnvelope, RouterList, SecurityGroupEnvelope, SecurityGroupList,
+    SecurityGroupRuleEnvelope, SecurityGroupRuleList, SubnetEnvelope, SubnetList, SubnetPoolEnvelope,
+    SubnetPoolList, TagList, TenantEnvelope, TenantList, TokenEnvelope, TokenList, TraceEnvelope,
+    TrunkEnvelope, TrunkList,
 };
 pub use event::Event;
 pub use floating_ip::{
@@ -42,12 +58,21 @@ pub use floating_ip::{
 pub use host::{Audit, Host, Tunnel};
 pub use network::{Network, NetworkCreate, NetworkUpdate};
 pub use plan::{ApplyAsked, LeftObject, Plan, PlanEnvelope, PlannedFlows, PlannedHost, PlannedObject};
+pub use pool::{
+    AddressScope, AddressScopeCreate, AddressScopeUpdate, SubnetPool, SubnetPoolCreate, SubnetPoolUpdate,
+};
 pub use port::{DnsAssignment, ExtraDhcpOpt, FixedIp, FixedIpAsked, Port, PortCreate, PortUpdate};
 pub use problem::{FieldError, NeutronError, NeutronFault, Problem};
 pub use progress::{Applied, Health, Whoami};
+pub use qos::{
+    BandwidthLimitRule, BandwidthLimitRuleAsked, DscpMarkingRule, DscpMarkingRuleAsked,
+    MinimumBandwidthRuleAsked, QosDriver, QosParameter, QosPolicy, QosPolicyCreate, QosPolicyUpdate, QosRule,
+    QosRuleType,
+};
 pub use quota::{
     Quota, QuotaDetail, QuotaDetailsEnvelope, QuotaEnvelope, QuotaList, QuotaOfTenant, QuotaUpdate,
 };
+pub use rbac::{RbacPolicy, RbacPolicyCreate, RbacPolicyUpdate};
 pub use router::{
     ExternalGateway, GatewayAsked, InterfaceAsked, Router, RouterCreate, RouterInterface, RouterRoutes,
     RouterUpdate,
@@ -56,10 +81,15 @@ pub use security::{
     AddressGroup, AddressGroupAddresses, AddressGroupCreate, AddressGroupUpdate, AddressPair, SecurityGroup,
     SecurityGroupCreate, SecurityGroupRule, SecurityGroupRuleCreate, SecurityGroupUpdate,
 };
+pub use segment_range::{NetworkSegmentRange, NetworkSegmentRangeCreate, NetworkSegmentRangeUpdate};
 pub use subnet::{AllocationPool, HostRoute, Subnet, SubnetCreate, SubnetUpdate};
 pub use tenant::{Tenant, TenantCreate, TenantUpdate};
 pub use token::{Token, TokenCreate};
 pub use trace::{Trace, TraceAsked, TraceObject, TraceOutcome, TraceStep};
+pub use trunk::{
+    SubPort, SubPortDetails, SubPortRemoved, SubPorts, SubPortsRemoved, Trunk, TrunkCreate, TrunkDetails,
+    TrunkUpdate,
+};
 
 /// The header on every successful answer: the store's revision that the answer reflects, or that a write made.
 pub const REVISION_HEADER: &str = "weft-revision";

@@ -23,15 +23,15 @@ pub struct Network {
     pub status: String,
     /// The ids of its subnets.
     pub subnets: Vec<String>,
-    /// Whether other tenants may use it; always false.
+    /// Whether every tenant may have ports on it.
     pub shared: bool,
     /// Always empty.
     pub availability_zone_hints: Vec<String>,
     /// Always empty.
     pub availability_zones: Vec<String>,
-    /// Always null.
+    /// The address scope of its IPv4 subnets, or null.
     pub ipv4_address_scope: Option<String>,
-    /// Always null.
+    /// The address scope of its IPv6 subnets, or null.
     pub ipv6_address_scope: Option<String>,
     /// Whether routers of every tenant may have their gateway on it.
     #[serde(rename = "router:external")]
@@ -40,7 +40,7 @@ pub struct Network {
     pub description: String,
     /// What new ports get for their port security when they do not say.
     pub port_security_enabled: bool,
-    /// Always null.
+    /// The QoS policy of its ports that have none of their own, or null.
     pub qos_policy_id: Option<String>,
     /// The DNS domain of its ports' names; may be empty.
     pub dns_domain: String,
@@ -102,6 +102,9 @@ pub struct NetworkCreate {
     /// Default false; administrators only.
     #[serde(rename = "router:external", skip_serializing_if = "Option::is_none")]
     pub router_external: Option<bool>,
+    /// Default false; administrators only. To share with some tenants, use RBAC policies.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shared: Option<bool>,
     /// `vxlan`, `geneve`, `gre`, `flat` or `vlan`; administrators only.
     #[serde(rename = "provider:network_type", skip_serializing_if = "Option::is_none")]
     pub provider_network_type: Option<String>,
@@ -111,6 +114,9 @@ pub struct NetworkCreate {
     /// The virtual network identifier, 1..=16777215, or the VLAN, 1..=4094; administrators only.
     #[serde(rename = "provider:segmentation_id", skip_serializing_if = "Option::is_none")]
     pub provider_segmentation_id: Option<u32>,
+    /// The QoS policy of its ports; its tenant's default one when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub qos_policy_id: Option<String>,
     /// At most 50 of at most 60 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tags: Option<Vec<String>>,
@@ -126,6 +132,10 @@ pub struct NetworkUpdate {
     /// See [`NetworkCreate::description`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
+    /// See [`NetworkCreate::qos_policy_id`]; null takes it off.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "crate::envelope::nullable")]
+    #[schema(value_type = Option<String>)]
+    pub qos_policy_id: Option<Option<String>>,
     /// See [`NetworkCreate::admin_state_up`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub admin_state_up: Option<bool>,
@@ -141,4 +151,7 @@ pub struct NetworkUpdate {
     /// See [`NetworkCreate::router_external`]; refused while gateways or floating IPs are on it.
     #[serde(rename = "router:external", skip_serializing_if = "Option::is_none")]
     pub router_external: Option<bool>,
+    /// See [`NetworkCreate::shared`]; refused while those who would lose it are on it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shared: Option<bool>,
 }

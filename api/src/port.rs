@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::security::AddressPair;
+use crate::trunk::TrunkDetails;
 
 /// One address of a port.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
@@ -75,10 +76,13 @@ pub struct Port {
     pub description: String,
     /// Whether its sources are checked.
     pub port_security_enabled: bool,
-    /// Always null.
+    /// Its own QoS policy, which counts instead of its network's, or null.
     pub qos_policy_id: Option<String>,
-    /// Always null.
+    /// Its network's QoS policy, or null.
     pub qos_network_policy_id: Option<String>,
+    /// The trunk whose parent the port is; absent for others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trunk_details: Option<TrunkDetails>,
     /// Always false.
     pub propagate_uplink_status: bool,
     /// Its host name for DNS; may be empty.
@@ -173,6 +177,9 @@ pub struct PortCreate {
     /// Its host name for DNS.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dns_name: Option<String>,
+    /// Its own QoS policy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub qos_policy_id: Option<String>,
     /// DHCP options by name (as dnsmasq spells them) or number; at most 32.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub extra_dhcp_opts: Option<Vec<ExtraDhcpOpt>>,
@@ -221,6 +228,10 @@ pub struct PortUpdate {
     /// See [`PortCreate::dns_name`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dns_name: Option<String>,
+    /// See [`PortCreate::qos_policy_id`]; null takes it off.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "crate::envelope::nullable")]
+    #[schema(value_type = Option<String>)]
+    pub qos_policy_id: Option<Option<String>>,
     /// What is chosen anew, or no longer (a value of null); other options stay.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub extra_dhcp_opts: Option<Vec<ExtraDhcpOpt>>,

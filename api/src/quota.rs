@@ -13,7 +13,7 @@ pub struct Quota {
     pub network: i64,
     /// Subnets.
     pub subnet: i64,
-    /// Always -1.
+    /// Subnet pools.
     pub subnetpool: i64,
     /// Ports, also those that are interfaces of routers.
     pub port: i64,
@@ -23,13 +23,13 @@ pub struct Quota {
     pub router: i64,
     /// Floating IPs.
     pub floatingip: i64,
-    /// Always -1.
+    /// RBAC policies.
     pub rbac_policy: i64,
     /// Security groups, the default one among them.
     pub security_group: i64,
     /// Rules of all security groups.
     pub security_group_rule: i64,
-    /// Always -1.
+    /// Trunks.
     pub trunk: i64,
 }
 
@@ -77,6 +77,15 @@ pub struct QuotaUpdate {
     /// See [`Quota::security_group_rule`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub security_group_rule: Option<i64>,
+    /// See [`Quota::trunk`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trunk: Option<i64>,
+    /// See [`Quota::subnetpool`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subnetpool: Option<i64>,
+    /// See [`Quota::rbac_policy`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rbac_policy: Option<i64>,
     /// When true, a limit below what the tenant has is refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub check_limit: Option<bool>,

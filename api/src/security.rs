@@ -20,7 +20,7 @@ pub struct SecurityGroup {
     pub description: String,
     /// True when connections are remembered, so that replies pass by themselves.
     pub stateful: bool,
-    /// Always false.
+    /// Whether every tenant's ports may wear it.
     pub shared: bool,
     /// Its rules.
     pub security_group_rules: Vec<SecurityGroupRule>,
@@ -162,7 +162,7 @@ pub struct AddressGroup {
     pub project_id: String,
     /// Free text.
     pub description: String,
-    /// Always false.
+    /// Whether every tenant may name it in rules.
     pub shared: bool,
     /// Its prefixes.
     pub addresses: Vec<String>,

@@ -37,7 +37,7 @@ pub struct Subnet {
     pub network_id: String,
     /// 4 or 6.
     pub ip_version: u8,
-    /// Always null.
+    /// The subnet pool that its prefix is cut from, or null.
     pub subnetpool_id: Option<String>,
     /// Whether DHCP is answered on it.
     pub enable_dhcp: bool,
@@ -57,7 +57,7 @@ pub struct Subnet {
     pub dns_nameservers: Vec<String>,
     /// Free text.
     pub description: String,
-    /// Whether its network leads outside; always false.
+    /// Whether its network leads outside.
     #[serde(rename = "router:external")]
     pub router_external: bool,
     /// Always empty.
@@ -82,8 +82,18 @@ pub struct Subnet {
 pub struct SubnetCreate {
     /// The network whose ports it is to address.
     pub network_id: String,
-    /// The prefix, like `192.0.2.0/24`.
+    /// The prefix, like `192.0.2.0/24`; may be absent when a pool is named.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub cidr: String,
+    /// The subnet pool to cut the prefix from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subnetpool_id: Option<String>,
+    /// Cut the prefix from the default subnet pool of `ip_version`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub use_default_subnetpool: Option<bool>,
+    /// How long a prefix to cut from the pool; the pool's default when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prefixlen: Option<u8>,
     /// 4 or 6, of the same family as `cidr`; derived from it when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ip_version: Option<u8>,

@@ -106,6 +106,11 @@ fn owner(record: &Record, state: &Snapshot) -> Option<TenantId> {
         Record::SecurityGroup(r) => &r.tenant,
         Record::SecurityRule(r) => &r.tenant,
         Record::AddressGroup(r) => &r.tenant,
+        Record::Trunk(r) => &r.tenant,
+        Record::QosPolicy(r) => &r.tenant,
+        Record::SubnetPool(r) => &r.tenant,
+        Record::AddressScope(r) => &r.tenant,
+        Record::RbacPolicy(r) => &r.tenant,
         // Administrators see everything; a kind that is not named here is theirs alone.
         _ => return None,
     };

@@ -13,12 +13,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use weft_answers::Silence;
 use weft_answers::dns::{Call, Found, Heard, Kind, Question, Rcode, Reading, hear};
 use weft_model::{Named, NetworkId, Port, PortKey, Snapshot};
+use weft_openflow::PortNo;
 use weft_openflow::message::{Message, PacketOut};
-use weft_openflow::{Action, PortNo};
 
 use crate::metrics::{DnsOutcome, Metrics, Outcome};
 use crate::southbound::line::Line;
-use crate::southbound::questions::PACKETS;
+use crate::southbound::questions::{PACKETS, back};
 
 pub use forward::run;
 pub use servers::{Servers, Unfit};
@@ -64,6 +64,8 @@ enum Part {
 pub struct Back {
     line: Weak<Line>,
     in_port: PortNo,
+    /// Whose packet it was, by its key.
+    port: u32,
 }
 
 /// How many more errands a switch may have.
@@ -156,15 +158,15 @@ impl Part {
 
 impl Back {
     /// Back by the line of a session, out of the port that a packet came in by.
-    pub fn new(line: &Arc<Line>, in_port: PortNo) -> Back {
-        Back { line: Arc::downgrade(line), in_port }
+    pub fn new(line: &Arc<Line>, in_port: PortNo, port: u32) -> Back {
+        Back { line: Arc::downgrade(line), in_port, port }
     }
 
     /// Sends frames, past the pipeline.
     fn send(&self, frames: impl IntoIterator<Item = Vec<u8>>) -> Outcome {
         let Some(line) = self.line.upgrade() else { return Outcome::Dropped };
         for frame in frames {
-            let out = PacketOut::new(self.in_port, vec![Action::output(PortNo::IN_PORT)], Bytes::from(frame));
+            let out = PacketOut::new(self.in_port, back(self.port), Bytes::from(frame));
             if line.answer(Message::PacketOut(out).encode(PACKETS)).is_err() {
                 return Outcome::Dropped;
             }

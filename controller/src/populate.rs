@@ -241,6 +241,7 @@ impl Population {
             device_owner: "compute:nova".into(),
             requested_host: None,
             dns_name: String::new(),
+            qos_policy: None,
         }))
     }
 
@@ -252,6 +253,7 @@ impl Population {
             interface: interface(port),
             ofport: OfPort::new(ofport.into()).expect("a host has fewer ports than there are ofports"),
             since: Revision(1),
+            behind: None,
         }))
     }
 }
@@ -302,6 +304,7 @@ fn network(network: u32) -> Record {
         port_security_default: true,
         dns_domain: String::new(),
         vlan_transparent: false,
+        qos_policy: None,
         external: false,
         segment: None,
     }))
@@ -316,6 +319,7 @@ fn subnet(network: u32) -> Record {
         network: network_id(network),
         stamp: stamp(format!("subnet-{network}")),
         cidr: IpNet::V4(cidr),
+        pool: None,
         gateway: Some(at(1)),
         pools: vec![AddressRange { start: at(2), end: at(0xfffe) }],
         dhcp: true,

@@ -6,9 +6,12 @@
 mod gateways;
 mod identity;
 mod physical;
+mod pools;
+mod qos;
 mod quotas;
 mod routers;
 mod security;
+mod trunks;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
@@ -22,15 +25,19 @@ use uuid::Uuid;
 use weft_model::{
     AddressRange, Binding, Counters, DhcpFamily, DhcpOption, Encap, EncapIps, FixedIp, Host, HostId,
     HostIndex, HostRoute, Key, Mtu, Network, NetworkId, OfPort, PolicyKey, Port, PortId, PortKey,
-    PortSecurity, Record, Revision, Stamp, Subnet, SubnetId, Tenant, TenantId, Timestamp, Vni,
+    PortSecurity, QosPolicyId, Record, Revision, Stamp, Subnet, SubnetId, SubnetPoolId, Tenant, TenantId,
+    Timestamp, Vni,
 };
 
 use gateways::{StoredFloatingIp, StoredForwarding};
 use identity::{StoredAppCredential, StoredAssignment, StoredToken, StoredUser};
 use physical::{StoredPhysicalNetwork, StoredSegment};
+use pools::{StoredPool, StoredRange, StoredRbacPolicy, StoredScope};
+use qos::StoredQosPolicy;
 use quotas::StoredQuota;
 use routers::StoredRouter;
 use security::{StoredAddressGroup, StoredGroup, StoredPair, StoredPolicy, StoredRule};
+use trunks::{StoredBehind, StoredTrunk};
 
 /// A stored value that is not what this version writes.
 #[derive(Debug, Error)]
@@ -45,7 +52,7 @@ pub struct Damaged {
 }
 
 /// The names of the tables, in the order in which they are loaded.
-pub const TABLES: [&str; 20] = [
+pub const TABLES: [&str; 26] = [
     "counters",
     "tenants",
     "quotas",
@@ -55,8 +62,12 @@ pub const TABLES: [&str; 20] = [
     "app_credentials",
     "hosts",
     "physical_networks",
+    "segment_ranges",
     "networks",
+    "address_scopes",
+    "subnet_pools",
     "subnets",
+    "rbac_policies",
     "security_groups",
     "security_rules",
     "address_groups",
@@ -66,6 +77,8 @@ pub const TABLES: [&str; 20] = [
     "routers",
     "floating_ips",
     "port_forwardings",
+    "trunks",
+    "qos_policies",
 ];
 
 /// Where a record stands: its table and its key there.
@@ -77,6 +90,8 @@ pub fn place(key: &Key) -> (&'static str, String) {
         Key::User(id) => ("users", id.to_string()),
         Key::Assignment(user, tenant) => ("assignments", format!("{user}/{tenant}")),
         Key::AppCredential(id) => ("app_credentials", id.to_string()),
+        Key::Trunk(id) => ("trunks", id.to_string()),
+        Key::QosPolicy(id) => ("qos_policies", id.to_string()),
         Key::Host(id) => ("hosts", id.to_string()),
         Key::PhysicalNetwork(key) => ("physical_networks", key.to_string()),
         Key::Network(id) => ("networks", id.to_string()),
@@ -91,6 +106,10 @@ pub fn place(key: &Key) -> (&'static str, String) {
         Key::SecurityRule(id) => ("security_rules", id.to_string()),
         Key::AddressGroup(id) => ("address_groups", id.to_string()),
         Key::Policy(key) => ("policies", key.to_string()),
+        Key::AddressScope(id) => ("address_scopes", id.to_string()),
+        Key::SubnetPool(id) => ("subnet_pools", id.to_string()),
+        Key::RbacPolicy(id) => ("rbac_policies", id.to_string()),
+        Key::SegmentRange(id) => ("segment_ranges", id.to_string()),
     }
 }
 
@@ -103,6 +122,8 @@ pub fn encode(record: &Record) -> Vec<u8> {
         Record::User(r) => serde_json::to_vec(&StoredUser::from(&**r)),
         Record::Assignment(r) => serde_json::to_vec(&StoredAssignment::from(&**r)),
         Record::AppCredential(r) => serde_json::to_vec(&StoredAppCredential::from(&**r)),
+        Record::Trunk(r) => serde_json::to_vec(&StoredTrunk::from(&**r)),
+        Record::QosPolicy(r) => serde_json::to_vec(&StoredQosPolicy::from(&**r)),
         Record::Host(r) => serde_json::to_vec(&StoredHost::from(&**r)),
         Record::PhysicalNetwork(r) => serde_json::to_vec(&StoredPhysicalNetwork::from(&**r)),
         Record::Network(r) => serde_json::to_vec(&StoredNetwork::from(&**r)),
@@ -117,6 +138,10 @@ pub fn encode(record: &Record) -> Vec<u8> {
         Record::SecurityRule(r) => serde_json::to_vec(&StoredRule::from(&**r)),
         Record::AddressGroup(r) => serde_json::to_vec(&StoredAddressGroup::from(&**r)),
         Record::Policy(r) => serde_json::to_vec(&StoredPolicy::from(&**r)),
+        Record::AddressScope(r) => serde_json::to_vec(&StoredScope::from(&**r)),
+        Record::SubnetPool(r) => serde_json::to_vec(&StoredPool::from(&**r)),
+        Record::RbacPolicy(r) => serde_json::to_vec(&StoredRbacPolicy::from(&**r)),
+        Record::SegmentRange(r) => serde_json::to_vec(&StoredRange::from(&**r)),
     };
     written.expect("plain structs with string keys always serialise")
 }
@@ -171,6 +196,8 @@ impl Decoder {
                 Record::AppCredential(Arc::new(json::<StoredAppCredential>(value)?.parse(names)?))
             }
             "hosts" => Record::Host(Arc::new(json::<StoredHost>(value)?.parse(names)?)),
+            "trunks" => Record::Trunk(Arc::new(json::<StoredTrunk>(value)?.parse(names)?)),
+            "qos_policies" => Record::QosPolicy(Arc::new(json::<StoredQosPolicy>(value)?.parse(names)?)),
             "physical_networks" => {
                 Record::PhysicalNetwork(Arc::new(json::<StoredPhysicalNetwork>(value)?.parse()?))
             }
@@ -187,6 +214,10 @@ impl Decoder {
             "address_groups" => {
                 Record::AddressGroup(Arc::new(json::<StoredAddressGroup>(value)?.parse(names)?))
             }
+            "address_scopes" => Record::AddressScope(Arc::new(json::<StoredScope>(value)?.parse(names)?)),
+            "segment_ranges" => Record::SegmentRange(Arc::new(json::<StoredRange>(value)?.parse(names)?)),
+            "subnet_pools" => Record::SubnetPool(Arc::new(json::<StoredPool>(value)?.parse(names)?)),
+            "rbac_policies" => Record::RbacPolicy(Arc::new(json::<StoredRbacPolicy>(value)?.parse(names)?)),
             "policies" => Record::Policy(Arc::new(json::<StoredPolicy>(value)?.parse()?)),
             _ => return Err("no such table".into()),
         })
@@ -411,6 +442,8 @@ struct StoredNetwork<'a> {
     vlan_transparent: bool,
     #[serde(default)]
     external: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    qos_policy: Option<Uuid>,
 }
 
 impl<'a> From<&'a Network> for StoredNetwork<'a> {
@@ -428,6 +461,7 @@ impl<'a> From<&'a Network> for StoredNetwork<'a> {
             dns_domain: n.dns_domain.clone(),
             vlan_transparent: n.vlan_transparent,
             external: n.external,
+            qos_policy: n.qos_policy.map(|id| id.0),
         }
     }
 }
@@ -447,6 +481,7 @@ impl StoredNetwork<'_> {
             dns_domain: self.dns_domain,
             vlan_transparent: self.vlan_transparent,
             external: self.external,
+            qos_policy: self.qos_policy.map(QosPolicyId),
         })
     }
 }
@@ -460,6 +495,8 @@ struct StoredSubnet<'a> {
     #[serde(borrow)]
     stamp: StoredStamp<'a>,
     cidr: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pool: Option<Uuid>,
     gateway: Option<IpAddr>,
     pools: Vec<(IpAddr, IpAddr)>,
     dhcp: bool,
@@ -481,6 +518,7 @@ impl<'a> From<&'a Subnet> for StoredSubnet<'a> {
             network: s.network.0,
             stamp: (&s.stamp).into(),
             cidr: s.cidr.to_string(),
+            pool: s.pool.map(|pool| pool.0),
             gateway: s.gateway,
             pools: s.pools.iter().map(|p| (p.start, p.end)).collect(),
             dhcp: s.dhcp,
@@ -503,6 +541,7 @@ impl StoredSubnet<'_> {
             network: NetworkId(self.network),
             stamp: self.stamp.into(),
             cidr: id(&self.cidr)?,
+            pool: self.pool.map(SubnetPoolId),
             gateway: self.gateway,
             pools: self.pools.into_iter().map(|(start, end)| AddressRange { start, end }).collect(),
             dhcp: self.dhcp,
@@ -543,6 +582,8 @@ struct StoredPort<'a> {
     requested_host: Option<String>,
     #[serde(borrow, default)]
     dns_name: Cow<'a, str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    qos_policy: Option<Uuid>,
 }
 
 impl<'a> From<&'a Port> for StoredPort<'a> {
@@ -564,6 +605,7 @@ impl<'a> From<&'a Port> for StoredPort<'a> {
             device_owner: p.device_owner.as_str().into(),
             requested_host: p.requested_host.clone(),
             dns_name: p.dns_name.as_str().into(),
+            qos_policy: p.qos_policy.map(|id| id.0),
         }
     }
 }
@@ -601,6 +643,7 @@ impl StoredPort<'_> {
             device_owner: self.device_owner.into_owned(),
             requested_host: self.requested_host,
             dns_name: self.dns_name.into_owned(),
+            qos_policy: self.qos_policy.map(QosPolicyId),
         })
     }
 }
@@ -614,6 +657,8 @@ struct StoredBinding<'a> {
     interface: Cow<'a, str>,
     ofport: u16,
     since: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    behind: Option<StoredBehind>,
 }
 
 impl<'a> From<&'a Binding> for StoredBinding<'a> {
@@ -624,6 +669,7 @@ impl<'a> From<&'a Binding> for StoredBinding<'a> {
             interface: b.interface.as_str().into(),
             ofport: b.ofport.get(),
             since: b.since.0,
+            behind: b.behind.map(StoredBehind::from),
         }
     }
 }
@@ -636,6 +682,7 @@ impl StoredBinding<'_> {
             interface: self.interface.into_owned(),
             ofport: OfPort::new(self.ofport.into()).ok_or("ofport out of range")?,
             since: Revision(self.since),
+            behind: self.behind.map(StoredBehind::parse).transpose()?,
         })
     }
 }

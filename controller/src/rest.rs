@@ -6,8 +6,11 @@
 //! model's planner, when it happens by the desk.
 
 mod address_groups;
+mod address_scopes;
+mod agents;
 mod apply;
 mod audit;
+mod availabilities;
 mod call;
 mod caller;
 mod dhcp_options;
@@ -31,19 +34,25 @@ mod plans;
 mod port_forwardings;
 mod ports;
 mod progress;
+mod qos_policies;
+mod qos_rules;
 mod query;
 mod quotas;
+mod rbac_policies;
 mod routers;
 mod scope;
 mod security_groups;
 mod security_rules;
+mod segment_ranges;
 mod strangers;
+mod subnet_pools;
 mod subnets;
 mod tags;
 mod tenants;
 mod tokens;
 mod told;
 mod traces;
+mod trunks;
 mod turn;
 
 use std::sync::Arc;
@@ -154,6 +163,33 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(address_groups::show, address_groups::update, address_groups::delete))
         .routes(routes!(address_groups::add))
         .routes(routes!(address_groups::remove))
+        .routes(routes!(trunks::list, trunks::create))
+        .routes(routes!(trunks::show, trunks::update, trunks::delete))
+        .routes(routes!(trunks::subports))
+        .routes(routes!(trunks::add))
+        .routes(routes!(trunks::remove))
+        .routes(routes!(qos_policies::list, qos_policies::create))
+        .routes(routes!(qos_policies::show, qos_policies::update, qos_policies::delete))
+        .routes(routes!(qos_policies::types))
+        .routes(routes!(qos_policies::show_type))
+        .routes(routes!(qos_rules::list_limits, qos_rules::create_limit))
+        .routes(routes!(qos_rules::show_limit, qos_rules::update_limit, qos_rules::delete_limit))
+        .routes(routes!(qos_rules::list_marks, qos_rules::create_mark))
+        .routes(routes!(qos_rules::show_mark, qos_rules::update_mark, qos_rules::delete_mark))
+        .routes(routes!(qos_rules::list_minimums, qos_rules::create_minimum))
+        .routes(routes!(subnet_pools::list, subnet_pools::create))
+        .routes(routes!(subnet_pools::show, subnet_pools::update, subnet_pools::delete))
+        .routes(routes!(address_scopes::list, address_scopes::create))
+        .routes(routes!(address_scopes::show, address_scopes::update, address_scopes::delete))
+        .routes(routes!(rbac_policies::list, rbac_policies::create))
+        .routes(routes!(rbac_policies::show, rbac_policies::update, rbac_policies::delete))
+        .routes(routes!(availabilities::list))
+        .routes(routes!(availabilities::show))
+        .routes(routes!(segment_ranges::list, segment_ranges::create))
+        .routes(routes!(segment_ranges::show, segment_ranges::update, segment_ranges::delete))
+        .routes(routes!(agents::list))
+        .routes(routes!(agents::show, agents::delete))
+        .routes(routes!(discovery::availability_zones))
         .routes(routes!(tags::list, tags::replace, tags::clear))
         .routes(routes!(tags::show, tags::add, tags::remove))
         .routes(routes!(tenants::list, tenants::create))

@@ -10,16 +10,19 @@ use weft_controller::desk::{Desk, Hooks, WriteError};
 use weft_controller::records;
 use weft_controller::vault::Vault;
 use weft_model::intent::{
-    Actor, AskedIp, AskedTarget, BelowUse, HostReport, Intent, NewAddressGroup, NewAppCredential,
-    NewFloatingIp, NewGateway, NewInterface, NewNetwork, NewPort, NewPortForwarding, NewRouter,
-    NewSecurityGroup, NewSegment, NewSubnet, NewTenant, NewToken, NewUser, PortGroups, QuotaPatch, Rejected,
-    ReportedInterface, RouterPatch, Settings,
+    Actor, AskedIp, AskedPart, AskedPool, AskedPrefix, AskedTarget, BelowUse, HostReport, Intent,
+    NewAddressGroup, NewAddressScope, NewAppCredential, NewFloatingIp, NewGateway, NewInterface, NewNetwork,
+    NewPort, NewPortForwarding, NewQosPolicy, NewRbacPolicy, NewRouter, NewSecurityGroup, NewSegment,
+    NewSegmentRange, NewSubnet, NewSubnetPool, NewTenant, NewToken, NewTrunk, NewUser, PortGroups,
+    QosRuleChange, QuotaPatch, Rejected, ReportedInterface, RouterPatch, Settings, Subport,
 };
 use weft_model::{
-    AddressGroupId, AppCredentialId, CredentialReach, CredentialSecret, EncapIps, FloatingIpId, HostRoute,
-    Key, NetworkId, OfPort, PasswordHash, PortForwardingId, PortId, PortRange, PortSecurity, QuotaKind,
-    Revision, Role, RouterId, SecurityGroupId, SecurityRuleId, Session, Snapshot, SubnetId, TenantId,
-    Timestamp, TokenId, TokenRole, Tracking, Transport, UserId, VlanId, Vni,
+    Access, AddressGroupId, AddressScopeId, AppCredentialId, Audience, CredentialReach, CredentialSecret,
+    Direction, Dscp, Encap, EncapIps, Family, FloatingIpId, HostRoute, Kbps, Key, NetworkId, OfPort,
+    PasswordHash, PortForwardingId, PortId, PortRange, PortSecurity, QosPolicyId, QosRuleId, QosRuleKind,
+    QuotaKind, RateLimit, RbacPolicyId, Revision, Role, RouterId, SecurityGroupId, SecurityRuleId,
+    SegmentRangeId, Session, Snapshot, SubnetId, SubnetPoolId, TenantId, Timestamp, TokenId, TokenRole,
+    Tracking, Transport, TrunkId, UserId, VlanId, Vni,
 };
 use weft_store::{Batch, Engine, Options, Store, Table};
 
@@ -108,7 +111,8 @@ fn everything() -> Vec<Intent> {
         Intent::CreateRouter(router),
         Intent::SetQuota(tenant(), quota),
     ];
-    [first].into_iter().chain(networks()).chain(rest).chain(outside()).chain(people()).collect()
+    let more = outside().into_iter().chain(people()).chain(shaping()).chain(pools());
+    [first].into_iter().chain(networks()).chain(rest).chain(more).collect()
 }
 
 /// A user with a role, credentials of both kinds, and sessions.
@@ -160,6 +164,42 @@ fn people() -> Vec<Intent> {
     ]
 }
 
+/// A QoS policy with rules of every kind, worn by a network, and a trunk whose subport is where its parent is.
+fn shaping() -> Vec<Intent> {
+    let id = uuid::Uuid::from_u128;
+    let policy = QosPolicyId(id(40));
+    let new = NewQosPolicy {
+        id: policy,
+        tenant: Some(tenant()),
+        labels: Default::default(),
+        shared: true,
+        is_default: true,
+    };
+    let limit = |direction, rate| {
+        QosRuleKind::Limit(direction, RateLimit { rate: Kbps::new(rate).unwrap(), burst: rate / 2 })
+    };
+    let rules = [
+        limit(Direction::Egress, 1000),
+        limit(Direction::Ingress, 500),
+        QosRuleKind::Mark(Dscp::new(46).unwrap()),
+    ];
+    let rules = (41..)
+        .zip(rules)
+        .map(|(n, kind)| Intent::ChangeQosRule(policy, QosRuleChange::Add(QosRuleId(id(n)), kind)));
+    let shaped = NewNetwork { tenant: Some(tenant()), mtu: Some(1300), ..NewNetwork::new(NetworkId(id(45))) };
+    let subport = NewPort { qos_policy: Some(policy), ..NewPort::new(PortId(id(46)), shaped.id, 11) };
+    let trunk = NewTrunk {
+        id: TrunkId(id(47)),
+        tenant: None,
+        labels: Default::default(),
+        port: PortId(id(4)),
+        admin_up: true,
+        subports: vec![Subport { port: subport.id, vlan: VlanId::new(100).unwrap() }],
+    };
+    let rest = [Intent::CreateNetwork(shaped), Intent::CreatePort(subport), Intent::CreateTrunk(trunk)];
+    [Intent::CreateQosPolicy(new)].into_iter().chain(rules).chain(rest).collect()
+}
+
 /// A way out and ways in: a gateway, a floating IP with a target and one with a port forwarding.
 fn outside() -> Vec<Intent> {
     let id = uuid::Uuid::from_u128;
@@ -193,6 +233,50 @@ fn outside() -> Vec<Intent> {
         Intent::CreateFloatingIp(NewFloatingIp { target: Some(target), ..floating_ip(26) }),
         Intent::CreateFloatingIp(floating_ip(28)),
         Intent::CreatePortForwarding(forwarding),
+    ]
+}
+
+/// A pool in a scope with a subnet that is cut from it, both shared in some way.
+fn pools() -> Vec<Intent> {
+    let id = uuid::Uuid::from_u128;
+    let (scope, pool) = (AddressScopeId(id(40)), SubnetPoolId(id(41)));
+    let new_scope = NewAddressScope {
+        id: scope,
+        tenant: Some(tenant()),
+        labels: Default::default(),
+        family: Family::V6,
+        shared: true,
+    };
+    let new_pool = NewSubnetPool {
+        tenant: Some(tenant()),
+        default_prefixlen: Some(72),
+        default_quota: Some(7),
+        is_default: true,
+        scope: Some(scope),
+        ..NewSubnetPool::new(pool, vec!["fd01::/48".parse().unwrap()])
+    };
+    let cut =
+        AskedPrefix::Cut { pool: AskedPool::This(pool), family: None, part: AskedPart::Lowest(Some(64)) };
+    let range = NewSegmentRange {
+        id: SegmentRangeId(id(44)),
+        tenant: Some(tenant()),
+        labels: Default::default(),
+        encap: Encap::Geneve,
+        first: Vni::new(100).unwrap(),
+        last: Vni::new(199).unwrap(),
+    };
+    let policy = NewRbacPolicy {
+        id: RbacPolicyId(id(43)),
+        object: pool.into(),
+        access: Access::Shared,
+        audience: Audience::Tenant("blue".parse().unwrap()),
+    };
+    vec![
+        Intent::CreateAddressScope(new_scope),
+        Intent::CreateSubnetPool(new_pool),
+        Intent::CreateSubnet(NewSubnet::cut(SubnetId(id(42)), NetworkId(id(20)), cut)),
+        Intent::CreateRbacPolicy(policy),
+        Intent::CreateSegmentRange(range),
     ]
 }
 
@@ -240,7 +324,13 @@ async fn everything_acknowledged_is_there_after_a_restart() {
         let (desk, loaded) = reopen(engine, &path).await;
         assert_eq!(loaded, written.snapshot, "{engine:?}");
         let gone = desk
-            .write(Actor::Admin, vec![Intent::DeletePort(PortId(uuid::Uuid::from_u128(4)), None)])
+            .write(
+                Actor::Admin,
+                vec![
+                    Intent::DeleteTrunk(TrunkId(uuid::Uuid::from_u128(47)), None),
+                    Intent::DeletePort(PortId(uuid::Uuid::from_u128(4)), None),
+                ],
+            )
             .await
             .unwrap();
         drop(desk);

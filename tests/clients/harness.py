@@ -33,8 +33,8 @@ class Tenant:
             router = f"/v2.0/routers/{port['device_id']}"
             self.ask("PUT", router, {"router": {"routes": []}})
             self.ask("PUT", f"{router}/remove_router_interface", {"port_id": port["id"]})
-        for kind in ("floatingips", "routers", "ports", "subnets", "networks"):
-            for row in self.ask("GET", f"/v2.0/{kind}?project_id={self.id}")[kind]:
+        for kind in ("floatingips", "trunks", "routers", "ports", "subnets", "networks", "subnetpools", "address-scopes"):
+            for row in self.ask("GET", f"/v2.0/{kind}?project_id={self.id}")[kind.replace("-", "_")]:
                 self.ask("DELETE", f"/v2.0/{kind}/{row['id']}")
         self.ask("DELETE", f"/v1/tenants/{self.id}")
 

@@ -65,7 +65,7 @@ def cli_ports(cli):
     cli.done("network delete net1")
     same(cli.json("network list"), [], "network list after all")
     aliases = [row["Alias"] for row in cli.json("extension list --network")]
-    check("pagination" in aliases and "trunk" not in aliases, f"extension list: {aliases}")
+    check("pagination" in aliases and "taas" not in aliases, f"extension list: {aliases}")
 
 
 def cli_routers(cli):

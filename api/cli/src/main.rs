@@ -1,6 +1,7 @@
 //! The `weft` command: what a person asks of a Weft controller. One file for each noun; this one only picks.
 
 mod address_group;
+mod address_scope;
 mod apply;
 mod audit;
 mod events;
@@ -15,18 +16,23 @@ mod plan;
 mod port;
 mod port_forwarding;
 mod progress;
+mod qos;
 mod quota;
 mod router;
 mod security;
+mod segment_range;
 mod session;
+mod share;
 mod show;
 mod spelling;
 mod subnet;
+mod subnet_pool;
 mod tenant;
 #[cfg(test)]
 mod tests;
 mod token;
 mod trace;
+mod trunk;
 mod user;
 mod verbs;
 
@@ -84,6 +90,24 @@ enum Noun {
     /// How much tenants may have.
     #[command(subcommand)]
     Quota(quota::Command),
+    /// Ports behind VLAN tags of another port.
+    #[command(subcommand)]
+    Trunk(trunk::Command),
+    /// How much ports may send and get.
+    #[command(subcommand)]
+    Qos(qos::Command),
+    /// Prefixes that subnets are cut from.
+    #[command(subcommand)]
+    SubnetPool(subnet_pool::Command),
+    /// Spaces of addresses in which no two subnet pools meet.
+    #[command(subcommand)]
+    AddressScope(address_scope::Command),
+    /// Which virtual network identifiers networks get; administrators only.
+    #[command(subcommand)]
+    SegmentRange(segment_range::Command),
+    /// Which tenants may use what is another's.
+    #[command(subcommand)]
+    Share(share::Command),
     /// The machines that joined.
     #[command(subcommand)]
     Host(host::Command),
@@ -150,6 +174,12 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Noun::SecurityGroup(command) => security::run(&session, command).await,
         Noun::AddressGroup(command) => address_group::run(&session, command).await,
         Noun::Quota(command) => quota::run(&session, command).await,
+        Noun::Trunk(command) => trunk::run(&session, command).await,
+        Noun::Qos(command) => qos::run(&session, command).await,
+        Noun::SubnetPool(command) => subnet_pool::run(&session, command).await,
+        Noun::AddressScope(command) => address_scope::run(&session, command).await,
+        Noun::SegmentRange(command) => segment_range::run(&session, command).await,
+        Noun::Share(command) => share::run(&session, command).await,
         Noun::Host(command) => host::run(&session, command).await,
         Noun::Token(command) => token::run(&session, command).await,
         Noun::Audit(wanted) => audit::run(&session, wanted).await,

@@ -1,11 +1,11 @@
 //! `weft network`: broadcast domains of ports on any hosts.
 
 use clap::{Args, Subcommand, ValueEnum};
-use weft_api::{Network, NetworkCreate, NetworkUpdate};
+use weft_api::{Network, NetworkCreate, NetworkUpdate, QosPolicy, SubnetIpAvailability};
 use weft_client::{Client, Collection};
 
 use crate::failure::Failure;
-use crate::output::or_dash;
+use crate::output::{self, Format, Surface, or_dash};
 use crate::session::{Names, Noun, Session};
 use crate::spelling::{either, replaced};
 use crate::verbs::{self, Listing, Many, One, called};
@@ -17,6 +17,8 @@ pub enum Command {
     List(Listing),
     /// Show one network.
     Show(One),
+    /// Show how many addresses a network has left.
+    Addresses(One),
     /// Create a network.
     Create(Create),
     /// Change a network.
@@ -73,12 +75,18 @@ pub struct Create {
     /// Let routers of every tenant have their gateway on it; administrators only.
     #[arg(long)]
     external: bool,
+    /// Let every tenant have ports on it; administrators only. To share with some: `weft share create`.
+    #[arg(long)]
+    shared: bool,
     /// Let its ports send with any source unless they say otherwise.
     #[arg(long)]
     no_port_security: bool,
     /// Let no port send or receive until it is enabled.
     #[arg(long)]
     disable: bool,
+    /// The QoS policy of its ports that have none of their own; the tenant's default one when not given.
+    #[arg(long, value_name = "ID|NAME")]
+    qos: Option<String>,
     /// Free text.
     #[arg(long, value_name = "TEXT")]
     description: Option<String>,
@@ -122,12 +130,24 @@ pub struct Set {
     /// Let no router have its gateway on it; administrators only.
     #[arg(long)]
     internal: bool,
+    /// Let every tenant have ports on it; administrators only.
+    #[arg(long, conflicts_with = "no_shared")]
+    shared: bool,
+    /// Let only its own tenant, and those it is shared with by name, have ports on it; administrators only.
+    #[arg(long)]
+    no_shared: bool,
     /// The DNS domain of its ports' names.
     #[arg(long, value_name = "DOMAIN", conflicts_with = "no_dns_domain")]
     dns_domain: Option<String>,
     /// No DNS domain any more.
     #[arg(long)]
     no_dns_domain: bool,
+    /// The QoS policy of its ports that have none of their own.
+    #[arg(long, value_name = "ID|NAME", conflicts_with = "no_qos")]
+    qos: Option<String>,
+    /// No QoS policy any more.
+    #[arg(long)]
+    no_qos: bool,
     /// Labels instead of the present ones.
     #[arg(long, value_name = "TAG", conflicts_with = "no_tag")]
     tag: Vec<String>,
@@ -144,12 +164,36 @@ pub async fn run(session: &Session, command: Command) -> Result<(), Failure> {
     match command {
         Command::List(listing) => verbs::list::<Network>(session, listing.query(vec![])).await,
         Command::Show(one) => verbs::show::<Network>(session, &one).await,
+        Command::Addresses(one) => addresses(session, &one).await,
         Command::Create(new) => {
-            let body = NetworkCreate { project_id: session.project().await?, ..new.body() };
+            let qos_policy_id = session.asked::<QosPolicy>(new.qos.as_deref(), false).await?.flatten();
+            let body = NetworkCreate { project_id: session.project().await?, qos_policy_id, ..new.body() };
             session.show_written(session.client.networks().create(&body).await?).await
         }
-        Command::Set(set) => verbs::set::<Network>(session, &set.one, set.body(), set.tags()).await,
+        Command::Set(set) => {
+            let qos_policy_id = session.asked::<QosPolicy>(set.qos.as_deref(), set.no_qos).await?;
+            let body = NetworkUpdate { qos_policy_id, ..set.body() };
+            verbs::set::<Network>(session, &set.one, body, set.tags()).await
+        }
         Command::Delete(many) => verbs::delete::<Network>(session, &many.objects).await,
+    }
+}
+
+async fn addresses(session: &Session, one: &One) -> Result<(), Failure> {
+    let id = session.id::<Network>(&one.object).await?;
+    let counted = session.client.ip_availability(&id).await?.value;
+    match session.format {
+        Format::Json => output::write_json(&counted),
+        Format::Id => output::write(&format!("{id}\n")),
+        Format::Table => {
+            let row = |subnet: &SubnetIpAvailability| {
+                let (used, total) = (subnet.used_ips.to_string(), subnet.total_ips.to_string());
+                vec![subnet.subnet_id.clone(), or_dash(&subnet.subnet_name), subnet.cidr.clone(), used, total]
+            };
+            let rows: Vec<_> = counted.subnet_ip_availability.iter().map(row).collect();
+            let columns = ["SUBNET", "NAME", "CIDR", "USED", "IN POOLS"];
+            output::write(&output::columns(Surface::of_stdout(), &columns, &rows))
+        }
     }
 }
 
@@ -167,9 +211,11 @@ impl Create {
             dns_domain: self.dns_domain,
             vlan_transparent: self.vlan_transparent.then_some(true),
             router_external: self.external.then_some(true),
+            shared: self.shared.then_some(true),
             provider_network_type: self.encap.map(Encap::word).or(on_physical.map(str::to_owned)),
             provider_physical_network: self.physical_network,
             provider_segmentation_id: self.vni.or(self.vlan),
+            qos_policy_id: None,
             tags: replaced(&self.tag, false),
         }
     }
@@ -185,6 +231,8 @@ impl Set {
             port_security_enabled: either(self.port_security, self.no_port_security),
             dns_domain: self.dns_domain.clone().or(self.no_dns_domain.then(String::new)),
             router_external: either(self.external, self.internal),
+            qos_policy_id: None,
+            shared: either(self.shared, self.no_shared),
         }
     }
 

@@ -102,6 +102,7 @@ fn hint(kind: &str, object: &Map<String, Value>) -> String {
         "subnet" => &["cidr"],
         "port" => &["device_owner", "fixed_ips"],
         "floatingip" => &["floating_ip_address", "fixed_ip_address"],
+        "rbac_policy" => &["object_type", "action", "target_tenant"],
         "security_group_rule" => {
             &["direction", "ethertype", "protocol", "port_range_min", "port_range_max", "remote_ip_prefix"]
         }

@@ -2,7 +2,8 @@
 
 use clap::{Args, Subcommand};
 use weft_api::{
-    AddressPair, ExtraDhcpOpt, FixedIpAsked, Network, Port, PortCreate, PortUpdate, SecurityGroup, Subnet,
+    AddressPair, ExtraDhcpOpt, FixedIpAsked, Network, Port, PortCreate, PortUpdate, QosPolicy, SecurityGroup,
+    Subnet,
 };
 use weft_client::{Client, Collection};
 
@@ -97,6 +98,9 @@ pub struct Create {
     /// An option that DHCP tells it: NAME=VALUE, or 6:NAME=VALUE for DHCPv6, by name or number; may be repeated.
     #[arg(long, value_name = "NAME=VALUE", value_parser = spelling::dhcp_option)]
     extra_dhcp_opt: Vec<ExtraDhcpOpt>,
+    /// Its QoS policy, instead of its network's.
+    #[arg(long, value_name = "ID|NAME")]
+    qos: Option<String>,
     /// Let it neither send nor receive until it is enabled.
     #[arg(long)]
     disable: bool,
@@ -161,6 +165,12 @@ pub struct Set {
     /// Let it neither send nor receive.
     #[arg(long)]
     disable: bool,
+    /// Its QoS policy, instead of its network's.
+    #[arg(long, value_name = "ID|NAME", conflicts_with = "no_qos")]
+    qos: Option<String>,
+    /// No QoS policy of its own any more.
+    #[arg(long)]
+    no_qos: bool,
     /// Labels instead of the present ones.
     #[arg(long, value_name = "TAG", conflicts_with = "no_tag")]
     tag: Vec<String>,
@@ -201,14 +211,17 @@ pub async fn run(session: &Session, command: Command) -> Result<(), Failure> {
             let network_id = session.id::<Network>(&new.network).await?;
             let addresses = asked(session, replaced(&new.ip, new.no_ip)).await?;
             let groups = groups(session, replaced(&new.security_group, new.no_security_group)).await?;
-            let body = PortCreate { security_groups: groups, ..new.body(network_id, addresses) };
+            let qos_policy_id = session.asked::<QosPolicy>(new.qos.as_deref(), false).await?.flatten();
+            let body =
+                PortCreate { security_groups: groups, qos_policy_id, ..new.body(network_id, addresses) };
             session.show_written(session.client.ports().create(&body).await?).await
         }
         Command::Set(set) => {
             let fixed_ips = asked(session, replaced(&set.ip, set.no_ip)).await?;
             let security_groups =
                 groups(session, replaced(&set.security_group, set.no_security_group)).await?;
-            let body = PortUpdate { fixed_ips, security_groups, ..set.body() };
+            let qos_policy_id = session.asked::<QosPolicy>(set.qos.as_deref(), set.no_qos).await?;
+            let body = PortUpdate { fixed_ips, security_groups, qos_policy_id, ..set.body() };
             verbs::set::<Port>(session, &set.one, body, replaced(&set.tag, set.no_tag)).await
         }
         Command::Delete(many) => verbs::delete::<Port>(session, &many.objects).await,
@@ -273,6 +286,7 @@ impl Create {
             device_owner: self.device_owner,
             dns_name: self.dns_name,
             binding_host_id: self.host,
+            qos_policy_id: None,
             tags: replaced(&self.tag, false),
         }
     }
@@ -294,6 +308,7 @@ impl Set {
             device_owner: self.device_owner.clone().or(self.no_device.then(String::new)),
             dns_name: self.dns_name.clone().or(self.no_dns_name.then(String::new)),
             binding_host_id: self.host.clone().map(Some).or(self.no_host.then_some(None)),
+            qos_policy_id: None,
         }
     }
 }

@@ -47,6 +47,15 @@ pub struct Set {
     /// Rules of all security groups.
     #[arg(long, value_name = "COUNT", allow_hyphen_values = true)]
     security_group_rules: Option<i64>,
+    /// Trunks.
+    #[arg(long, value_name = "COUNT", allow_hyphen_values = true)]
+    trunks: Option<i64>,
+    /// Subnet pools.
+    #[arg(long, value_name = "COUNT", allow_hyphen_values = true)]
+    subnet_pools: Option<i64>,
+    /// Policies of sharing.
+    #[arg(long, value_name = "COUNT", allow_hyphen_values = true)]
+    rbac_policies: Option<i64>,
     /// Refuse a limit below what the tenant has.
     #[arg(long)]
     check: bool,
@@ -84,6 +93,9 @@ impl Set {
             floatingip: self.floating_ips,
             security_group: self.security_groups,
             security_group_rule: self.security_group_rules,
+            trunk: self.trunks,
+            subnetpool: self.subnet_pools,
+            rbac_policy: self.rbac_policies,
             check_limit: None,
         }
     }

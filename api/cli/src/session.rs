@@ -160,6 +160,21 @@ impl Session {
         Ok(self.look_up::<R>(text, None).await?.id().to_owned())
     }
 
+    /// What an object is to refer to, whoever owns that: nothing said, nothing any more, or the one with that id or name.
+    ///
+    /// # Errors
+    /// See [`Session::find`].
+    pub async fn asked<R: Noun>(
+        &self,
+        text: Option<&str>,
+        none: bool,
+    ) -> Result<Option<Option<String>>, Failure> {
+        match text {
+            Some(text) => Ok(Some(Some(self.id_of_any::<R>(text).await?))),
+            None => Ok(none.then_some(None)),
+        }
+    }
+
     /// The id of an external network, which is the operator's and everybody's to use.
     ///
     /// # Errors

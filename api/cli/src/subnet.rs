@@ -1,7 +1,7 @@
 //! `weft subnet`: the addresses that ports of a network may have.
 
 use clap::{Args, Subcommand, ValueEnum};
-use weft_api::{AllocationPool, HostRoute, Network, Subnet, SubnetCreate, SubnetUpdate};
+use weft_api::{AllocationPool, HostRoute, Network, Subnet, SubnetCreate, SubnetPool, SubnetUpdate};
 use weft_client::{Client, Collection};
 
 use crate::failure::Failure;
@@ -65,9 +65,15 @@ pub struct Create {
     /// The network whose ports it addresses.
     #[arg(long, value_name = "ID|NAME")]
     network: String,
-    /// The prefix, like 192.0.2.0/24.
-    #[arg(long, value_name = "PREFIX")]
-    cidr: String,
+    /// The prefix, like 192.0.2.0/24; may be left to a subnet pool.
+    #[arg(long, value_name = "PREFIX", required_unless_present = "subnet_pool")]
+    cidr: Option<String>,
+    /// The subnet pool to cut the prefix from.
+    #[arg(long, value_name = "ID|NAME")]
+    subnet_pool: Option<String>,
+    /// How long a prefix to cut; the pool says when not given.
+    #[arg(long, value_name = "LENGTH", requires = "subnet_pool", conflicts_with = "cidr")]
+    prefix_length: Option<u8>,
     /// The gateway told to workloads, or none; the first usable address when not given.
     #[arg(long, value_name = "ADDRESS|none")]
     gateway: Option<Gateway>,
@@ -159,7 +165,12 @@ pub async fn run(session: &Session, command: Command) -> Result<(), Failure> {
         Command::Show(one) => verbs::show::<Subnet>(session, &one).await,
         Command::Create(new) => {
             let network_id = session.id::<Network>(&new.network).await?;
-            session.show_written(session.client.subnets().create(&new.body(network_id)).await?).await
+            let subnetpool_id = match &new.subnet_pool {
+                Some(pool) => Some(session.id_of_any::<SubnetPool>(pool).await?),
+                None => None,
+            };
+            let body = SubnetCreate { subnetpool_id, ..new.body(network_id) };
+            session.show_written(session.client.subnets().create(&body).await?).await
         }
         Command::Set(set) => verbs::set::<Subnet>(session, &set.one, set.body(), set.tags()).await,
         Command::Delete(many) => verbs::delete::<Subnet>(session, &many.objects).await,
@@ -170,7 +181,10 @@ impl Create {
     fn body(self, network_id: String) -> SubnetCreate {
         SubnetCreate {
             network_id,
-            cidr: self.cidr,
+            cidr: self.cidr.unwrap_or_default(),
+            subnetpool_id: None,
+            use_default_subnetpool: None,
+            prefixlen: self.prefix_length,
             ip_version: None,
             name: self.name,
             description: self.description,

@@ -8,12 +8,17 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use weft_api::identity::{User, UserCreate, UserUpdate};
 use weft_api::{
-    AddressGroup, AddressGroupAddresses, AddressGroupCreate, AddressGroupUpdate, FloatingIp,
-    FloatingIpCreate, FloatingIpUpdate, Host, InterfaceAsked, Network, NetworkCreate, NetworkUpdate, Port,
-    PortCreate, PortForwarding, PortForwardingCreate, PortForwardingList, PortForwardingUpdate, PortUpdate,
-    Router, RouterCreate, RouterInterface, RouterUpdate, SecurityGroup, SecurityGroupCreate,
-    SecurityGroupRule, SecurityGroupRuleCreate, SecurityGroupUpdate, Subnet, SubnetCreate, SubnetUpdate,
-    TagList, Tenant, TenantCreate, TenantUpdate, Token, TokenCreate, TokenList,
+    AddressGroup, AddressGroupAddresses, AddressGroupCreate, AddressGroupUpdate, AddressScope,
+    AddressScopeCreate, AddressScopeUpdate, BandwidthLimitRule, BandwidthLimitRuleAsked, DscpMarkingRule,
+    DscpMarkingRuleAsked, FloatingIp, FloatingIpCreate, FloatingIpUpdate, Host, InterfaceAsked, Network,
+    NetworkCreate, NetworkSegmentRange, NetworkSegmentRangeCreate, NetworkSegmentRangeUpdate, NetworkUpdate,
+    Port, PortCreate, PortForwarding, PortForwardingCreate, PortForwardingList, PortForwardingUpdate,
+    PortUpdate, QosPolicy, QosPolicyCreate, QosPolicyUpdate, QosRule, RbacPolicy, RbacPolicyCreate,
+    RbacPolicyUpdate, Router, RouterCreate, RouterInterface, RouterUpdate, SecurityGroup,
+    SecurityGroupCreate, SecurityGroupRule, SecurityGroupRuleCreate, SecurityGroupUpdate, SubPort,
+    SubPortRemoved, SubPorts, SubPortsRemoved, Subnet, SubnetCreate, SubnetPool, SubnetPoolCreate,
+    SubnetPoolUpdate, SubnetUpdate, TagList, Tenant, TenantCreate, TenantUpdate, Token, TokenCreate,
+    TokenList, Trunk, TrunkCreate, TrunkUpdate,
 };
 
 use crate::error::{ClientError, Refusal};
@@ -35,7 +40,7 @@ pub trait Resource: DeserializeOwned {
     const ONE: &'static str;
     /// All of them: the member of the list.
     const MANY: &'static str;
-    /// The last part of the address.
+    /// The rest of the address: one part, or several with slashes between them.
     const PATH: &'static str;
     /// How one is changed.
     const CHANGE: Method = Method::PUT;
@@ -66,6 +71,33 @@ resource!(Network, NetworkCreate, NetworkUpdate, "v2.0", "network", "networks");
 resource!(Subnet, SubnetCreate, SubnetUpdate, "v2.0", "subnet", "subnets");
 resource!(Port, PortCreate, PortUpdate, "v2.0", "port", "ports");
 resource!(Router, RouterCreate, RouterUpdate, "v2.0", "router", "routers");
+resource!(SubnetPool, SubnetPoolCreate, SubnetPoolUpdate, "v2.0", "subnetpool", "subnetpools");
+resource!(
+    AddressScope,
+    AddressScopeCreate,
+    AddressScopeUpdate,
+    "v2.0",
+    "address_scope",
+    "address_scopes",
+    "address-scopes"
+);
+resource!(
+    NetworkSegmentRange,
+    NetworkSegmentRangeCreate,
+    NetworkSegmentRangeUpdate,
+    "v2.0",
+    "network_segment_range",
+    "network_segment_ranges"
+);
+resource!(
+    RbacPolicy,
+    RbacPolicyCreate,
+    RbacPolicyUpdate,
+    "v2.0",
+    "rbac_policy",
+    "rbac_policies",
+    "rbac-policies"
+);
 resource!(FloatingIp, FloatingIpCreate, FloatingIpUpdate, "v2.0", "floatingip", "floatingips");
 resource!(
     SecurityGroup,
@@ -107,6 +139,8 @@ impl Resource for User {
     }
 }
 
+resource!(Trunk, TrunkCreate, TrunkUpdate, "v2.0", "trunk", "trunks");
+resource!(QosPolicy, QosPolicyCreate, QosPolicyUpdate, "v2.0", "policy", "policies", "qos/policies");
 resource!(Tenant, TenantCreate, TenantUpdate, "v1", "tenant", "tenants");
 resource!(Host, Never, Never, "v1", "host", "hosts");
 
@@ -238,6 +272,88 @@ impl Collection<'_, AddressGroup> {
     }
 }
 
+/// What trunks do besides.
+impl Collection<'_, Trunk> {
+    /// Puts ports behind tags of a trunk.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn add_subports(
+        &self,
+        trunk: &str,
+        sub_ports: Vec<SubPort>,
+    ) -> Result<Answer<Trunk>, ClientError> {
+        let path = path::<Trunk>(&[trunk, "add_subports"]);
+        self.transport.request(Method::PUT, &path, &[]).body(&SubPorts { sub_ports }).send().await
+    }
+
+    /// Takes ports from a trunk.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn remove_subports(
+        &self,
+        trunk: &str,
+        ports: Vec<String>,
+    ) -> Result<Answer<Trunk>, ClientError> {
+        let sub_ports = ports.into_iter().map(|port_id| SubPortRemoved { port_id }).collect();
+        let path = path::<Trunk>(&[trunk, "remove_subports"]);
+        self.transport.request(Method::PUT, &path, &[]).body(&SubPortsRemoved { sub_ports }).send().await
+    }
+}
+
+/// Rules stand under their policy.
+impl Collection<'_, QosPolicy> {
+    /// Limits what ports that wear a policy send or get; `rule` is the one to change, if there is one for that direction.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn put_limit(
+        &self,
+        policy: &str,
+        rule: Option<&str>,
+        limit: &BandwidthLimitRuleAsked,
+    ) -> Result<Answer<BandwidthLimitRule>, ClientError> {
+        let request = self.put_rule(policy, LIMITS, rule);
+        unwrap(request.body(&json!({ (LIMIT): limit })), LIMIT).await
+    }
+
+    /// Marks what ports that wear a policy send; `rule` is the one to change, if there is one.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn put_mark(
+        &self,
+        policy: &str,
+        rule: Option<&str>,
+        mark: &DscpMarkingRuleAsked,
+    ) -> Result<Answer<DscpMarkingRule>, ClientError> {
+        let request = self.put_rule(policy, MARKS, rule);
+        unwrap(request.body(&json!({ (MARK): mark })), MARK).await
+    }
+
+    /// Takes a rule from a policy.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn delete_rule(&self, policy: &str, rule: &QosRule) -> Result<Answer<()>, ClientError> {
+        let rules = if rule.dscp_mark.is_some() { MARKS } else { LIMITS };
+        let path = path::<QosPolicy>(&[policy, rules, &rule.id]);
+        self.transport.request(Method::DELETE, &path, &[]).send_for_nothing().await
+    }
+
+    fn put_rule(&self, policy: &str, rules: &str, rule: Option<&str>) -> Request {
+        let method = if rule.is_some() { Method::PUT } else { Method::POST };
+        let rest: Vec<&str> = [policy, rules].into_iter().chain(rule).collect();
+        self.transport.request(method, &path::<QosPolicy>(&rest), &[])
+    }
+}
+
+const LIMIT: &str = "bandwidth_limit_rule";
+const LIMITS: &str = "bandwidth_limit_rules";
+const MARK: &str = "dscp_marking_rule";
+const MARKS: &str = "dscp_marking_rules";
+
 /// All objects of one kind that the caller may see.
 #[derive(Debug)]
 pub struct Collection<'a, R> {
@@ -261,7 +377,7 @@ impl<'a, R: Resource> Collection<'a, R> {
         let is_one_page = filters.iter().any(|(name, _)| *name == "limit");
         let mut all: Vec<R> = Vec::new();
         loop {
-            let request = self.transport.get(&[R::VERSION, R::PATH], &query);
+            let request = self.transport.get(&path::<R>(&[]), &query);
             let Answer { value: mut envelope, revision } = request.send::<Map<String, Value>>().await?;
             // Under /v3 it is one object of links, elsewhere a list of them.
             let links = envelope.remove(&format!("{}_links", R::MANY)).or_else(|| envelope.remove("links"));
@@ -282,7 +398,7 @@ impl<'a, R: Resource> Collection<'a, R> {
     /// # Errors
     /// See [`ClientError`].
     pub async fn show(&self, id: &str) -> Result<Answer<R>, ClientError> {
-        unwrap(self.transport.get(&[R::VERSION, R::PATH, id], &[]), R::ONE).await
+        unwrap(self.transport.get(&path::<R>(&[id]), &[]), R::ONE).await
     }
 
     /// The one with that id or, if there is none, with that name.
@@ -314,7 +430,7 @@ impl<'a, R: Resource> Collection<'a, R> {
     /// # Errors
     /// See [`ClientError`].
     pub async fn create(&self, new: &R::Create) -> Result<Answer<R>, ClientError> {
-        let request = self.transport.request(Method::POST, &[R::VERSION, R::PATH], &[]);
+        let request = self.transport.request(Method::POST, &path::<R>(&[]), &[]);
         unwrap(request.body(&json!({ (R::ONE): new })), R::ONE).await
     }
 
@@ -323,7 +439,7 @@ impl<'a, R: Resource> Collection<'a, R> {
     /// # Errors
     /// See [`ClientError`].
     pub async fn create_many(&self, new: &[R::Create]) -> Result<Answer<Vec<R>>, ClientError> {
-        let request = self.transport.request(Method::POST, &[R::VERSION, R::PATH], &[]);
+        let request = self.transport.request(Method::POST, &path::<R>(&[]), &[]);
         unwrap(request.body(&json!({ (R::MANY): new })), R::MANY).await
     }
 
@@ -345,7 +461,7 @@ impl<'a, R: Resource> Collection<'a, R> {
         number: Option<u64>,
         change: &R::Update,
     ) -> Result<Answer<R>, ClientError> {
-        let request = self.transport.request(R::CHANGE, &[R::VERSION, R::PATH, id], &[]);
+        let request = self.transport.request(R::CHANGE, &path::<R>(&[id]), &[]);
         unwrap(request.if_number(number).body(&json!({ (R::ONE): change })), R::ONE).await
     }
 
@@ -354,7 +470,7 @@ impl<'a, R: Resource> Collection<'a, R> {
     /// # Errors
     /// See [`ClientError`].
     pub async fn delete(&self, id: &str) -> Result<Answer<()>, ClientError> {
-        self.transport.request(Method::DELETE, &[R::VERSION, R::PATH, id], &[]).send_for_nothing().await
+        self.transport.request(Method::DELETE, &path::<R>(&[id]), &[]).send_for_nothing().await
     }
 
     /// Replaces the tags of one. Networks, subnets and ports only.
@@ -362,7 +478,7 @@ impl<'a, R: Resource> Collection<'a, R> {
     /// # Errors
     /// See [`ClientError`].
     pub async fn set_tags(&self, id: &str, tags: &[String]) -> Result<Answer<Vec<String>>, ClientError> {
-        let request = self.transport.request(Method::PUT, &[R::VERSION, R::PATH, id, "tags"], &[]);
+        let request = self.transport.request(Method::PUT, &path::<R>(&[id, "tags"]), &[]);
         let body = TagList { tags: tags.to_vec() };
         Ok(request.body(&body).send::<TagList>().await?.map(|list| list.tags))
     }
@@ -406,6 +522,11 @@ impl<'a> TokenCollection<'a> {
         let path = ["v1", "tenants", self.tenant, "tokens", id];
         self.transport.request(Method::DELETE, &path, &[]).send_for_nothing().await
     }
+}
+
+/// The address of a collection, or of something in it.
+fn path<'a, R: Resource>(rest: &[&'a str]) -> Vec<&'a str> {
+    [R::VERSION].into_iter().chain(R::PATH.split('/')).chain(rest.iter().copied()).collect()
 }
 
 /// Sends a request and takes one member out of the answer's envelope.

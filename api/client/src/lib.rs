@@ -28,9 +28,11 @@ pub use transport::Answer;
 use transport::Transport;
 pub use weft_api as api;
 use weft_api::{
-    AddressGroup, Applied, ApplyAsked, AuditEntry, AuditPage, FloatingIp, Health, Host, Network, Plan,
-    PlanEnvelope, Port, Quota, QuotaDetail, QuotaDetailsEnvelope, QuotaEnvelope, QuotaUpdate, Router,
-    SecurityGroup, SecurityGroupRule, Subnet, Tenant, Trace, TraceAsked, TraceEnvelope, Whoami,
+    AddressGroup, AddressScope, Applied, ApplyAsked, AuditEntry, AuditPage, FloatingIp, Health, Host,
+    Network, NetworkIpAvailability, NetworkIpAvailabilityEnvelope, NetworkSegmentRange, Plan, PlanEnvelope,
+    Port, QosPolicy, Quota, QuotaDetail, QuotaDetailsEnvelope, QuotaEnvelope, QuotaUpdate, RbacPolicy,
+    Router, SecurityGroup, SecurityGroupRule, Subnet, SubnetPool, Tenant, Trace, TraceAsked, TraceEnvelope,
+    Trunk, Whoami,
 };
 
 /// How much longer than asked to wait for an answer about an applied revision.
@@ -124,6 +126,46 @@ impl Client {
     /// The address groups.
     pub fn address_groups(&self) -> Collection<'_, AddressGroup> {
         Collection::new(&self.transport)
+    }
+
+    /// The trunks.
+    pub fn trunks(&self) -> Collection<'_, Trunk> {
+        Collection::new(&self.transport)
+    }
+
+    /// The QoS policies.
+    pub fn qos_policies(&self) -> Collection<'_, QosPolicy> {
+        Collection::new(&self.transport)
+    }
+
+    /// The subnet pools.
+    pub fn subnet_pools(&self) -> Collection<'_, SubnetPool> {
+        Collection::new(&self.transport)
+    }
+
+    /// The address scopes.
+    pub fn address_scopes(&self) -> Collection<'_, AddressScope> {
+        Collection::new(&self.transport)
+    }
+
+    /// The ranges of VNIs. For administrators.
+    pub fn segment_ranges(&self) -> Collection<'_, NetworkSegmentRange> {
+        Collection::new(&self.transport)
+    }
+
+    /// The RBAC policies of what the caller owns.
+    pub fn rbac_policies(&self) -> Collection<'_, RbacPolicy> {
+        Collection::new(&self.transport)
+    }
+
+    /// How many addresses a network has left.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn ip_availability(&self, network: &str) -> Result<Answer<NetworkIpAvailability>, ClientError> {
+        let request = self.transport.get(&["v2.0", "network-ip-availabilities", network], &[]);
+        let answer = request.send::<NetworkIpAvailabilityEnvelope>().await?;
+        Ok(answer.map(|envelope| envelope.network_ip_availability))
     }
 
     /// The routers.

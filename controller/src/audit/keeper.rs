@@ -203,7 +203,13 @@ fn shown(record: &Record) -> Vec<u8> {
         | Record::SecurityGroup(_)
         | Record::SecurityRule(_)
         | Record::AddressGroup(_)
-        | Record::Policy(_) => stored,
+        | Record::Policy(_)
+        | Record::Trunk(_)
+        | Record::QosPolicy(_)
+        | Record::SubnetPool(_)
+        | Record::AddressScope(_)
+        | Record::RbacPolicy(_)
+        | Record::SegmentRange(_) => stored,
         // Tokens, and every kind of which nobody has said that it holds no secrets.
         _ => without_secrets(&stored),
     }

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 use weft_api as api;
 use weft_model::intent::{AddressGroupPatch, Intent, LabelsPatch, NewAddressGroup};
-use weft_model::{AddressGroup, AddressGroupId, Key, Snapshot, TenantId};
+use weft_model::{AddressGroup, AddressGroupId, Key, SharedKind, Snapshot, TenantId};
 
 use crate::clock;
 
@@ -45,6 +45,10 @@ impl Kind for AddressGroups {
         Some(&group.tenant)
     }
 
+    fn is_shared(view: &View, group: &AddressGroup) -> bool {
+        view.is_shared(group.id)
+    }
+
     fn find<'a>(snapshot: &'a Snapshot, id: &str) -> Option<&'a Arc<AddressGroup>> {
         snapshot.address_group(&AddressGroupId(scope::uuid(id)?))
     }
@@ -56,15 +60,16 @@ impl Kind for AddressGroups {
         }
         match scope::tenant(view, query) {
             Some(tenant) => {
-                let ids: Vec<AddressGroupId> =
-                    view.snapshot.address_groups_of_tenant(&tenant).map(|group| group.id).collect();
+                let own = view.snapshot.address_groups_of_tenant(&tenant).map(|group| group.id);
+                let shared = view.shared(SharedKind::AddressGroup).into_iter().map(AddressGroupId);
+                let ids: BTreeSet<AddressGroupId> = own.chain(shared).collect();
                 Box::new(ids.into_iter().filter_map(|id| view.snapshot.address_group(&id)))
             }
             None => Box::new(view.snapshot.address_groups()),
         }
     }
 
-    fn row(_: &View, group: &AddressGroup) -> api::AddressGroup {
+    fn row(view: &View, group: &AddressGroup) -> api::AddressGroup {
         let stamp = &group.stamp;
         api::AddressGroup {
             id: group.id.to_string(),
@@ -72,7 +77,7 @@ impl Kind for AddressGroups {
             tenant_id: group.tenant.to_string(),
             project_id: group.tenant.to_string(),
             description: stamp.description.clone(),
-            shared: false,
+            shared: view.is_shared(group.id),
             addresses: group.prefixes.iter().map(ToString::to_string).collect(),
             tags: stamp.tags.iter().cloned().collect(),
             created_at: clock::text(stamp.created),
@@ -135,7 +140,11 @@ async fn change_addresses(
     call.caller().may_write("update_address_group")?;
     let missing = || Failure::not_found(AddressGroups::LABEL, id);
     let group = kind::visible::<AddressGroups>(&call.view, id).ok_or_else(missing)?;
-    let values = kind::member(&mut body, AddressGroups::ONE)?;
+    // The field's own client sends the list without an envelope.
+    let values = match body.contains_key("addresses") {
+        true => body,
+        false => kind::member(&mut body, AddressGroups::ONE)?,
+    };
     let mut fields = Fields::new("", values);
     let addresses = read_addresses(&mut fields).unwrap_or_default();
     let (mut faults, unknown) = fields.settle(|_| false);

@@ -12,10 +12,11 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 use weft_api as api;
 use weft_api::REVISION_HEADER;
 use weft_model::intent::{Actor, Intent, Settings};
-use weft_model::{Revision, Snapshot};
+use weft_model::{Revision, SharedKind, SharedObject, Snapshot};
 
 use super::caller::{Caller, secret};
 use super::events::Watchers;
@@ -48,6 +49,22 @@ pub(super) struct View {
     pub(super) snapshot: Snapshot,
     pub(super) board: Board,
     pub(super) caller: Caller,
+}
+
+impl View {
+    /// True if the caller may use an object because somebody shares it, be it with everybody.
+    pub(super) fn is_shared(&self, object: impl Into<SharedObject>) -> bool {
+        match self.caller.tenant() {
+            Some(own) => self.snapshot.is_shared_with(object.into(), own),
+            None => self.snapshot.is_shared(object.into()),
+        }
+    }
+
+    /// The ids of the objects of a kind that others share with the caller.
+    pub(super) fn shared(&self, kind: SharedKind) -> Vec<Uuid> {
+        let own = self.caller.tenant();
+        own.map_or_else(Vec::new, |own| self.snapshot.shared_with(kind, own).collect())
+    }
 }
 
 /// Whether what a request asks for is done.

@@ -5,7 +5,8 @@ use axum::extract::Path;
 use axum::http::HeaderMap;
 use axum::response::IntoResponse;
 use weft_api::discovery::{
-    Extension, ExtensionEnvelope, ExtensionList, Link, Resource, ResourceList, Version, VersionList,
+    AvailabilityZoneList, Extension, ExtensionEnvelope, ExtensionList, Link, Resource, ResourceList, Version,
+    VersionList,
 };
 
 use super::call::{Call, Reply};
@@ -13,7 +14,7 @@ use super::failure::Failure;
 use super::frame::origin;
 
 /// The collections under `/v2.0`, each with the word for one of them.
-const COLLECTIONS: [(&str, &str); 9] = [
+const COLLECTIONS: &[(&str, &str)] = &[
     ("network", "networks"),
     ("subnet", "subnets"),
     ("port", "ports"),
@@ -23,15 +24,27 @@ const COLLECTIONS: [(&str, &str); 9] = [
     ("security_group", "security-groups"),
     ("security_group_rule", "security-group-rules"),
     ("address_group", "address-groups"),
+    ("trunk", "trunks"),
+    ("subnetpool", "subnetpools"),
+    ("address_scope", "address-scopes"),
+    ("rbac_policy", "rbac-policies"),
+    ("network_ip_availability", "network-ip-availabilities"),
+    ("agent", "agents"),
+    ("network_segment_range", "network_segment_ranges"),
 ];
 
 /// The extensions that work here: alias, name, what it adds. Clients look for an alias before they use what it stands for.
-const EXTENSIONS: [(&str, &str, &str); 40] = [
+const EXTENSIONS: &[(&str, &str, &str)] = &[
     ("address-group", "Address group", "Named sets of addresses for rules"),
+    ("address-scope", "Address scope", "Spaces of addresses in which no two subnet pools meet"),
+    ("agent", "agent", "Hosts, in the words of agents"),
     ("allowed-address-pairs", "Allowed Address Pairs", "Ports may send from further addresses"),
+    ("availability_zone", "Availability Zone", "The list of zones, of which there are none"),
     ("binding", "Port Binding", "Expose port bindings of a virtual port to external application"),
+    ("default-subnetpools", "Default Subnetpools", "Subnet pools that are meant by those who name none"),
     ("dns-integration", "DNS Integration", "Provides names for the addresses of ports"),
     ("dvr", "Distributed Virtual Router", "Every host routes for itself"),
+    ("empty-string-filtering", "Empty String Filtering Extension", "An empty value finds what is not set"),
     (
         "expose-port-forwarding-in-fip",
         "Port forwardings of floating IPs",
@@ -60,6 +73,13 @@ const EXTENSIONS: [(&str, &str, &str); 40] = [
         "Network MTU (writable)",
         "Provides a writable MTU attribute for a network resource",
     ),
+    ("network-ip-availability", "Network IP Availability", "How many addresses networks have left"),
+    (
+        "network-ip-availability-details",
+        "Network IP availability details",
+        "The same, with and without allocation pools",
+    ),
+    ("network-segment-range", "Network Segment Range", "Which VNIs networks get"),
     ("pagination", "Pagination support", "Lists in pages"),
     ("port-mac-address-regenerate", "Port MAC addresses", "A port's MAC address can be changed"),
     ("port-security", "Port Security", "Provides port security"),
@@ -68,6 +88,20 @@ const EXTENSIONS: [(&str, &str, &str); 40] = [
     ("quota-check-limit", "Quota check limit", "Limits below what is in use can be refused"),
     ("quota_details", "Quota details", "How much tenants have of what they may have"),
     ("quotas", "Quota management", "How much tenants may have"),
+    ("qos", "Quality of Service", "Policies of how much ports may send and get"),
+    (
+        "qos-bw-limit-direction",
+        "Direction for QoS bandwidth limit rule",
+        "Limits of what ports send, and get",
+    ),
+    ("qos-default", "QoS default policy", "The policy that new networks of a tenant wear"),
+    ("qos-port-network-policy", "QoS port network policy", "Ports show the policy of their network"),
+    ("qos-rule-type-details", "Details of QoS rule types", "What rules may say, to administrators"),
+    ("rbac-address-group", "Add address_group type to RBAC", "Address groups can be shared"),
+    ("rbac-address-scope", "Address Scope RBAC", "Address scopes can be shared"),
+    ("rbac-policies", "RBAC Policies", "Networks can be shared with chosen tenants"),
+    ("rbac-security-groups", "Add security_group type to network RBAC", "Security groups can be shared"),
+    ("rbac-subnetpool", "Subnetpool RBAC", "Subnet pools can be shared"),
     ("revision-if-match", "If-Match constraints based on revision_number", "Conditional changes"),
     ("router", "Neutron L3 Router", "Routers between the networks of a tenant"),
     ("security-group", "security-group", "Groups of rules about what ports may send and receive"),
@@ -83,8 +117,15 @@ const EXTENSIONS: [(&str, &str, &str); 40] = [
     ("standard-attr-tag", "Tag support for resources with standard attribute", "Tags on every resource"),
     ("standard-attr-timestamp", "Resource timestamps", "Times of creation and change on every resource"),
     ("stateful-security-group", "Stateful security group", "Groups with and without connections"),
+    (
+        "subnet-external-network",
+        "Subnet belongs to an external network",
+        "Subnets say whether they lead outside",
+    ),
     ("subnet_allocation_pools", "Subnet allocation pools", "Allocation pools can be chosen and changed"),
     ("tag-ports-during-bulk-creation", "Tag Ports During Bulk Creation", "Ports can be created with tags"),
+    ("trunk", "Trunk", "Ports behind tags of another port"),
+    ("trunk-details", "Trunk port details", "Parents of trunks show their subports"),
     ("weft", "Weft", "Hosts, applied revisions and more under /v1"),
     ("vlan-transparent", "Vlantransparent", "Tenants' own VLAN tags pass networks in tunnels"),
 ];
@@ -106,12 +147,12 @@ pub(super) async fn versions(headers: HeaderMap) -> impl IntoResponse {
     responses((status = 200, body = ResourceList)))]
 pub(super) async fn resources(headers: HeaderMap) -> impl IntoResponse {
     let origin = origin(&headers);
-    let resource = |(name, collection): (&str, &str)| Resource {
-        name: name.to_owned(),
-        collection: collection.to_owned(),
+    let resource = |(name, collection): &(&str, &str)| Resource {
+        name: (*name).to_owned(),
+        collection: (*collection).to_owned(),
         links: vec![Link { rel: "self".into(), href: format!("{origin}/v2.0/{collection}") }],
     };
-    Json(ResourceList { resources: COLLECTIONS.into_iter().map(resource).collect() })
+    Json(ResourceList { resources: COLLECTIONS.iter().map(resource).collect() })
 }
 
 /// Lists the extensions that work here.
@@ -130,6 +171,13 @@ pub(super) async fn show_extension(call: Call, Path(alias): Path<String>) -> Res
     let found = EXTENSIONS.iter().find(|(known, _, _)| *known == alias);
     let extension = found.map(extension).ok_or_else(|| Failure::not_found("Extension", &alias))?;
     Ok(Reply::ok(call.view.snapshot.revision(), ExtensionEnvelope { extension }))
+}
+
+/// Lists availability zones: there are none.
+#[utoipa::path(get, path = "/v2.0/availability_zones", tag = "discovery", operation_id = "list_availability_zones",
+    responses((status = 200, body = AvailabilityZoneList), (status = "default", body = weft_api::NeutronError)))]
+pub(super) async fn availability_zones(call: Call) -> Reply {
+    Reply::ok(call.view.snapshot.revision(), AvailabilityZoneList::default())
 }
 
 fn extension((alias, name, description): &(&str, &str, &str)) -> Extension {

@@ -139,6 +139,21 @@ bodies! {
     NewAddressGroupBody { address_group: api::AddressGroupCreate }
     AddressGroupBody { address_group: api::AddressGroupUpdate }
     AddressGroupAddressesBody { address_group: api::AddressGroupAddresses }
+    NewTrunkBody { trunk: api::TrunkCreate }
+    TrunkBody { trunk: api::TrunkUpdate }
+    NewQosPolicyBody { policy: api::QosPolicyCreate }
+    QosPolicyBody { policy: api::QosPolicyUpdate }
+    BandwidthLimitRuleBody { bandwidth_limit_rule: api::BandwidthLimitRuleAsked }
+    DscpMarkingRuleBody { dscp_marking_rule: api::DscpMarkingRuleAsked }
+    MinimumBandwidthRuleBody { minimum_bandwidth_rule: api::MinimumBandwidthRuleAsked }
+    NewSubnetPoolBody { subnetpool: api::SubnetPoolCreate }
+    SubnetPoolBody { subnetpool: api::SubnetPoolUpdate }
+    NewAddressScopeBody { address_scope: api::AddressScopeCreate }
+    AddressScopeBody { address_scope: api::AddressScopeUpdate }
+    NewNetworkSegmentRangeBody { network_segment_range: api::NetworkSegmentRangeCreate }
+    NetworkSegmentRangeBody { network_segment_range: api::NetworkSegmentRangeUpdate }
+    NewRbacPolicyBody { rbac_policy: api::RbacPolicyCreate }
+    RbacPolicyBody { rbac_policy: api::RbacPolicyUpdate }
     NewTenantBody { tenant: api::TenantCreate }
     TenantBody { tenant: api::TenantUpdate }
     NewProjectBody { project: api::identity::ProjectCreate }

@@ -1,13 +1,14 @@
 //! Why a request failed: status, kind and words, before anyone decides in which body they travel.
 
 use std::time::Duration;
+mod pools;
 
 use axum::body::Bytes;
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::response::{IntoResponse, Response};
 use weft_api::FieldError;
-use weft_model::intent::{Fault, Rejected};
+use weft_model::intent::{Fault, QosFault, Rejected, TrunkFault};
 use weft_model::{FLOATING_IP, PortId, ROUTER_GATEWAY, ROUTER_INTERFACE};
 
 use crate::desk::WriteError;
@@ -123,11 +124,19 @@ impl Failure {
             "Application credential" => "ApplicationCredentialNotFound",
             "Floating IP" => "FloatingIPNotFound",
             "Port forwarding" => "PortForwardingNotFound",
+            "Trunk" => "TrunkNotFound",
+            "QoS policy" => "QosPolicyNotFound",
+            "QoS rule" => "QosRuleNotFound",
             "Host" => "HostNotFound",
             "Tag" => "TagNotFound",
             "Security group" => "SecurityGroupNotFound",
             "Security group rule" => "SecurityGroupRuleNotFound",
             "Address group" => "AddressGroupNotFound",
+            "Subnet pool" => "SubnetPoolNotFound",
+            "Address scope" => "AddressScopeNotFound",
+            "RBAC policy" => "RbacPolicyNotFound",
+            "Agent" => "AgentNotFound",
+            "Network segment range" => "NetworkSegmentRangeNotFound",
             _ => "HTTPNotFound",
         };
         // Whatever was in the address comes back in the message; nobody needs all of a long one.
@@ -202,6 +211,9 @@ impl From<Rejected> for Failure {
             Rejected::SecurityGroupNotFound(id) => Failure::not_found("Security group", &id.to_string()),
             Rejected::SecurityRuleNotFound(id) => Failure::not_found("Security group rule", &id.to_string()),
             Rejected::AddressGroupNotFound(id) => Failure::not_found("Address group", &id.to_string()),
+            Rejected::Trunk(fault) => of_trunk(fault),
+            Rejected::Qos(fault) => of_qos(fault),
+            shared @ (Rejected::Pool(_) | Rejected::Rbac(_) | Rejected::Range(_)) => pools::of(shared),
             Rejected::Invalid(faults) => Failure::invalid(faults),
             Rejected::Forbidden { what } => {
                 let message = format!("{what} is disallowed by policy");
@@ -398,6 +410,53 @@ fn of_outside(rejected: Rejected) -> Failure {
             (S::BAD_REQUEST, "BadRequest", format!("Bad port_forwarding request: {reason}."))
         }
         _ => (S::CONFLICT, "PortForwardingInUse", said),
+    };
+    Failure::new(status, kind, message)
+}
+
+/// What trunks refuse, under the names that OpenStack clients know.
+fn of_trunk(fault: TrunkFault) -> Failure {
+    let said = fault.to_string();
+    let mut letters = said.chars();
+    let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
+    let said = format!("{first}{}.", letters.as_str());
+    let (status, kind) = match fault {
+        TrunkFault::NotFound(id) => return Failure::not_found("Trunk", &id.to_string()),
+        TrunkFault::NoSubport { .. } => (StatusCode::NOT_FOUND, "SubPortNotFound"),
+        TrunkFault::IsParent { .. } => (StatusCode::CONFLICT, "PortInUseAsTrunkParent"),
+        TrunkFault::IsSubport { .. } => (StatusCode::CONFLICT, "PortInUseAsSubPort"),
+        TrunkFault::PortInUse(_) => (StatusCode::CONFLICT, "TrunkPortInUse"),
+        TrunkFault::ParentInUse(_) => (StatusCode::CONFLICT, "ParentPortInUse"),
+        TrunkFault::TagInUse { .. } => (StatusCode::CONFLICT, "DuplicateSubPort"),
+        TrunkFault::Mtu { .. } => (StatusCode::CONFLICT, "SubPortMtuGreaterThanTrunkPortMtu"),
+        TrunkFault::Disabled(_) => (StatusCode::CONFLICT, "TrunkDisabled"),
+    };
+    Failure::new(status, kind, said)
+}
+
+/// The same for QoS policies.
+fn of_qos(fault: QosFault) -> Failure {
+    let said = format!("{fault}.");
+    let (status, kind, message) = match fault {
+        QosFault::NotFound(id) => return Failure::not_found("QoS policy", &id.to_string()),
+        QosFault::NoRule { rule, .. } => return Failure::not_found("QoS rule", &rule.to_string()),
+        QosFault::Clash { .. } => (StatusCode::BAD_REQUEST, "QoSRulesConflict", said),
+        QosFault::UsedByPort { policy, port } => {
+            (StatusCode::CONFLICT, "QosPolicyInUse", format!("QoS Policy {policy} is used by port {port}."))
+        }
+        QosFault::UsedByNetwork { policy, network } => {
+            let message = format!("QoS Policy {policy} is used by network {network}.");
+            (StatusCode::CONFLICT, "QosPolicyInUse", message)
+        }
+        QosFault::DefaultExists(tenant) => {
+            let message = format!("A default QoS policy exists for project {tenant}.");
+            (StatusCode::CONFLICT, "QoSPolicyDefaultAlreadyExists", message)
+        }
+        QosFault::NotYours(policy) => {
+            let message =
+                format!("Failed to remove provided policy {policy} because you are not authorized.");
+            (StatusCode::FORBIDDEN, "PolicyRemoveAuthorizationError", message)
+        }
     };
     Failure::new(status, kind, message)
 }

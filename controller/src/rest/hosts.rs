@@ -139,7 +139,12 @@ pub(super) async fn show(call: Call, Path(id): Path<String>) -> Result<Reply, Fa
         (status = "default", body = api::Problem, content_type = "application/problem+json")))]
 pub(super) async fn delete(call: Call, Path(id): Path<String>) -> Result<Reply, Failure> {
     call.caller().must_be_admin("delete_host")?;
-    let host = visible::<Hosts>(&call.view, &id).ok_or_else(|| Failure::not_found("Host", &id))?;
+    forget(&call, &id).await
+}
+
+/// Forgets a host that is not connected.
+pub(super) async fn forget(call: &Call, id: &str) -> Result<Reply, Failure> {
+    let host = visible::<Hosts>(&call.view, id).ok_or_else(|| Failure::not_found("Host", id))?;
     let status = call.view.board.host(&host.id).unwrap_or_default();
     if status.ovsdb_connected || status.openflow_connected {
         let message = format!("Host {id} is connected; take its manager away first (ovs-vsctl del-manager).");

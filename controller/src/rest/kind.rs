@@ -28,6 +28,10 @@ pub(super) trait Kind: Send + 'static {
     const MANY: &'static str;
     /// The word for it in messages: `Network`.
     const LABEL: &'static str;
+    /// The attribute that is its id.
+    const ID: &'static str = "id";
+    /// What lists can be narrowed by besides attributes.
+    const FILTERS: &'static [&'static str] = &[];
     /// What the state holds.
     type Object: Send + Sync + 'static;
     /// What the API shows.
@@ -44,6 +48,11 @@ pub(super) trait Kind: Send + 'static {
         let _ = object;
         false
     }
+    /// True for what the caller may see although it owns it not.
+    fn is_shared(view: &View, object: &Self::Object) -> bool {
+        let _ = (view, object);
+        false
+    }
     /// The object with that id, whoever owns it.
     fn find<'a>(snapshot: &'a Snapshot, id: &str) -> Option<&'a Arc<Self::Object>>;
     /// Objects among which are all that match the query and that the caller may see, ordered by id.
@@ -51,6 +60,11 @@ pub(super) trait Kind: Send + 'static {
     /// False if the object cannot match, told without making its row: what makes a long list with few matches cheap.
     fn may_match(object: &Self::Object, query: &ListQuery) -> bool {
         let _ = (object, query);
+        true
+    }
+    /// Narrows a row by those of [`Kind::FILTERS`] that the query has; false if nothing of it is left.
+    fn narrow(row: &mut Map<String, Value>, query: &ListQuery) -> bool {
+        let _ = (row, query);
         true
     }
     /// How the API shows it to the caller.
@@ -93,9 +107,15 @@ pub(super) fn members(row: impl Serialize) -> Map<String, Value> {
 
 /// The object with that id, if the caller may see it.
 pub(super) fn visible<'a, K: Kind>(view: &'a View, id: &str) -> Option<&'a Arc<K::Object>> {
-    K::find(&view.snapshot, id).filter(|object| sees::<K>(&view.caller, object))
+    K::find(&view.snapshot, id).filter(|object| shows::<K>(view, object))
 }
 
+/// True if the caller may see the object: its own, what is public, and what others share with it.
+pub(super) fn shows<K: Kind>(view: &View, object: &K::Object) -> bool {
+    sees::<K>(&view.caller, object) || K::is_shared(view, object)
+}
+
+/// True if the caller may see the object whatever others share.
 pub(super) fn sees<K: Kind>(caller: &Caller, object: &K::Object) -> bool {
     match K::owner(object) {
         Some(owner) => caller.sees(owner) || K::is_public(object),

@@ -8,7 +8,9 @@ use serde_json::json;
 use uuid::Uuid;
 use weft_api as api;
 use weft_model::intent::{Intent, LabelsPatch, NetworkPatch, NewNetwork, NewSegment};
-use weft_model::{Encap, Key, Network, NetworkId, Snapshot, TenantId, VlanId, Vni};
+use weft_model::{
+    Encap, Family, Key, Network, NetworkId, SharedKind, Snapshot, TenantId, VlanId, Vni, family_of,
+};
 
 use super::call::{Body, Call, Reply, View};
 use super::caller::Caller;
@@ -16,6 +18,7 @@ use super::failure::Failure;
 use super::fields::Fields;
 use super::kind::{self, Candidates, Kind, Writable};
 use super::labels::{read_labels, read_labels_patch, read_owner_or_own};
+use super::qos_policies::read_qos;
 use super::query::ListQuery;
 use super::{page, scope};
 use crate::clock;
@@ -42,8 +45,8 @@ impl Kind for Networks {
         Some(&network.tenant)
     }
 
-    fn is_public(network: &Network) -> bool {
-        network.external
+    fn is_shared(view: &View, network: &Network) -> bool {
+        view.caller.tenant().is_some_and(|own| view.snapshot.sees_network(network, own))
     }
 
     fn find<'a>(snapshot: &'a Snapshot, id: &str) -> Option<&'a Arc<Network>> {
@@ -58,7 +61,8 @@ impl Kind for Networks {
             Some(tenant) => {
                 let own = view.snapshot.networks_of_tenant(&tenant).map(|n| n.id);
                 let external = view.snapshot.external_networks().map(|n| n.id);
-                let ids: BTreeSet<NetworkId> = own.chain(external).collect();
+                let shared = view.shared(SharedKind::Network).into_iter().map(NetworkId);
+                let ids: BTreeSet<NetworkId> = own.chain(external).chain(shared).collect();
                 Box::new(ids.into_iter().filter_map(|id| view.snapshot.network(&id)))
             }
             None => Box::new(view.snapshot.networks()),
@@ -77,11 +81,15 @@ impl Kind for Networks {
             mtu: network.mtu.0.into(),
             status: "ACTIVE".into(),
             subnets: view.snapshot.subnets_of(network.id).map(|subnet| subnet.id.to_string()).collect(),
+            shared: view.is_shared(network.id),
+            ipv4_address_scope: scope_of(view, network, Family::V4),
+            ipv6_address_scope: scope_of(view, network, Family::V6),
             description: stamp.description.clone(),
             port_security_enabled: network.port_security_default,
             dns_domain: network.dns_domain.clone(),
             l2_adjacency: true,
             vlan_transparent: network.vlan_transparent,
+            qos_policy_id: network.qos_policy.map(|id| id.to_string()),
             router_external: network.external,
             tags: stamp.tags.iter().cloned().collect(),
             created_at: clock::text(stamp.created),
@@ -122,6 +130,8 @@ impl Writable for Networks {
             dns_domain: fields.text("dns_domain").unwrap_or_default(),
             vlan_transparent: fields.flag("vlan_transparent").unwrap_or(defaults.vlan_transparent),
             external: fields.flag(EXTERNAL).unwrap_or(defaults.external),
+            qos_policy: read_qos(fields),
+            shared: fields.flag("shared").unwrap_or(defaults.shared),
             ..defaults
         };
         read_harmless(fields);
@@ -137,6 +147,8 @@ impl Writable for Networks {
             port_security_default: fields.flag("port_security_enabled"),
             dns_domain: fields.text("dns_domain"),
             external: fields.flag(EXTERNAL),
+            qos_policy: read_qos(fields),
+            shared: fields.flag("shared"),
         };
         fields.only("vlan_transparent", &[json!(network.vlan_transparent)]);
         read_harmless(fields);
@@ -153,6 +165,13 @@ impl Writable for Networks {
             _ => None,
         }
     }
+}
+
+/// The address scope of a network's subnets of one family: those of several scopes are on no network.
+fn scope_of(view: &View, network: &Network, family: Family) -> Option<String> {
+    let mut subnets = view.snapshot.subnets_of(network.id);
+    let pool = subnets.find(|subnet| family_of(&subnet.cidr) == family)?.pool?;
+    view.snapshot.subnet_pool(&pool)?.scope.map(|scope| scope.to_string())
 }
 
 /// What a network is, in the word of its `provider:network_type`.
@@ -242,11 +261,9 @@ fn read_vni(fields: &mut Fields, number: u32) -> Option<Vni> {
 }
 
 fn read_harmless(fields: &mut Fields) {
-    fields.only("shared", &[json!(false)]);
     fields.only("is_default", &[json!(false)]);
     fields.only("qinq", &[json!(false)]);
     fields.only("availability_zone_hints", &[json!([])]);
-    fields.only("qos_policy_id", &[]);
 }
 
 /// The whole new set of tags.

@@ -7,7 +7,7 @@ use weft_api::discovery::Link;
 
 use super::call::{Call, Reply, View};
 use super::failure::Failure;
-use super::kind::{Kind, members, sees, visible};
+use super::kind::{Kind, members, shows, visible};
 use super::query::{Direction, ListQuery, PAGE, Side};
 
 type Row = Map<String, Value>;
@@ -22,7 +22,8 @@ pub(super) async fn list<K: Kind>(call: Call) -> Result<Reply, Failure> {
 }
 
 fn list_now<K: Kind>(call: &Call) -> Result<Reply, Failure> {
-    let query = ListQuery::read(&call.query, &members(K::full()))?;
+    let query = ListQuery::read_with(&call.query, &members(K::full()), K::FILTERS)?;
+    let query = ListQuery { id: K::ID, ..query };
     let size = query.limit.unwrap_or(PAGE).min(PAGE);
     let Page { rows, more } = page::<K>(&call.view, &query, size)?;
     let links = if query.limit.is_some() || more || query.marker.is_some() {
@@ -50,11 +51,12 @@ fn page<K: Kind>(view: &View, query: &ListQuery, size: usize) -> Result<Page, Fa
     let in_id_order = query.sort.is_empty() && query.side == Side::After;
     let after = marker.as_deref().filter(|_| in_id_order);
     let matching = K::candidates(view, query)
-        .filter(|object| sees::<K>(&view.caller, object))
+        .filter(|object| shows::<K>(view, object))
         .filter(|object| query.allows("name", K::name(object)) && K::may_match(object, query))
         .filter(|object| after.is_none_or(|marker| *K::id(object) > *marker))
         .map(|object| members(K::row(view, object)))
-        .filter(|row| query.matches(row));
+        .filter(|row| query.matches(row))
+        .filter_map(|mut row| K::narrow(&mut row, query).then_some(row));
     if in_id_order {
         // No more is made than is shown: the candidates come in the order of the list.
         let mut rows: Vec<Row> = matching.take(size + 1).collect();
@@ -85,7 +87,7 @@ pub(super) fn compare(query: &ListQuery, a: &Row, b: &Row) -> Ordering {
         if *direction == Direction::Ascending { order } else { order.reverse() }
     };
     let by_keys = query.sort.iter().map(by_key).find(|order| order.is_ne());
-    by_keys.unwrap_or_else(|| a["id"].as_str().cmp(&b["id"].as_str()))
+    by_keys.unwrap_or_else(|| a[query.id].as_str().cmp(&b[query.id].as_str()))
 }
 
 fn compare_values(a: &Value, b: &Value) -> Ordering {
@@ -101,7 +103,7 @@ fn compare_values(a: &Value, b: &Value) -> Ordering {
 }
 
 fn links(call: &Call, query: &ListQuery, (rows, more): (&[Row], bool)) -> Vec<Link> {
-    let id = |row: Option<&Row>| row.and_then(|row| row["id"].as_str()).map(str::to_owned);
+    let id = |row: Option<&Row>| row.and_then(|row| row[query.id].as_str()).map(str::to_owned);
     let (first, last) = (id(rows.first()), id(rows.last()));
     let (has_next, has_previous) = match query.side {
         Side::After => (more, query.marker.is_some()),

@@ -11,7 +11,7 @@ use weft_api as api;
 use weft_model::intent::{AskedIp, Intent, LabelsPatch, NewPort, PortGroups, PortPatch};
 use weft_model::{
     AllowedPair, FixedIp, Key, MacAddr, Network, NetworkId, Port, PortId, PortSecurity, SecurityGroupId,
-    Snapshot, SubnetId, TenantId, names,
+    SharedKind, Snapshot, SubnetId, TenantId, names,
 };
 
 use super::call::{Body, Call, Reply, View};
@@ -20,9 +20,10 @@ use super::failure::Failure;
 use super::fields::Fields;
 use super::kind::{self, Candidates, Kind, Writable};
 use super::labels::{read_labels, read_labels_patch, read_owner};
+use super::qos_policies::read_qos;
 use super::query::ListQuery;
 use super::security_rules::Prefix;
-use super::{dhcp_options, page, scope};
+use super::{dhcp_options, page, scope, trunks};
 use crate::clock;
 
 /// Ports as a kind of object.
@@ -47,6 +48,12 @@ impl Kind for Ports {
         Some(&port.tenant)
     }
 
+    /// The owner of a network sees its guests.
+    fn is_shared(view: &View, port: &Port) -> bool {
+        let network = view.snapshot.network(&port.network);
+        network.is_some_and(|network| view.caller.sees(&network.tenant))
+    }
+
     fn find<'a>(snapshot: &'a Snapshot, id: &str) -> Option<&'a Arc<Port>> {
         snapshot.port(&PortId(scope::uuid(id)?))
     }
@@ -67,7 +74,12 @@ impl Kind for Ports {
         }
         match scope::tenant(view, query) {
             Some(tenant) => {
-                let ids: Vec<PortId> = view.snapshot.ports_of_tenant(&tenant).map(|port| port.id).collect();
+                let own = view.snapshot.ports_of_tenant(&tenant).map(|port| port.id);
+                let guests = guests_of(view, &tenant);
+                let ids: Vec<PortId> = match guests.is_empty() {
+                    true => own.collect(),
+                    false => own.chain(guests).collect::<BTreeSet<_>>().into_iter().collect(),
+                };
                 Box::new(ids.into_iter().filter_map(|id| view.snapshot.port(&id)))
             }
             None => Box::new(view.snapshot.ports()),
@@ -116,6 +128,9 @@ impl Kind for Ports {
             updated_at: clock::text(stamp.updated),
             revision_number: stamp.number,
             binding_vnic_type: "normal".into(),
+            qos_policy_id: port.qos_policy.map(|id| id.to_string()),
+            qos_network_policy_id: network_qos(view, port),
+            trunk_details: trunks::details(view, port),
             ..api::Port::default()
         };
         if view.caller.is_admin() { with_binding(row, view, port) } else { row }
@@ -123,6 +138,7 @@ impl Kind for Ports {
 
     fn full() -> api::Port {
         api::Port {
+            trunk_details: Some(api::TrunkDetails::default()),
             binding_host_id: Some(String::new()),
             binding_vif_type: Some(String::new()),
             binding_profile: Some(Map::new()),
@@ -130,6 +146,14 @@ impl Kind for Ports {
             ..api::Port::default()
         }
     }
+}
+
+/// The ports on networks that a tenant shares.
+fn guests_of(view: &View, tenant: &TenantId) -> Vec<PortId> {
+    let policies = view.snapshot.rbac_policies_of_tenant(tenant);
+    let shared = policies.filter(|policy| policy.object.kind == SharedKind::Network);
+    let networks: BTreeSet<NetworkId> = shared.map(|policy| NetworkId(policy.object.id)).collect();
+    networks.into_iter().flat_map(|network| view.snapshot.ports_of(network)).map(|port| port.id).collect()
 }
 
 /// The one network in which ports with an address of the subnet that the query names can be.
@@ -152,6 +176,12 @@ fn dns_assignment(view: &View, port: &Port, address: IpAddr) -> api::DnsAssignme
     };
     let (hostname, whole) = (name(names::host_name), name(names::full_name));
     api::DnsAssignment { ip_address: address.to_string(), hostname, fqdn: format!("{whole}.") }
+}
+
+/// Its network's QoS policy, which what is no workload's does not inherit.
+fn network_qos(view: &View, port: &Port) -> Option<String> {
+    let network = view.snapshot.network(&port.network).filter(|_| !port.is_virtual())?;
+    network.qos_policy.map(|id| id.to_string())
 }
 
 /// What only administrators see: where the port is.
@@ -185,6 +215,7 @@ impl Writable for Ports {
         let requested_host = read_requested_host(fields).flatten();
         let dns_name = fields.text_or_null("dns_name").flatten().unwrap_or_default();
         let dhcp_options = dhcp_options::read_new(fields);
+        let qos_policy = read_qos(fields).flatten();
         read_harmless(fields);
         let id = Uuid::new_v4();
         // The low bits of a version 4 UUID are random, and not the ones that a reader of two ids would compare.
@@ -203,6 +234,7 @@ impl Writable for Ports {
             requested_host,
             dns_name,
             dhcp_options,
+            qos_policy,
             ..defaults
         }))
     }
@@ -222,6 +254,7 @@ impl Writable for Ports {
             device_owner: fields.text("device_owner"),
             requested_host: read_requested_host(fields),
             dns_name: fields.text_or_null("dns_name").map(Option::unwrap_or_default),
+            qos_policy: read_qos(fields),
         };
         read_harmless(fields);
         Intent::UpdatePort(port.id, patch)
@@ -298,7 +331,6 @@ fn read_requested_host(fields: &mut Fields) -> Option<Option<String>> {
 fn read_harmless(fields: &mut Fields) {
     fields.only("binding:vnic_type", &[json!("normal")]);
     fields.only("binding:profile", &[json!({})]);
-    fields.only("qos_policy_id", &[]);
     fields.only("device_profile", &[]);
     fields.only("numa_affinity_policy", &[]);
     fields.only("hints", &[json!({})]);

@@ -29,6 +29,10 @@ pub(super) enum Side {
 pub(super) struct ListQuery {
     /// Per attribute the values of which one must match.
     pub(super) filters: BTreeMap<String, Vec<String>>,
+    /// The same for what is no attribute.
+    pub(super) besides: BTreeMap<String, Vec<String>>,
+    /// The attribute that is the id.
+    pub(super) id: &'static str,
     /// The attributes to show; all when empty.
     pub(super) fields: Vec<String>,
     /// The order; by id when empty.
@@ -47,8 +51,19 @@ impl ListQuery {
         pairs: &[(String, String)],
         attributes: &Map<String, Value>,
     ) -> Result<ListQuery, Failure> {
+        ListQuery::read_with(pairs, attributes, &[])
+    }
+
+    /// The same for what can be narrowed by more than attributes.
+    pub(super) fn read_with(
+        pairs: &[(String, String)],
+        attributes: &Map<String, Value>,
+        besides: &[&str],
+    ) -> Result<ListQuery, Failure> {
         let mut query = ListQuery {
             filters: BTreeMap::new(),
+            besides: BTreeMap::new(),
+            id: "id",
             fields: Vec::new(),
             sort: Vec::new(),
             limit: None,
@@ -80,8 +95,11 @@ impl ListQuery {
                 "page_reverse" if truth(value) == Some(true) => query.side = Side::Before,
                 "page_reverse" if truth(value) == Some(false) => query.side = Side::After,
                 "page_reverse" => fault(name, "must be true or false"),
-                _ if attributes.contains_key(name) || TAG_FILTERS.contains(&name.as_str()) => {
-                    query.filters.entry(name.clone()).or_default().push(value.clone());
+                name if besides.contains(&name) => {
+                    query.besides.entry(name.to_owned()).or_default().push(value.clone());
+                }
+                name if attributes.contains_key(name) || TAG_FILTERS.contains(&name) => {
+                    query.filters.entry(name.to_owned()).or_default().push(value.clone());
                 }
                 _ => fault(name, "is not an attribute to filter by"),
             }

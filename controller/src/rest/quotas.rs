@@ -13,8 +13,8 @@ use super::failure::Failure;
 use super::fields::Fields;
 use super::kind;
 
-/// What the API has limits for that Weft has no objects of, so that there is no limit either.
-const UNUSED: [&str; 4] = ["subnetpool", "rbac_policy", "router_route", "trunk"];
+/// What the API has a limit for that Weft never sets.
+const UNUSED: [&str; 1] = ["router_route"];
 /// What stands for no limit.
 const NONE: i64 = -1;
 
@@ -31,6 +31,9 @@ fn row(quota: Option<&Quota>) -> api::Quota {
         floatingip: limit(quota, QuotaKind::FloatingIp),
         security_group: limit(quota, QuotaKind::SecurityGroup),
         security_group_rule: limit(quota, QuotaKind::SecurityRule),
+        trunk: limit(quota, QuotaKind::Trunk),
+        subnetpool: limit(quota, QuotaKind::SubnetPool),
+        rbac_policy: limit(quota, QuotaKind::RbacPolicy),
         ..api::Quota::default()
     }
 }

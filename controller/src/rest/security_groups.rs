@@ -8,7 +8,9 @@ use serde_json::json;
 use uuid::Uuid;
 use weft_api as api;
 use weft_model::intent::{Intent, LabelsPatch, NewSecurityGroup, SecurityGroupPatch};
-use weft_model::{Key, SecurityGroup, SecurityGroupId, SecurityRuleId, Snapshot, TenantId, Tracking};
+use weft_model::{
+    Key, SecurityGroup, SecurityGroupId, SecurityRuleId, SharedKind, Snapshot, TenantId, Tracking,
+};
 
 use crate::clock;
 
@@ -44,6 +46,10 @@ impl Kind for SecurityGroups {
         Some(&group.tenant)
     }
 
+    fn is_shared(view: &View, group: &SecurityGroup) -> bool {
+        view.is_shared(group.id)
+    }
+
     fn find<'a>(snapshot: &'a Snapshot, id: &str) -> Option<&'a Arc<SecurityGroup>> {
         snapshot.security_group(&SecurityGroupId(scope::uuid(id)?))
     }
@@ -55,8 +61,9 @@ impl Kind for SecurityGroups {
         }
         match scope::tenant(view, query) {
             Some(tenant) => {
-                let ids: Vec<SecurityGroupId> =
-                    view.snapshot.security_groups_of_tenant(&tenant).map(|group| group.id).collect();
+                let own = view.snapshot.security_groups_of_tenant(&tenant).map(|group| group.id);
+                let shared = view.shared(SharedKind::SecurityGroup).into_iter().map(SecurityGroupId);
+                let ids: BTreeSet<SecurityGroupId> = own.chain(shared).collect();
                 Box::new(ids.into_iter().filter_map(|id| view.snapshot.security_group(&id)))
             }
             None => Box::new(view.snapshot.security_groups()),
@@ -73,7 +80,7 @@ impl Kind for SecurityGroups {
             project_id: group.tenant.to_string(),
             description: stamp.description.clone(),
             stateful: group.tracking == Tracking::Stateful,
-            shared: false,
+            shared: view.is_shared(group.id),
             security_group_rules: rules.map(|rule| SecurityRules::row(view, rule)).collect(),
             tags: stamp.tags.iter().cloned().collect(),
             created_at: clock::text(stamp.created),

@@ -1,5 +1,6 @@
 //! `/v2.0/security-group-rules`.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::extract::Path;
@@ -10,7 +11,7 @@ use weft_api as api;
 use weft_model::intent::{Intent, NewSecurityRule};
 use weft_model::{
     AddressGroupId, Direction, Family, GroupRole, Key, Remote, SecurityGroupId, SecurityRule, SecurityRuleId,
-    Service, Snapshot, TenantId,
+    Service, SharedKind, Snapshot, TenantId,
 };
 
 use crate::clock;
@@ -45,6 +46,10 @@ impl Kind for SecurityRules {
         Some(&rule.tenant)
     }
 
+    fn is_shared(view: &View, rule: &SecurityRule) -> bool {
+        view.is_shared(rule.group)
+    }
+
     fn find<'a>(snapshot: &'a Snapshot, id: &str) -> Option<&'a Arc<SecurityRule>> {
         snapshot.security_rule(&SecurityRuleId(scope::uuid(id)?))
     }
@@ -60,10 +65,10 @@ impl Kind for SecurityRules {
         }
         match scope::tenant(view, query) {
             Some(tenant) => {
-                let groups = snapshot.security_groups_of_tenant(&tenant);
-                let mut ids: Vec<SecurityRuleId> =
-                    groups.flat_map(|group| snapshot.rules_of(group.id)).map(|rule| rule.id).collect();
-                ids.sort();
+                let own = snapshot.security_groups_of_tenant(&tenant).map(|group| group.id);
+                let shared = view.shared(SharedKind::SecurityGroup).into_iter().map(SecurityGroupId);
+                let rules = own.chain(shared).flat_map(|group| snapshot.rules_of(group));
+                let ids: BTreeSet<SecurityRuleId> = rules.map(|rule| rule.id).collect();
                 Box::new(ids.into_iter().filter_map(|id| snapshot.security_rule(&id)))
             }
             None => Box::new(snapshot.security_rules()),

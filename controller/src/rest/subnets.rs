@@ -9,8 +9,11 @@ use ipnet::IpNet;
 use serde_json::json;
 use uuid::Uuid;
 use weft_api as api;
-use weft_model::intent::{Intent, LabelsPatch, NewSubnet, SubnetPatch};
-use weft_model::{AddressRange, HostRoute, Key, NetworkId, Snapshot, Subnet, SubnetId, TenantId};
+use weft_model::intent::{AskedPart, AskedPool, AskedPrefix, Intent, LabelsPatch, NewSubnet, SubnetPatch};
+use weft_model::{
+    AddressRange, Family, HostRoute, Key, NetworkId, SharedKind, Snapshot, Subnet, SubnetId, SubnetPoolId,
+    TenantId, family_of,
+};
 
 use super::call::{Body, Call, Reply, View};
 use super::caller::Caller;
@@ -44,6 +47,10 @@ impl Kind for Subnets {
         Some(&subnet.tenant)
     }
 
+    fn is_shared(view: &View, subnet: &Subnet) -> bool {
+        view.is_shared(subnet.network)
+    }
+
     fn find<'a>(snapshot: &'a Snapshot, id: &str) -> Option<&'a Arc<Subnet>> {
         snapshot.subnet(&SubnetId(scope::uuid(id)?))
     }
@@ -57,14 +64,17 @@ impl Kind for Subnets {
         }
         match scope::tenant(view, query) {
             Some(tenant) => {
-                let ids: Vec<SubnetId> = view.snapshot.subnets_of_tenant(&tenant).map(|s| s.id).collect();
+                let own = view.snapshot.subnets_of_tenant(&tenant);
+                let shared = view.shared(SharedKind::Network).into_iter().map(NetworkId);
+                let shared = shared.flat_map(|network| view.snapshot.subnets_of(network));
+                let ids: BTreeSet<SubnetId> = own.chain(shared).map(|subnet| subnet.id).collect();
                 Box::new(ids.into_iter().filter_map(|id| view.snapshot.subnet(&id)))
             }
             None => Box::new(view.snapshot.subnets()),
         }
     }
 
-    fn row(_: &View, subnet: &Subnet) -> api::Subnet {
+    fn row(view: &View, subnet: &Subnet) -> api::Subnet {
         let stamp = &subnet.stamp;
         let pool = |range: &AddressRange| api::AllocationPool {
             start: range.start.to_string(),
@@ -86,6 +96,8 @@ impl Kind for Subnets {
             ipv6_address_mode: subnet.ipv6_address_mode.clone(),
             gateway_ip: subnet.gateway.map(|gateway| gateway.to_string()),
             cidr: subnet.cidr.to_string(),
+            subnetpool_id: subnet.pool.map(|pool| pool.to_string()),
+            router_external: view.snapshot.network(&subnet.network).is_some_and(|network| network.external),
             allocation_pools: subnet.pools.iter().map(pool).collect(),
             host_routes: subnet.host_routes.iter().map(route).collect(),
             dns_nameservers: subnet.dns_servers.iter().map(ToString::to_string).collect(),
@@ -102,7 +114,7 @@ impl Kind for Subnets {
 impl Writable for Subnets {
     fn read_new(fields: &mut Fields, _: &Caller) -> Option<Intent> {
         let network = fields.required::<Uuid>("network_id", "must be the UUID of a network");
-        let cidr = read_cidr(fields);
+        let prefix = read_prefix(fields);
         let tenant = read_owner(fields);
         let labels = read_labels(fields);
         let gateway = fields.parsed_or_null("gateway_ip", ADDRESS);
@@ -113,7 +125,7 @@ impl Writable for Subnets {
         let ipv6_ra_mode = fields.text_or_null("ipv6_ra_mode").flatten();
         let ipv6_address_mode = fields.text_or_null("ipv6_address_mode").flatten();
         read_harmless(fields);
-        let defaults = NewSubnet::new(SubnetId(Uuid::new_v4()), NetworkId(network?), cidr?);
+        let defaults = NewSubnet::cut(SubnetId(Uuid::new_v4()), NetworkId(network?), prefix?);
         Some(Intent::CreateSubnet(NewSubnet {
             tenant,
             labels,
@@ -138,6 +150,8 @@ impl Writable for Subnets {
             dns_servers: fields.parsed_list("dns_nameservers", ADDRESS),
             host_routes: read_routes(fields),
         };
+        let pool = subnet.pool.map(|pool| json!(pool.to_string()));
+        fields.only("subnetpool_id", pool.as_slice());
         read_harmless(fields);
         Intent::UpdateSubnet(subnet.id, patch)
     }
@@ -157,18 +171,61 @@ impl Writable for Subnets {
 const ADDRESS: &str = "must be an IP address";
 const PREFIX: &str = "must be a prefix like 192.0.2.0/24";
 
-/// The prefix; `ip_version` only repeats what it says.
-fn read_cidr(fields: &mut Fields) -> Option<IpNet> {
-    let cidr = fields.required::<IpNet>("cidr", PREFIX);
-    let version = fields.number("ip_version");
-    if version.is_some_and(|version| version != 4 && version != 6) {
-        fields.fault("ip_version", "must be 4 or 6");
-    } else if let (Some(cidr), Some(version)) = (cidr, version)
-        && cidr.addr().is_ipv4() != (version == 4)
+/// The prefix, or the pool to cut it from. With a prefix, `ip_version` only repeats what it says.
+fn read_prefix(fields: &mut Fields) -> Option<AskedPrefix> {
+    let has_cidr = fields.has("cidr");
+    let cidr = fields.parsed_or_null::<IpNet>("cidr", PREFIX).flatten();
+    let family = read_family(fields);
+    if let (Some(cidr), Some(family)) = (cidr, family)
+        && family_of(&cidr) != family
     {
         fields.fault("ip_version", format!("must be that of the prefix {cidr}"));
     }
-    cidr
+    let length = fields.number("prefixlen").map(|length| u8::try_from(length).unwrap_or(u8::MAX));
+    let pool = read_pool(fields, family);
+    match (pool, cidr) {
+        (Some(_), Some(_)) if length.is_some() => {
+            fields.fault("prefixlen", "cannot be given beside cidr");
+            None
+        }
+        (Some(pool), Some(cidr)) => Some(AskedPrefix::Cut { pool, family, part: AskedPart::This(cidr) }),
+        (Some(pool), None) => Some(AskedPrefix::Cut { pool, family, part: AskedPart::Lowest(length) }),
+        (None, Some(_)) if length.is_some() => {
+            fields.fault("prefixlen", "needs a subnetpool_id");
+            None
+        }
+        (None, Some(cidr)) => Some(AskedPrefix::Own(cidr)),
+        (None, None) => {
+            if !has_cidr {
+                fields.fault("cidr", "is missing: a subnetpool must be specified in the absence of a cidr");
+            }
+            None
+        }
+    }
+}
+
+fn read_family(fields: &mut Fields) -> Option<Family> {
+    match fields.number("ip_version")? {
+        4 => Some(Family::V4),
+        6 => Some(Family::V6),
+        _ => {
+            fields.fault("ip_version", "must be 4 or 6");
+            None
+        }
+    }
+}
+
+fn read_pool(fields: &mut Fields, family: Option<Family>) -> Option<AskedPool> {
+    let pool = fields.parsed_or_null::<Uuid>("subnetpool_id", "must be the UUID of a subnet pool").flatten();
+    let by_names = ["use_default_subnetpool", "use_default_subnet_pool"].map(|name| fields.flag(name));
+    let is_default = by_names.contains(&Some(true));
+    if is_default && pool.is_some() {
+        fields.fault("use_default_subnetpool", "cannot be true when a subnetpool_id is given");
+    }
+    match pool {
+        Some(pool) => Some(AskedPool::This(SubnetPoolId(pool))),
+        None => is_default.then_some(AskedPool::Default(family.unwrap_or(Family::V4))),
+    }
 }
 
 fn read_pools(fields: &mut Fields) -> Option<Vec<AddressRange>> {
@@ -188,14 +245,11 @@ fn read_routes(fields: &mut Fields) -> Option<Vec<HostRoute>> {
 }
 
 fn read_harmless(fields: &mut Fields) {
-    fields.only("subnetpool_id", &[]);
+    // Whether it is so follows from the network.
+    fields.flag("router:external");
     fields.only("segment_id", &[]);
-    fields.only("prefixlen", &[]);
     fields.only("service_types", &[json!([])]);
-    fields.only("router:external", &[json!(false)]);
     fields.only("dns_publish_fixed_ip", &[json!(false)]);
-    fields.only("use_default_subnet_pool", &[json!(false)]);
-    fields.only("use_default_subnetpool", &[json!(false)]);
 }
 
 /// The whole new set of tags.

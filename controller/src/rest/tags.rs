@@ -1,4 +1,4 @@
-//! `/v2.0/{collection}/{id}/tags`: the tags of networks, subnets, ports, routers, floating IPs, security groups and address
+//! `/v2.0/{collection}/{id}/tags`: the tags of networks, subnets, subnet pools, ports, routers, floating IPs, security groups and address
 //! groups.
 
 use std::collections::BTreeSet;
@@ -19,9 +19,12 @@ use super::kind::visible;
 use super::labels::read_tags;
 use super::networks::{self, Networks};
 use super::ports::{self, Ports};
+use super::qos_policies::{self, QosPolicies};
 use super::routers::{self, Routers};
 use super::security_groups::{self, SecurityGroups};
+use super::subnet_pools::{self, SubnetPools};
 use super::subnets::{self, Subnets};
+use super::trunks::{self, Trunks};
 
 /// How often a change of one tag is tried again because the object changed in between.
 const TRIES: usize = 8;
@@ -38,6 +41,7 @@ impl<'a> Tagged<'a> {
         let found = match collection {
             "networks" => visible::<Networks>(view, id).map(|n| (&n.stamp, Key::Network(n.id))),
             "subnets" => visible::<Subnets>(view, id).map(|s| (&s.stamp, Key::Subnet(s.id))),
+            "subnetpools" => visible::<SubnetPools>(view, id).map(|p| (&p.stamp, Key::SubnetPool(p.id))),
             "ports" => visible::<Ports>(view, id).map(|p| (&p.stamp, Key::Port(p.id))),
             "routers" => visible::<Routers>(view, id).map(|r| (&r.stamp, Key::Router(r.id))),
             "floatingips" => visible::<FloatingIps>(view, id).map(|f| (&f.stamp, Key::FloatingIp(f.id))),
@@ -47,6 +51,8 @@ impl<'a> Tagged<'a> {
             "address-groups" => {
                 visible::<AddressGroups>(view, id).map(|g| (&g.stamp, Key::AddressGroup(g.id)))
             }
+            "trunks" => visible::<Trunks>(view, id).map(|t| (&t.stamp, Key::Trunk(t.id))),
+            "policies" => visible::<QosPolicies>(view, id).map(|p| (&p.stamp, Key::QosPolicy(p.id))),
             _ => return Err(Failure::of_status(StatusCode::NOT_FOUND)),
         };
         let (stamp, key) = found.ok_or_else(|| Failure::not_found(label(collection), id))?;
@@ -70,6 +76,9 @@ impl<'a> Tagged<'a> {
             Key::AddressGroup(id) => {
                 snapshot.address_group(id).map(|g| address_groups::retag(g, tags, if_number))
             }
+            Key::Trunk(id) => snapshot.trunk(id).map(|t| trunks::retag(t, tags, if_number)),
+            Key::QosPolicy(id) => snapshot.qos_policy(id).map(|p| qos_policies::retag(p, tags, if_number)),
+            Key::SubnetPool(id) => snapshot.subnet_pool(id).map(|p| subnet_pools::retag(p, tags, if_number)),
             Key::Port(id) => snapshot.port(id).map(|p| ports::retag(p, tags, if_number)),
             _ => None,
         }
@@ -80,10 +89,13 @@ fn label(collection: &str) -> &'static str {
     match collection {
         "networks" => "Network",
         "subnets" => "Subnet",
+        "subnetpools" => "Subnet pool",
         "routers" => "Router",
         "floatingips" => "Floating IP",
         "security-groups" => "Security group",
         "address-groups" => "Address group",
+        "trunks" => "Trunk",
+        "policies" => "QoS policy",
         _ => "Port",
     }
 }
@@ -120,7 +132,7 @@ async fn change(
 
 /// Shows an object's tags.
 #[utoipa::path(get, path = "/v2.0/{collection}/{id}/tags", tag = "tags", operation_id = "list_tags",
-    params(("collection" = String, Path, description = "networks, subnets, ports, routers, floatingips, security-groups or address-groups"),
+    params(("collection" = String, Path, description = "networks, subnets, subnetpools, ports, routers, floatingips, security-groups, address-groups, trunks or policies"),
         ("id" = String, Path, description = "The object's UUID")),
     responses((status = 200, body = api::TagList), (status = "default", body = api::NeutronError)))]
 pub(super) async fn list(call: Call, Path(of): Path<(String, String)>) -> Result<Reply, Failure> {
@@ -131,7 +143,7 @@ pub(super) async fn list(call: Call, Path(of): Path<(String, String)>) -> Result
 
 /// Replaces an object's tags.
 #[utoipa::path(put, path = "/v2.0/{collection}/{id}/tags", tag = "tags", operation_id = "replace_tags",
-    params(("collection" = String, Path, description = "networks, subnets, ports, routers, floatingips, security-groups or address-groups"),
+    params(("collection" = String, Path, description = "networks, subnets, subnetpools, ports, routers, floatingips, security-groups, address-groups, trunks or policies"),
         ("id" = String, Path, description = "The object's UUID")),
     request_body = api::TagList,
     responses((status = 200, body = api::TagList), (status = "default", body = api::NeutronError)))]
@@ -154,7 +166,7 @@ pub(super) async fn replace(
 
 /// Removes all of an object's tags.
 #[utoipa::path(delete, path = "/v2.0/{collection}/{id}/tags", tag = "tags", operation_id = "delete_tags",
-    params(("collection" = String, Path, description = "networks, subnets, ports, routers, floatingips, security-groups or address-groups"),
+    params(("collection" = String, Path, description = "networks, subnets, subnetpools, ports, routers, floatingips, security-groups, address-groups, trunks or policies"),
         ("id" = String, Path, description = "The object's UUID")),
     responses((status = 204), (status = "default", body = api::NeutronError)))]
 pub(super) async fn clear(call: Call, Path(of): Path<(String, String)>) -> Result<Reply, Failure> {
@@ -164,7 +176,7 @@ pub(super) async fn clear(call: Call, Path(of): Path<(String, String)>) -> Resul
 
 /// Says whether an object has a tag.
 #[utoipa::path(get, path = "/v2.0/{collection}/{id}/tags/{tag}", tag = "tags", operation_id = "show_tag",
-    params(("collection" = String, Path, description = "networks, subnets, ports, routers, floatingips, security-groups or address-groups"),
+    params(("collection" = String, Path, description = "networks, subnets, subnetpools, ports, routers, floatingips, security-groups, address-groups, trunks or policies"),
         ("id" = String, Path, description = "The object's UUID"), ("tag" = String, Path, description = "The tag")),
     responses((status = 204), (status = "default", body = api::NeutronError)))]
 pub(super) async fn show(call: Call, Path(of): Path<(String, String, String)>) -> Result<Reply, Failure> {
@@ -177,7 +189,7 @@ pub(super) async fn show(call: Call, Path(of): Path<(String, String, String)>) -
 
 /// Adds a tag to an object.
 #[utoipa::path(put, path = "/v2.0/{collection}/{id}/tags/{tag}", tag = "tags", operation_id = "add_tag",
-    params(("collection" = String, Path, description = "networks, subnets, ports, routers, floatingips, security-groups or address-groups"),
+    params(("collection" = String, Path, description = "networks, subnets, subnetpools, ports, routers, floatingips, security-groups, address-groups, trunks or policies"),
         ("id" = String, Path, description = "The object's UUID"), ("tag" = String, Path, description = "The tag")),
     responses((status = 201), (status = "default", body = api::NeutronError)))]
 pub(super) async fn add(call: Call, Path(of): Path<(String, String, String)>) -> Result<Response, Failure> {
@@ -193,7 +205,7 @@ pub(super) async fn add(call: Call, Path(of): Path<(String, String, String)>) ->
 
 /// Removes a tag from an object.
 #[utoipa::path(delete, path = "/v2.0/{collection}/{id}/tags/{tag}", tag = "tags", operation_id = "delete_tag",
-    params(("collection" = String, Path, description = "networks, subnets, ports, routers, floatingips, security-groups or address-groups"),
+    params(("collection" = String, Path, description = "networks, subnets, subnetpools, ports, routers, floatingips, security-groups, address-groups, trunks or policies"),
         ("id" = String, Path, description = "The object's UUID"), ("tag" = String, Path, description = "The tag")),
     responses((status = 204), (status = "default", body = api::NeutronError)))]
 pub(super) async fn remove(call: Call, Path(of): Path<(String, String, String)>) -> Result<Reply, Failure> {

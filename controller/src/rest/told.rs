@@ -4,18 +4,24 @@ use serde_json::{Map, Value};
 use weft_model::{PortForwarding, Record, TenantId};
 
 use super::address_groups::AddressGroups;
+use super::address_scopes::AddressScopes;
 use super::call::View;
 use super::floating_ips::FloatingIps;
 use super::hosts::Hosts;
-use super::kind::{Kind, members, sees};
+use super::kind::{Kind, members, shows};
 use super::networks::Networks;
 use super::port_forwardings;
 use super::ports::Ports;
+use super::qos_policies::QosPolicies;
+use super::rbac_policies::RbacPolicies;
 use super::routers::Routers;
 use super::security_groups::SecurityGroups;
 use super::security_rules::SecurityRules;
+use super::segment_ranges::SegmentRanges;
+use super::subnet_pools::SubnetPools;
 use super::subnets::Subnets;
 use super::tenants::Tenants;
+use super::trunks::Trunks;
 
 /// An object that the API shows.
 #[derive(Debug, Clone)]
@@ -30,7 +36,7 @@ pub(super) struct Told {
 }
 
 /// The kinds of objects that there are events of.
-pub(super) const KINDS: [&str; 11] = [
+pub(super) const KINDS: [&str; 17] = [
     Networks::ONE,
     Subnets::ONE,
     Ports::ONE,
@@ -40,6 +46,12 @@ pub(super) const KINDS: [&str; 11] = [
     SecurityGroups::ONE,
     SecurityRules::ONE,
     AddressGroups::ONE,
+    Trunks::ONE,
+    QosPolicies::ONE,
+    SubnetPools::ONE,
+    AddressScopes::ONE,
+    RbacPolicies::ONE,
+    SegmentRanges::ONE,
     Tenants::ONE,
     Hosts::ONE,
 ];
@@ -57,6 +69,12 @@ pub(super) fn told(view: &View, record: &Record) -> Option<Told> {
         Record::SecurityGroup(group) => shown::<SecurityGroups>(view, group),
         Record::SecurityRule(rule) => shown::<SecurityRules>(view, rule),
         Record::AddressGroup(group) => shown::<AddressGroups>(view, group),
+        Record::Trunk(trunk) => shown::<Trunks>(view, trunk),
+        Record::QosPolicy(policy) => shown::<QosPolicies>(view, policy),
+        Record::SubnetPool(pool) => shown::<SubnetPools>(view, pool),
+        Record::AddressScope(scope) => shown::<AddressScopes>(view, scope),
+        Record::RbacPolicy(policy) => shown::<RbacPolicies>(view, policy),
+        Record::SegmentRange(range) => shown::<SegmentRanges>(view, range),
         Record::Tenant(tenant) => shown::<Tenants>(view, tenant),
         Record::Host(host) => shown::<Hosts>(view, host),
         // Where a port is, is a part of how the port is shown.
@@ -69,7 +87,7 @@ pub(super) fn told(view: &View, record: &Record) -> Option<Told> {
 }
 
 fn shown<K: Kind>(view: &View, object: &K::Object) -> Option<Told> {
-    if !sees::<K>(&view.caller, object) {
+    if !shows::<K>(view, object) {
         return None;
     }
     let (id, project) = (K::id(object), K::owner(object).cloned());

@@ -8,7 +8,7 @@ use weft_openflow::message::multipart::{MultipartReply, Reassembler, Reply, Requ
 use weft_openflow::{MeterId, Writer, Xid};
 
 /// The xid of the question, and of all that follows from its answer.
-pub const METERS: Xid = Xid(7);
+pub const METERS: Xid = meters::XID;
 /// How long an answer may be: some thousand meters.
 const LONGEST: usize = 1 << 20;
 

@@ -98,7 +98,7 @@ impl Desk {
             return Ok(Outcome::Dropped);
         };
         self.left_dns -= 1;
-        let back = Back::new(line, in_port(&packet.metadata)?);
+        let back = Back::new(line, in_port(&packet.metadata)?, port);
         Ok(resolver.serve(port, &packet.packet, back, &self.places))
     }
 }
@@ -129,11 +129,21 @@ fn answer(service: &Service, packet: &PacketIn2) -> Result<Message, Silence> {
             let tag = u16::try_from(registers::SENDER_TAG.of(kept)).ok().filter(|tag| *tag != 0);
             let tag = tag.filter(|_| uplinks::uplink_at(in_port.0).is_some());
             let tagged = tag.map(|tag| [Action::PushVlan(ETH_VLAN), Action::SetField(oxm::vlan_vid(tag))]);
-            let back = tagged.into_iter().flatten().chain([Action::output(PortNo::IN_PORT)]).collect();
-            (in_port, back)
+            let source = number(registers::SOURCE.field()).unwrap_or(0);
+            (in_port, tagged.into_iter().flatten().chain(back(source)).collect())
         }
     };
     Ok(Message::PacketOut(PacketOut::new(from, actions, reply.frame.into())))
+}
+
+/// Back to the port with this key: table deliver knows whether it is behind a tag. To whom no port's key says, by where the
+/// packet came in.
+pub fn back(source: u32) -> Vec<Action> {
+    if source == 0 {
+        return vec![Action::output(PortNo::IN_PORT)];
+    }
+    let deliver = TableId(pipeline::DELIVER.number);
+    vec![Action::SetField(registers::SOURCE.is(source)), Action::resubmit_table(deliver)]
 }
 
 fn in_port(metadata: &Match) -> Result<PortNo, Silence> {
@@ -172,6 +182,14 @@ mod tests {
         assert_eq!(out.metadata, Match::new().with(oxm::in_port(PortNo(42))));
         assert_eq!(out.actions, [Action::output(PortNo::IN_PORT)]);
         assert_eq!(out.packet[..6], [2, 0, 0, 0, 0, 7]);
+        // A port is told by way of its key, which may be behind a tag.
+        let known = Match::new().with(oxm::in_port(PortNo(42))).with(registers::SOURCE.is(7));
+        let Ok(Message::PacketOut(out)) = answer(&service, &PacketIn2 { metadata: known, ..asked.clone() })
+        else {
+            panic!("no answer")
+        };
+        assert_eq!(out.actions, back(7));
+        assert_eq!(out.actions.len(), 2);
         // A machine on a physical network is told under its VLAN.
         let outside = oxm::in_port(PortNo(u32::from(uplinks::UPLINK_BASE) + 1));
         let kept = Match::new().with(outside).with(oxm::metadata(100 << 48 | 7));

@@ -122,7 +122,7 @@ fn walk_host(host: HostIndex, snapshot: &Snapshot, each: &mut impl FnMut(&mut Sh
         for port in &ports {
             let Some(claim) = snapshot.claim(port.id, &record.id) else { continue };
             sheet.reuse(Owner::LocalPort(host, port.key));
-            write_local_port(&mut sheet, &Local { network, port, ofport: claim.ofport }, snapshot);
+            write_local_port(&mut sheet, &Local::of(network, port, claim, snapshot), snapshot);
             each(&mut sheet);
         }
         ports.retain(|port| network.admin_up && port.admin_up);
@@ -271,8 +271,8 @@ fn local_port(sheet: &mut Sheet, snapshot: &Snapshot, host: HostIndex, key: Port
     let port = snapshot.port_by_key(key)?;
     let network = snapshot.network(&port.network)?;
     let bound = snapshot.bound_host(port.id).filter(|bound| bound.index == host)?;
-    let ofport = snapshot.claim(port.id, &bound.id)?.ofport;
-    write_local_port(sheet, &Local { network, port, ofport }, snapshot);
+    let claim = snapshot.claim(port.id, &bound.id)?;
+    write_local_port(sheet, &Local::of(network, port, claim, snapshot), snapshot);
     Some(())
 }
 

@@ -1,6 +1,7 @@
 //! Deltas as OpenFlow changes, in an order in which no packet and no message meets something that is not there yet.
 
 use bytes::Bytes;
+use weft_openflow::message::multipart::MeterConfig;
 use weft_openflow::message::{
     BucketParts, BundleWriter, FlowCommand, FlowParts, GroupCommand, GroupParts, GroupType,
 };
@@ -8,6 +9,7 @@ use weft_openflow::{BucketId, Cookie, GroupId, PortNo, TableId, Writer, Xid};
 
 use crate::diff::{Delta, GroupDelta, MAX_BUCKETS_PER_MESSAGE};
 use crate::flow::{Compiled, Flow, FlowKey, Group, GroupKind, WatchedBucket};
+use crate::meters;
 
 /// One change of a flow or a group: one OpenFlow message, but for its transaction id and its bundle.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,6 +111,14 @@ fn plain<'a>(command: GroupCommand, group: GroupId, command_bucket: BucketId) ->
 }
 
 impl Mod<'_> {
+    /// The meter that has to be on the switch before the change.
+    pub fn needed_meter(&self) -> Option<MeterConfig> {
+        match self {
+            Mod::AddFlow(flow) => meters::needed(&flow.instructions),
+            Mod::DeleteFlow(_) | Mod::Group { .. } => None,
+        }
+    }
+
     /// About how many bytes [`Mod::write`] will write, never fewer; for memory that is right from the start.
     pub fn len_in_bundle(&self) -> usize {
         const GROUP: usize = 48;

@@ -127,11 +127,11 @@ impl<'a> Floating<'a> {
         if workload.fixed_ips.iter().all(|fixed| fixed.address != IpAddr::V4(target.address)) {
             return None;
         }
-        let ofport = snapshot.claim(target.port, &bound.id)?.ofport.get();
-        if ofport > MOST_ZONES || !snapshot.carries(bound, outside.network) {
+        let number = snapshot.claim(target.port, &bound.id)?.zone();
+        if number > MOST_ZONES || !snapshot.carries(bound, outside.network) {
             return at_gateway();
         }
-        Some(floating(vec![bound.index], Seat::Own { source: workload.key, zone: FLOATING_ZONES + ofport }))
+        Some(floating(vec![bound.index], Seat::Own { source: workload.key, zone: FLOATING_ZONES + number }))
     }
 
     /// The floating IP whose address this port has, if it leads anywhere and a host serves it.

@@ -13,8 +13,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use weft_model::{
-    AllowedPair, DhcpOption, Encap, HostId, HostIndex, Key, MacAddr, NetworkId, OfPort, PhysnetKey,
-    PolicyKey, PortId, PortKey, PortSecurity, Router, RouterId, Segment, Snapshot, SubnetId, Vni,
+    AllowedPair, Behind, DhcpOption, Direction, Dscp, Encap, HostId, HostIndex, Key, MacAddr, NetworkId,
+    OfPort, PhysnetKey, PolicyKey, PortId, PortKey, PortSecurity, QosPolicy, QosPolicyId, RateLimit, Router,
+    RouterId, Segment, Snapshot, SubnetId, Vni,
 };
 
 use crate::failover;
@@ -74,7 +75,14 @@ pub fn impact(before: &Snapshot, after: &Snapshot, touched: &BTreeSet<Key>) -> I
                 collector.security(key);
             }
             Key::Port(port) | Key::Binding(port, _) => drop(ports.insert(*port)),
+            // Its subports' claims are touched by themselves.
+            Key::Trunk(id) => {
+                ports.extend([before, after].into_iter().filter_map(|s| Some(s.trunk(id)?.port)));
+            }
+            Key::QosPolicy(id) => collector.qos(*id, &mut ports),
             Key::Router(router) => collector.router(*router),
+            // Who may use what, and where prefixes and VNIs come from, is nothing that flows know of.
+            Key::AddressScope(_) | Key::SubnetPool(_) | Key::RbacPolicy(_) | Key::SegmentRange(_) => {}
             Key::Network(network) => collector.network(*network, &mut ports),
             Key::Host(host) => collector.host(host, &mut ports),
         }
@@ -93,8 +101,10 @@ struct PortView {
     network: NetworkId,
     vni: Vni,
     /// `None` while no host that is known claims the port.
-    place: Option<(HostIndex, OfPort)>,
+    place: Option<(HostIndex, OfPort, Option<Behind>)>,
     face: Face,
+    /// Whether it is a trunk's parent, and how much it may send and get, which only its own host knows.
+    interface: (bool, Option<Limits>),
     /// What only its own host tells it: the subnets of its addresses, its name and the options chosen for it.
     told: (Vec<SubnetId>, String, Vec<DhcpOption>),
 }
@@ -116,6 +126,13 @@ struct Face {
     router: Option<RouterId>,
     policy: Option<PolicyKey>,
     pairs: Vec<AllowedPair>,
+}
+
+/// What a QoS policy says.
+type Limits = ([Option<RateLimit>; 2], Option<Dscp>);
+
+fn limits(policy: &QosPolicy) -> Limits {
+    ([Direction::Egress, Direction::Ingress].map(|direction| policy.limit(direction)), policy.mark())
 }
 
 struct Collector<'a> {
@@ -140,6 +157,11 @@ impl Collector<'_> {
     /// A network that looks different to its flows concerns all of its ports.
     fn network(&mut self, id: NetworkId, ports: &mut BTreeSet<PortId>) {
         self.told_by_network(id);
+        let qos = |s: &Snapshot| s.network(&id).and_then(|network| network.qos_policy);
+        if qos(self.before) != qos(self.after) {
+            let both = [self.before, self.after].into_iter();
+            ports.extend(both.flat_map(|s| s.bound_ports(id)).map(|(_, port)| port.id));
+        }
         let face = |s: &Snapshot| {
             s.network(&id)
                 .map(|n| (n.vni, n.tunnel(), n.segment, (n.admin_up, n.vlan_transparent, n.external)))
@@ -162,6 +184,19 @@ impl Collector<'_> {
             if snapshot.is_routed(id) {
                 self.regrouped.insert(id);
             }
+        }
+    }
+
+    /// A policy that says something else concerns the ports that wear it, by themselves or by their network.
+    fn qos(&mut self, id: QosPolicyId, ports: &mut BTreeSet<PortId>) {
+        let says = |s: &Snapshot| s.qos_policy(&id).map(|policy| limits(policy));
+        if says(self.before) == says(self.after) {
+            return;
+        }
+        for snapshot in [self.before, self.after] {
+            ports.extend(snapshot.ports_with_qos(id));
+            let networks = snapshot.networks_with_qos(id);
+            ports.extend(networks.flat_map(|network| snapshot.bound_ports(network)).map(|(_, port)| port.id));
         }
     }
 
@@ -339,7 +374,7 @@ impl Collector<'_> {
             if !same_host {
                 self.impact.owners.insert(Owner::Port(view.vni, view.face.key));
             }
-            let Some((host, _)) = view.place else { continue };
+            let Some((host, ..)) = view.place else { continue };
             self.impact.owners.insert(Owner::LocalPort(host, view.face.key));
             if !same_host {
                 self.impact.owners.insert(Owner::LocalFlood(host, view.vni));
@@ -537,10 +572,12 @@ fn view(snapshot: &Snapshot, id: PortId) -> Option<PortView> {
         policy: port.policy,
         pairs: port.allowed_pairs.clone(),
     };
-    let place = place.map(|(host, claim)| (host.index, claim.ofport));
+    let place = place.map(|(host, claim)| (host.index, claim.ofport, claim.behind));
+    let says = snapshot.qos_of(port, network).map(|policy| limits(policy));
+    let interface = (snapshot.trunk_of_parent(id).is_some(), says);
     let subnets = port.fixed_ips.iter().map(|ip| ip.subnet).collect();
     let told = (subnets, port.dns_name.clone(), port.dhcp_options.clone());
-    Some(PortView { network: network.id, vni: network.vni, place, face, told })
+    Some(PortView { network: network.id, vni: network.vni, place, face, interface, told })
 }
 
 /// Under which VNI and encapsulation a host is a member of a network, if it is one.

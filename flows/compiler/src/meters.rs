@@ -7,10 +7,13 @@
 
 use std::collections::BTreeMap;
 
-use weft_model::{OfPort, RouterKey};
-use weft_openflow::MeterId;
+use weft_model::{Direction, OfPort, RateLimit, RouterKey};
 use weft_openflow::message::multipart::MeterConfig;
 use weft_openflow::message::{BandKind, MeterBand, MeterCommand, MeterFlags, MeterMod};
+use weft_openflow::{Action, MeterId, Xid};
+
+/// The xid of all messages about meters: what is refused of them, whoever watches bundles does not want to know.
+pub const XID: Xid = Xid(7);
 
 /// How many meters a switch has.
 pub const COUNT: u16 = 128;
@@ -53,9 +56,54 @@ pub fn of(ofport: OfPort) -> MeterId {
     MeterId(u32::from(ofport.get() % COUNT) + 1)
 }
 
+/// Where the meters of ports' limits begin: one for each direction and each number that a port can have on a host.
+const LIMITS: [u32; 2] = [0x1_0000, 0x2_0000];
+const LIMITS_END: u32 = 0x3_0000;
+/// How many bytes a note has that says what a meter lets pass: as many as it takes without padding.
+const NOTE: usize = 14;
+
+/// What holds a port to a limit, by its number on the host: the meter, and a note of what that lets pass.
+pub fn limit(number: OfPort, direction: Direction, limit: RateLimit) -> [Action; 2] {
+    let base = LIMITS[usize::from(direction == Direction::Ingress)];
+    let mut note = [0; NOTE];
+    note[..4].copy_from_slice(&limit.rate.get().to_be_bytes());
+    note[4..8].copy_from_slice(&limit.working_burst().to_be_bytes());
+    [Action::Meter(MeterId(base + u32::from(number.get()))), Action::note(&note)]
+}
+
+/// The meter that a flow with these instructions names first of all, which has to be there before it; `None` for most flows.
+pub fn needed(instructions: &[u8]) -> Option<MeterConfig> {
+    /// Types of the instruction and the actions (OpenFlow 1.5 sections 7.2.5 and 7.2.6), a meter's length, Nicira's number.
+    const APPLY_ACTIONS: [u8; 2] = [0, 4];
+    const METER: [u8; 4] = [0, 29, 0, 8];
+    const NICIRA_NOTE: [u8; 10] = [0xff, 0xff, 0, 24, 0, 0, 0x23, 0x20, 0, 8];
+    let actions = instructions.strip_prefix(&APPLY_ACTIONS)?.get(6..)?;
+    let (meter, rest) = actions.strip_prefix(&METER)?.split_first_chunk::<4>()?;
+    let note = rest.strip_prefix(&NICIRA_NOTE)?;
+    let word = |at: usize| note.get(at..at + 4)?.first_chunk::<4>().map(|word| u32::from_be_bytes(*word));
+    let (rate, burst) = (word(0)?, word(4)?);
+    Some(MeterConfig {
+        flags: MeterFlags::KBPS | MeterFlags::BURST,
+        meter: MeterId(u32::from_be_bytes(*meter)),
+        bands: vec![MeterBand { rate, burst, kind: BandKind::Drop }],
+    })
+}
+
+/// What gives a switch a meter, whether it has one of that number or not: the first is refused when it has, the second
+/// does nothing when it has not had.
+pub fn put(meter: &MeterConfig) -> [MeterMod; 2] {
+    [MeterCommand::Add, MeterCommand::Modify].map(|command| change(command, meter.clone()))
+}
+
+/// True for the meter of a port's limit, which comes with the flow that names it.
+fn is_limit(meter: MeterId) -> bool {
+    (LIMITS[0]..LIMITS_END).contains(&meter.0)
+}
+
 /// What takes a switch from the meters that it has to those that it should have; nothing when they are right.
 ///
-/// Meters of others are removed, as all that is not ours is on an integration bridge.
+/// Meters of others are removed, as all that is not ours is on an integration bridge; but not those of ports' limits, which
+/// would take the flows along that name them.
 pub fn mend(seen: &[MeterConfig]) -> Vec<MeterMod> {
     let mut seen: BTreeMap<u32, &MeterConfig> = seen.iter().map(|meter| (meter.meter.0, meter)).collect();
     let mut changes = Vec::new();
@@ -66,7 +114,10 @@ pub fn mend(seen: &[MeterConfig]) -> Vec<MeterMod> {
             None => changes.push(change(MeterCommand::Add, wanted)),
         }
     }
-    let others = seen.into_values().map(|meter| change(MeterCommand::Delete, meter.clone()));
+    let others = seen
+        .into_values()
+        .filter(|meter| !is_limit(meter.meter))
+        .map(|meter| change(MeterCommand::Delete, meter.clone()));
     changes.extend(others);
     changes
 }
@@ -108,6 +159,26 @@ mod tests {
         let commands: Vec<_> = mend(&seen).iter().map(|change| (change.command, change.meter.0)).collect();
         let (modify, add, delete) = (MeterCommand::Modify, MeterCommand::Add, MeterCommand::Delete);
         assert_eq!(commands, [(modify, 4), (add, 6), (delete, 4711)]);
+    }
+
+    #[test]
+    fn a_flow_tells_what_its_meter_lets_pass() {
+        use weft_model::Kbps;
+        let asked = RateLimit { rate: Kbps::new(1000).expect("a rate"), burst: 0 };
+        let number = OfPort::new(7).expect("a number");
+        let [meter, note] = limit(number, Direction::Ingress, asked);
+        let mut writer = weft_openflow::Writer::new();
+        let instructions = [weft_openflow::Instruction::ApplyActions(vec![
+            meter,
+            note,
+            Action::output(weft_openflow::PortNo(7)),
+        ])];
+        instructions.iter().for_each(|instruction| instruction.encode(&mut writer));
+        let found = needed(writer.as_slice()).expect("it names one");
+        assert_eq!((found.meter.0, found.bands[0].rate, found.bands[0].burst), (0x2_0007, 1000, 800));
+        assert_eq!(needed(&writer.as_slice()[..20]), None);
+        assert_eq!(mend(std::slice::from_ref(&found)).len(), mend(&[]).len(), "a limit's meter stays");
+        assert_eq!(put(&found).map(|change| change.meter.0), [0x2_0007; 2]);
     }
 
     #[test]

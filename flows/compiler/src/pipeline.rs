@@ -78,6 +78,8 @@ pub enum Verb {
     Tag,
     /// Output to where the packet came from.
     OutputBack,
+    /// Hold to a meter, with a note of what the meter lets pass.
+    Limit,
     /// Hand copies to a group.
     Group,
     /// See whether the packet is larger than a network takes.
@@ -140,6 +142,7 @@ const CT_LABEL: FieldId = FieldId::nxm1(108);
 /// Where the Ethernet address of who sent what a router got is kept.
 const METADATA: FieldId = FieldId::basic(2);
 const IP_TTL: FieldId = FieldId::nxm1(29);
+const IP_DSCP: FieldId = FieldId::basic(8);
 const IPV4_SRC: FieldId = FieldId::basic(11);
 const IPV4_DST: FieldId = FieldId::basic(12);
 const UDP_SRC: FieldId = FieldId::basic(15);
@@ -211,11 +214,22 @@ pub static TABLES: [&Table; 44] = [
 pub static CLASSIFY: Table = Table {
     number: 0,
     name: "classify",
-    purpose: "Whose packet is this? Local interfaces give it a network and a source port, tunnels and uplinks a network.",
+    purpose: "Whose packet is this? Local interfaces give it a network and a source port, tunnels and uplinks a network. \
+              Behind an interface that is a trunk's, tags tell the ports apart. What a port may send at most is held to \
+              here, and its mark put on.",
     holds: Holds::Both,
     matches: &[IN_PORT, VLAN_VID, TUN_ID],
-    sets: &[reg(NETWORK), reg(SOURCE), reg(SOURCE_POLICY), reg(ZONE), reg(FLAGS), reg(ROUTER), reg(REASON)],
-    verbs: &[Verb::Tag, Verb::Group],
+    sets: &[
+        reg(NETWORK),
+        reg(SOURCE),
+        reg(SOURCE_POLICY),
+        reg(ZONE),
+        reg(FLAGS),
+        reg(ROUTER),
+        reg(REASON),
+        IP_DSCP,
+    ],
+    verbs: &[Verb::Tag, Verb::Group, Verb::Limit],
     next: &[&PORT_SECURITY, &UPLINK_IN, &GATEWAY, &L2_LOCAL, &DROP],
     miss: Miss::Drop(Reason::UnknownNetwork),
 };
@@ -283,8 +297,8 @@ pub static ARP_ND: Table = Table {
         ND_RESERVED,
         ND_OPTIONS_TYPE,
     ],
-    verbs: &[Verb::OutputBack, Verb::Resubmit],
-    next: &[&ND_REPLY, &SERVICES, &TO_ROUTER],
+    verbs: &[Verb::Resubmit],
+    next: &[&ND_REPLY, &SERVICES, &TO_ROUTER, &DELIVER],
     miss: Miss::Goto(&SERVICES),
 };
 
@@ -296,8 +310,8 @@ pub static ND_REPLY: Table = Table {
     holds: Holds::HostLocal,
     matches: &[reg(NETWORK), reg(FLAGS), ICMPV6_TYPE],
     sets: &[IN_PORT_TO_SET, ND_TLL, VLAN_VID],
-    verbs: &[Verb::OutputBack, Verb::Tag],
-    next: &[&L2_REMOTE, &DROP],
+    verbs: &[Verb::Tag],
+    next: &[&L2_REMOTE, &DELIVER, &DROP],
     miss: Miss::Drop(Reason::NoPath),
 };
 
@@ -440,11 +454,12 @@ pub static FLOOD_LOCAL: Table = Table {
 pub static DELIVER: Table = Table {
     number: 80,
     name: "deliver",
-    purpose: "From the destination port's key to its interface.",
+    purpose: "From the destination port's key to its interface, under its tag if that is a trunk's, as much as the port may \
+              get at most. An answer has no destination: it goes back to its port.",
     holds: Holds::HostLocal,
-    matches: &[reg(DESTINATION)],
-    sets: &[],
-    verbs: &[Verb::OutputLocal],
+    matches: &[reg(SOURCE), reg(DESTINATION), ETH_TYPE, VLAN_VID],
+    sets: &[IN_PORT_TO_SET, VLAN_VID, reg(REASON)],
+    verbs: &[Verb::OutputLocal, Verb::OutputBack, Verb::Tag, Verb::Limit],
     next: &[&DROP],
     miss: Miss::Drop(Reason::NoPath),
 };

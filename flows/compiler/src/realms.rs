@@ -41,7 +41,7 @@ pub(crate) fn one_each(networks: impl Iterator<Item = NetworkId>, snapshot: &Sna
     let mut is_new = |network: &NetworkId| {
         let is_new = seen.insert(*network);
         if is_new {
-            seen.extend(snapshot.realm(*network).map(|joined| joined.id));
+            seen.extend(snapshot.realm_ids(*network));
         }
         is_new
     };

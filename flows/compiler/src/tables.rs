@@ -14,6 +14,7 @@ pub(crate) mod neighbours;
 pub(crate) mod outside_errors;
 pub(crate) mod policy;
 pub(crate) mod port_security;
+pub(crate) mod qos;
 pub(crate) mod router_answers;
 pub(crate) mod routers;
 pub(crate) mod security;
@@ -25,7 +26,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
-use weft_model::{Network, OfPort, Port, PortSecurity, Segment};
+use weft_model::{Binding, Network, OfPort, Port, PortSecurity, QosPolicy, Segment, Snapshot, VlanId};
 use weft_openflow::action::CopyField;
 use weft_openflow::{Action, OxmField, oxm};
 
@@ -36,10 +37,49 @@ use crate::sheet::Then;
 pub(crate) struct Local<'a> {
     pub network: &'a Network,
     pub port: &'a Port,
+    /// The interface that it is behind.
     pub ofport: OfPort,
+    /// Its number on the host, which no other port has there: the interface's own but for subports of trunks.
+    pub number: OfPort,
+    /// How it shares the interface, if it does.
+    pub share: Option<Share>,
+    /// How much it may send and get.
+    pub qos: Option<&'a QosPolicy>,
 }
 
-impl Local<'_> {
+/// How a port shares its interface with others.
+#[derive(Clone, Copy)]
+pub(crate) enum Share {
+    /// It is a trunk's parent: its frames have no tag.
+    Parent,
+    /// It is a subport: its frames have this one.
+    Subport(VlanId),
+}
+
+impl<'a> Local<'a> {
+    /// A port where a host's claim says that it is.
+    pub fn of(network: &'a Network, port: &'a Port, claim: &Binding, snapshot: &'a Snapshot) -> Local<'a> {
+        let is_parent = || snapshot.trunk_of_parent(port.id).is_some();
+        let share = match claim.behind {
+            Some(behind) => Some(Share::Subport(behind.vlan)),
+            None => is_parent().then_some(Share::Parent),
+        };
+        let number = OfPort::new(claim.zone().into()).unwrap_or(claim.ofport);
+        Local {
+            network,
+            port,
+            ofport: claim.ofport,
+            number,
+            share,
+            qos: snapshot.qos_of(port, network).map(AsRef::as_ref),
+        }
+    }
+
+    /// Its zone of the connection tracker.
+    pub fn zone(&self) -> u32 {
+        self.number.get().into()
+    }
+
     /// True if the port may send and receive.
     pub fn is_up(&self) -> bool {
         self.network.admin_up && self.port.admin_up
@@ -115,6 +155,8 @@ fn wrapped(network: &Network) -> Then {
 const GROUP_BIT: [u8; 6] = [1, 0, 0, 0, 0, 0];
 /// Ethernet type of a customer's VLAN tag (IEEE 802.1Q).
 const ETH_VLAN: u16 = 0x8100;
+/// That of a provider's (IEEE 802.1ad).
+const ETH_SERVICE_VLAN: u16 = 0x88a8;
 const ETH_IPV4: u16 = 0x0800;
 const ETH_ARP: u16 = 0x0806;
 const ETH_IPV6: u16 = 0x86dd;

@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use weft_compiler::{Compiled, Delta, Mod, encode, encode_full};
-use weft_openflow::message::{BundleCommand, BundleWriter};
+use weft_compiler::{Compiled, Delta, Mod, encode, encode_full, meters};
+use weft_openflow::message::{BundleCommand, BundleWriter, Message};
 use weft_openflow::{BundleId, Writer, Xid};
 
 /// How many messages one bundle carries at most. A thousand costs a switch no more than a plain stream of messages
@@ -16,6 +16,9 @@ pub const MESSAGES_PER_PARCEL: usize = 1000;
 
 /// Bytes of a message that opens or commits a bundle (OpenFlow 1.5, 7.3.9.1).
 const CONTROL: usize = 16;
+
+/// Bytes of the two messages that give a switch a meter of one band (OpenFlow 1.5, 7.3.4.4).
+const METER: usize = 2 * (16 + 16);
 
 /// Into how many parcels a difference is spread, at the most, when it is to be told apart.
 const SMALL_PARCELS: usize = 1000;
@@ -105,8 +108,13 @@ impl Press {
         let first = self.next_xid;
         let commit = first + count + 1;
         let place = BundleWriter::atomic(BundleId(self.next_bundle));
-        let bytes = mods.iter().map(Mod::len_in_bundle).sum::<usize>() + 2 * CONTROL;
+        let meters: Vec<_> = mods.iter().filter_map(Mod::needed_meter).collect();
+        let bytes = mods.iter().map(Mod::len_in_bundle).sum::<usize>() + 2 * CONTROL + meters.len() * METER;
         let mut writer = Writer::with_capacity(bytes);
+        // Bundles carry no meters, and a flow that names one is refused while it is not there.
+        for change in meters.iter().flat_map(meters::put) {
+            Message::MeterMod(change).encode_into(meters::XID, &mut writer);
+        }
         place.control(BundleCommand::OpenRequest, Xid(first), &mut writer);
         for (xid, change) in (first + 1..).zip(mods) {
             change.write(place, Xid(xid), &mut writer);

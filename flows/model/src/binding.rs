@@ -1,6 +1,6 @@
 //! Bindings: this port is on this host, behind this interface.
 
-use crate::ids::{HostId, OfPort, PortId, Revision};
+use crate::ids::{HostId, OfPort, PortId, Revision, VlanId};
 
 /// A host's claim to a port, seen as an interface whose `external_ids:iface-id` names the port.
 ///
@@ -18,4 +18,29 @@ pub struct Binding {
     pub ofport: OfPort,
     /// The revision at which the claim was first seen; the largest one wins.
     pub since: Revision,
+    /// For a subport of a trunk, where it is behind the interface, which is its parent's.
+    pub behind: Option<Behind>,
+}
+
+/// Where a subport of a trunk is behind its parent's interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Behind {
+    /// The tag of its frames there.
+    pub vlan: VlanId,
+    /// Its zone of the connection tracker on that host; other ports' zones are the numbers of their interfaces.
+    pub zone: u16,
+}
+
+impl Behind {
+    /// The largest zone of a subport: zones above are those of floating IPs and gateways.
+    pub const LAST_ZONE: u16 = 32_767;
+    /// The smallest. Open vSwitch gives interfaces such numbers only when it has given all below.
+    pub const FIRST_ZONE: u16 = 16_384;
+}
+
+impl Binding {
+    /// The port's zone of the connection tracker on that host, which no other port has there.
+    pub fn zone(&self) -> u16 {
+        self.behind.map_or(self.ofport.get(), |behind| behind.zone)
+    }
 }

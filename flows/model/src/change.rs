@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use crate::{
-    AddressGroup, AddressGroupId, AppCredential, AppCredentialId, Assignment, Binding, FloatingIp,
-    FloatingIpId, Host, HostId, Network, NetworkId, PhysicalNetwork, PhysnetKey, Policy, PolicyKey, Port,
-    PortForwarding, PortForwardingId, PortId, Quota, Router, RouterId, SecurityGroup, SecurityGroupId,
-    SecurityRule, SecurityRuleId, Subnet, SubnetId, Tenant, TenantId, Token, TokenId, User, UserId,
+    AddressGroup, AddressGroupId, AddressScope, AddressScopeId, AppCredential, AppCredentialId, Assignment,
+    Binding, FloatingIp, FloatingIpId, Host, HostId, Network, NetworkId, PhysicalNetwork, PhysnetKey, Policy,
+    PolicyKey, Port, PortForwarding, PortForwardingId, PortId, QosPolicy, QosPolicyId, Quota, RbacPolicy,
+    RbacPolicyId, Router, RouterId, SecurityGroup, SecurityGroupId, SecurityRule, SecurityRuleId,
+    SegmentRange, SegmentRangeId, Subnet, SubnetId, SubnetPool, SubnetPoolId, Tenant, TenantId, Token,
+    TokenId, Trunk, TrunkId, User, UserId,
 };
 
 /// The next numbers to hand out. They only grow (and wrap), so that a number is not reused while a switch that was
@@ -75,6 +77,10 @@ pub enum Record {
     PortForwarding(Arc<PortForwarding>),
     /// The limits of a tenant.
     Quota(Arc<Quota>),
+    /// A trunk.
+    Trunk(Arc<Trunk>),
+    /// A QoS policy with its rules.
+    QosPolicy(Arc<QosPolicy>),
     /// A host.
     Host(Arc<Host>),
     /// A host's claim to a port.
@@ -87,6 +93,14 @@ pub enum Record {
     AddressGroup(Arc<AddressGroup>),
     /// A set of security groups that ports wear.
     Policy(Arc<Policy>),
+    /// An address scope.
+    AddressScope(Arc<AddressScope>),
+    /// A subnet pool.
+    SubnetPool(Arc<SubnetPool>),
+    /// An RBAC policy.
+    RbacPolicy(Arc<RbacPolicy>),
+    /// A range of VNIs.
+    SegmentRange(Arc<SegmentRange>),
     /// The allocation counters (there is one such record).
     Counters(Counters),
 }
@@ -120,6 +134,10 @@ pub enum Key {
     PortForwarding(PortForwardingId),
     /// The limits of a tenant.
     Quota(TenantId),
+    /// A trunk.
+    Trunk(TrunkId),
+    /// A QoS policy with its rules.
+    QosPolicy(QosPolicyId),
     /// A host.
     Host(HostId),
     /// A host's claim to a port.
@@ -132,6 +150,14 @@ pub enum Key {
     AddressGroup(AddressGroupId),
     /// A set of security groups that ports wear.
     Policy(PolicyKey),
+    /// An address scope.
+    AddressScope(AddressScopeId),
+    /// A subnet pool.
+    SubnetPool(SubnetPoolId),
+    /// An RBAC policy.
+    RbacPolicy(RbacPolicyId),
+    /// A range of VNIs.
+    SegmentRange(SegmentRangeId),
     /// The allocation counters.
     Counters,
 }
@@ -153,12 +179,18 @@ impl Record {
             Record::FloatingIp(r) => Key::FloatingIp(r.id),
             Record::PortForwarding(r) => Key::PortForwarding(r.id),
             Record::Quota(r) => Key::Quota(r.tenant.clone()),
+            Record::Trunk(r) => Key::Trunk(r.id),
+            Record::QosPolicy(r) => Key::QosPolicy(r.id),
             Record::Host(r) => Key::Host(r.id.clone()),
             Record::Binding(r) => Key::Binding(r.port, r.host.clone()),
             Record::SecurityGroup(r) => Key::SecurityGroup(r.id),
             Record::SecurityRule(r) => Key::SecurityRule(r.id),
             Record::AddressGroup(r) => Key::AddressGroup(r.id),
             Record::Policy(r) => Key::Policy(r.key),
+            Record::AddressScope(r) => Key::AddressScope(r.id),
+            Record::SubnetPool(r) => Key::SubnetPool(r.id),
+            Record::RbacPolicy(r) => Key::RbacPolicy(r.id),
+            Record::SegmentRange(r) => Key::SegmentRange(r.id),
             Record::Counters(_) => Key::Counters,
         }
     }

@@ -91,6 +91,41 @@ uuid_id!(
     "address group id"
 );
 uuid_id!(
+    /// A trunk.
+    TrunkId,
+    "trunk id"
+);
+uuid_id!(
+    /// A QoS policy.
+    QosPolicyId,
+    "QoS policy id"
+);
+uuid_id!(
+    /// A rule of a QoS policy.
+    QosRuleId,
+    "QoS rule id"
+);
+uuid_id!(
+    /// A subnet pool.
+    SubnetPoolId,
+    "subnet pool id"
+);
+uuid_id!(
+    /// An address scope.
+    AddressScopeId,
+    "address scope id"
+);
+uuid_id!(
+    /// A range of VNIs.
+    SegmentRangeId,
+    "segment range id"
+);
+uuid_id!(
+    /// An RBAC policy.
+    RbacPolicyId,
+    "RBAC policy id"
+);
+uuid_id!(
     /// An API token's public handle (the secret itself is never stored).
     TokenId,
     "token id"

@@ -16,23 +16,38 @@ mod identity_request;
 mod limits;
 mod networks;
 mod policies;
+mod pool_rejected;
+mod pool_request;
+mod pools;
 mod port_forwardings;
 mod ports;
+mod qos;
+mod qos_request;
 mod quotas;
 mod rejected;
 mod request;
 mod routers;
 mod security;
 mod security_request;
+mod segment_ranges;
 mod sessions;
+mod sharing;
 mod subnets;
 mod tenants;
+mod trunk_request;
+mod trunks;
 mod users;
 
 pub use external_request::{
     AskedTarget, FloatingIpPatch, NewFloatingIp, NewGateway, NewPortForwarding, PortForwardingPatch,
 };
 pub use identity_request::{NewAppCredential, NewUser, PasswordChange, UserPatch};
+pub use pool_rejected::{PoolRejected, RangeRejected, RbacRejected};
+pub use pool_request::{
+    AddressScopePatch, AskedPart, AskedPool, AskedPrefix, NewAddressScope, NewRbacPolicy, NewSegmentRange,
+    NewSubnetPool, SegmentRangePatch, SubnetPoolPatch,
+};
+pub use qos_request::{NewQosPolicy, QosFault, QosPolicyPatch, QosRuleChange};
 pub use rejected::{Fault, Rejected};
 pub use request::{
     AskedIp, BelowUse, HostReport, Labels, LabelsPatch, NetworkPatch, NewInterface, NewNetwork, NewPort,
@@ -42,11 +57,13 @@ pub use request::{
 pub use security_request::{
     AddressGroupPatch, NewAddressGroup, NewSecurityGroup, NewSecurityRule, PortGroups, SecurityGroupPatch,
 };
+pub use trunk_request::{NewTrunk, Subport, TrunkFault, TrunkPatch};
 
 use crate::{
-    AddressGroupId, AppCredentialId, Change, Encap, FloatingIpId, HostId, Key, NetworkId, PortForwardingId,
-    PortId, Role, RouterId, SecurityGroupId, SecurityRuleId, Snapshot, SubnetId, TenantId, Timestamp,
-    TokenId, UserId,
+    AddressGroupId, AddressScopeId, AppCredentialId, Audience, Change, Encap, FloatingIpId, HostId, Key,
+    NetworkId, PortForwardingId, PortId, QosPolicyId, RbacPolicyId, Role, RouterId, SecurityGroupId,
+    SecurityRuleId, SegmentRangeId, Snapshot, SubnetId, SubnetPoolId, TenantId, Timestamp, TokenId, TrunkId,
+    UserId,
 };
 use draft::Draft;
 
@@ -182,6 +199,48 @@ pub enum Intent {
     UpdateAddressGroup(AddressGroupId, AddressGroupPatch),
     /// Remove an address group that no rule names.
     DeleteAddressGroup(AddressGroupId, Option<u64>),
+    /// Make a trunk.
+    CreateTrunk(NewTrunk),
+    /// Change a trunk.
+    UpdateTrunk(TrunkId, TrunkPatch),
+    /// Remove a trunk; its ports stay.
+    DeleteTrunk(TrunkId, Option<u64>),
+    /// Put ports behind tags of a trunk.
+    AddSubports(TrunkId, Vec<Subport>, Option<u64>),
+    /// Take ports from a trunk.
+    RemoveSubports(TrunkId, Vec<PortId>, Option<u64>),
+    /// Make a QoS policy.
+    CreateQosPolicy(NewQosPolicy),
+    /// Change a QoS policy.
+    UpdateQosPolicy(QosPolicyId, QosPolicyPatch),
+    /// Remove a QoS policy that nobody wears, and its rules.
+    DeleteQosPolicy(QosPolicyId, Option<u64>),
+    /// Make, change or remove a rule of a QoS policy; what is touched is the policy.
+    ChangeQosRule(QosPolicyId, QosRuleChange),
+    /// Make an address scope.
+    CreateAddressScope(NewAddressScope),
+    /// Change an address scope.
+    UpdateAddressScope(AddressScopeId, AddressScopePatch),
+    /// Remove an address scope that no pool is in.
+    DeleteAddressScope(AddressScopeId, Option<u64>),
+    /// Make a subnet pool.
+    CreateSubnetPool(NewSubnetPool),
+    /// Change a subnet pool.
+    UpdateSubnetPool(SubnetPoolId, SubnetPoolPatch),
+    /// Remove a subnet pool that no subnet is cut from.
+    DeleteSubnetPool(SubnetPoolId, Option<u64>),
+    /// Make an RBAC policy.
+    CreateRbacPolicy(NewRbacPolicy),
+    /// Change to whom an RBAC policy speaks.
+    UpdateRbacPolicy(RbacPolicyId, Option<Audience>),
+    /// Remove an RBAC policy that nobody needs.
+    DeleteRbacPolicy(RbacPolicyId),
+    /// Make a range of VNIs (admin only).
+    CreateSegmentRange(NewSegmentRange),
+    /// Change a range of VNIs (admin only).
+    UpdateSegmentRange(SegmentRangeId, SegmentRangePatch),
+    /// Remove a range of VNIs of which no network has one (admin only).
+    DeleteSegmentRange(SegmentRangeId, Option<u64>),
     /// Take in what a host's OVSDB shows (admin only).
     ReportHost(HostReport),
     /// Take in what changed on a host since it was reported: the same as reporting it with these interfaces added or
@@ -312,6 +371,27 @@ impl Draft<'_> {
             Intent::CreateAddressGroup(new) => self.create_address_group(new),
             Intent::UpdateAddressGroup(id, patch) => self.update_address_group(*id, patch),
             Intent::DeleteAddressGroup(id, number) => self.delete_address_group(*id, *number),
+            Intent::CreateTrunk(new) => self.create_trunk(new),
+            Intent::UpdateTrunk(id, patch) => self.update_trunk(*id, patch),
+            Intent::DeleteTrunk(id, number) => self.delete_trunk(*id, *number),
+            Intent::AddSubports(id, asked, number) => self.add_subports(*id, asked, *number),
+            Intent::RemoveSubports(id, ports, number) => self.remove_subports(*id, ports, *number),
+            Intent::CreateQosPolicy(new) => self.create_qos_policy(new),
+            Intent::UpdateQosPolicy(id, patch) => self.update_qos_policy(*id, patch),
+            Intent::DeleteQosPolicy(id, number) => self.delete_qos_policy(*id, *number),
+            Intent::ChangeQosRule(id, change) => self.change_qos_rule(*id, *change),
+            Intent::CreateAddressScope(new) => self.create_address_scope(new),
+            Intent::UpdateAddressScope(id, patch) => self.update_address_scope(*id, patch),
+            Intent::DeleteAddressScope(id, number) => self.delete_address_scope(*id, *number),
+            Intent::CreateSubnetPool(new) => self.create_subnet_pool(new),
+            Intent::UpdateSubnetPool(id, patch) => self.update_subnet_pool(*id, patch),
+            Intent::DeleteSubnetPool(id, number) => self.delete_subnet_pool(*id, *number),
+            Intent::CreateRbacPolicy(new) => self.create_rbac_policy(new),
+            Intent::UpdateRbacPolicy(id, audience) => self.update_rbac_policy(*id, audience.as_ref()),
+            Intent::DeleteRbacPolicy(id) => self.delete_rbac_policy(*id),
+            Intent::CreateSegmentRange(new) => self.create_segment_range(new),
+            Intent::UpdateSegmentRange(id, patch) => self.update_segment_range(*id, patch),
+            Intent::DeleteSegmentRange(id, number) => self.delete_segment_range(*id, *number),
             Intent::ReportHost(report) => self.report_host(report),
             Intent::ReportInterfaces { host, plugged, unplugged } => {
                 self.report_interfaces(host, plugged, unplugged)

@@ -1,6 +1,6 @@
 //! Networks: one broadcast domain each, carried under one VNI.
 
-use crate::ids::{NetworkId, PhysnetKey, TenantId, VlanId, Vni};
+use crate::ids::{NetworkId, PhysnetKey, QosPolicyId, SegmentRangeId, TenantId, VlanId, Vni};
 use crate::stamp::Stamp;
 
 /// How a network's packets travel between hosts.
@@ -71,6 +71,32 @@ impl Segment {
     }
 }
 
+/// VNIs that networks of one encapsulation get when nobody chooses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SegmentRange {
+    /// Its id.
+    pub id: SegmentRangeId,
+    /// Whose networks get them; `None` for those of every tenant that has no range of its own.
+    pub tenant: Option<TenantId>,
+    /// Name, description, times.
+    pub stamp: Stamp,
+    /// The encapsulation of the networks.
+    pub encap: Encap,
+    /// The first VNI.
+    pub first: Vni,
+    /// The last VNI; not below the first.
+    pub last: Vni,
+    /// Where the search for a free one starts: it only goes forward (and round).
+    pub next: Vni,
+}
+
+impl SegmentRange {
+    /// True if the VNI is one of the range.
+    pub fn contains(&self, vni: Vni) -> bool {
+        (self.first..=self.last).contains(&vni)
+    }
+}
+
 /// A tenant's network: a broadcast domain of ports on any hosts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Network {
@@ -98,6 +124,8 @@ pub struct Network {
     pub vlan_transparent: bool,
     /// Routers of every tenant may have their gateway on it (`router:external`); only the operator has ports there.
     pub external: bool,
+    /// The QoS policy of its ports that have none of their own.
+    pub qos_policy: Option<QosPolicyId>,
 }
 
 /// What a VLAN tag adds to a frame (IEEE 802.1Q), in bytes.

@@ -5,7 +5,9 @@ use std::str::FromStr;
 
 use crate::dhcp::DhcpOption;
 use crate::gateway::{FLOATING_IP, ROUTER_GATEWAY};
-use crate::ids::{FloatingIpId, NetworkId, PolicyKey, PortId, PortKey, RouterId, SubnetId, TenantId};
+use crate::ids::{
+    FloatingIpId, NetworkId, PolicyKey, PortId, PortKey, QosPolicyId, RouterId, SubnetId, TenantId,
+};
 use crate::mac::MacAddr;
 use crate::router::ROUTER_INTERFACE;
 use crate::security::AllowedPair;
@@ -65,6 +67,8 @@ pub struct Port {
     pub requested_host: Option<String>,
     /// Its host name for DNS; may be empty.
     pub dns_name: String,
+    /// Its own QoS policy, which counts instead of its network's.
+    pub qos_policy: Option<QosPolicyId>,
 }
 
 impl Port {

@@ -21,11 +21,17 @@ pub enum QuotaKind {
     SecurityGroup,
     /// Rules of security groups.
     SecurityRule,
+    /// Trunks.
+    Trunk,
+    /// Subnet pools.
+    SubnetPool,
+    /// RBAC policies.
+    RbacPolicy,
 }
 
 impl QuotaKind {
     /// All that is counted, in the order in which it is told.
-    pub const ALL: [QuotaKind; 7] = [
+    pub const ALL: [QuotaKind; 10] = [
         QuotaKind::Network,
         QuotaKind::Subnet,
         QuotaKind::Port,
@@ -33,6 +39,9 @@ impl QuotaKind {
         QuotaKind::FloatingIp,
         QuotaKind::SecurityGroup,
         QuotaKind::SecurityRule,
+        QuotaKind::Trunk,
+        QuotaKind::SubnetPool,
+        QuotaKind::RbacPolicy,
     ];
 
     /// Its name in the API.
@@ -45,6 +54,9 @@ impl QuotaKind {
             QuotaKind::FloatingIp => "floatingip",
             QuotaKind::SecurityGroup => "security_group",
             QuotaKind::SecurityRule => "security_group_rule",
+            QuotaKind::Trunk => "trunk",
+            QuotaKind::SubnetPool => "subnetpool",
+            QuotaKind::RbacPolicy => "rbac_policy",
         }
     }
 

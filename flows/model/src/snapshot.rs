@@ -9,9 +9,13 @@ mod external;
 mod identity;
 mod names;
 mod physical;
+mod pools;
+mod qos;
 mod quotas;
 mod routers;
 mod security;
+mod sharing;
+mod trunks;
 mod used;
 
 use std::net::IpAddr;
@@ -19,22 +23,38 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use crate::address::usable;
 use crate::change::Counters;
 use crate::ordered::OrderedMap;
 use crate::{
-    Binding, Host, HostId, HostIndex, MacAddr, Network, NetworkId, Port, PortId, PortKey, Quota, Revision,
-    Subnet, SubnetId, Tenant, TenantId, Token, TokenId, Vni,
+    AddressRange, Binding, Host, HostId, HostIndex, MacAddr, Network, NetworkId, Port, PortId, PortKey,
+    Quota, Revision, Subnet, SubnetId, Tenant, TenantId, Token, TokenId, Vni,
 };
 
 use external::External;
 use identity::Identity;
 pub use names::Named;
 use physical::Physical;
+use pools::Pools;
 pub(crate) use quotas::counted;
 use routers::Routing;
+use sharing::Sharing;
 pub(crate) use used::UsedAddresses;
 
 type Map<K, V> = OrderedMap<K, V>;
+
+/// Numbers of addresses of one subnet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AddressCount {
+    /// Those that a port could have.
+    pub usable: u128,
+    /// Those in allocation pools.
+    pub in_pools: u128,
+    /// Those that ports have.
+    pub used: u128,
+    /// Those in allocation pools that ports have.
+    pub used_of_pools: u128,
+}
 
 /// The whole desired state at one revision.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -81,10 +101,18 @@ pub struct Snapshot {
     external: External,
     /// Physical networks, and which networks are on them.
     physical: Physical,
+    /// QoS policies, and who wears them.
+    qos: qos::Qos,
+    /// Trunks, and which ports are in them.
+    trunks: trunks::Trunks,
     /// Groups, rules and policies, with their indexes.
     security: security::Security,
     /// How much tenants have of what is counted.
     usage: quotas::Usage,
+    /// Address scopes, subnet pools, and what subnets have taken of them.
+    pools: Pools,
+    /// Who may use what is another's.
+    sharing: Sharing,
 }
 
 /// Records by key.
@@ -211,6 +239,21 @@ impl Snapshot {
     pub fn addresses_from(&self, subnet: SubnetId, from: IpAddr) -> impl Iterator<Item = IpAddr> {
         let keys = self.ports_by_address.starting_at(&(subnet, from)).map(|(key, _)| *key);
         keys.take_while(move |(s, _)| *s == subnet).map(|(_, address)| address)
+    }
+
+    /// How many addresses a subnet has, and how many of them ports have. The cost does not grow with the number of ports, but
+    /// with that of the gaps between their addresses.
+    pub fn address_count(&self, subnet: &Subnet) -> AddressCount {
+        let whole = AddressRange { start: subnet.cidr.network(), end: subnet.cidr.broadcast() };
+        let sum = |count: &dyn Fn(&AddressRange) -> u128| {
+            subnet.pools.iter().map(count).fold(0, u128::saturating_add)
+        };
+        AddressCount {
+            usable: usable(subnet.cidr).len(),
+            in_pools: sum(&AddressRange::len),
+            used: self.used.count(subnet.id, whole),
+            used_of_pools: sum(&|pool| self.used.count(subnet.id, *pool)),
+        }
     }
 
     /// Which addresses are taken.

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::ids::{NetworkId, SubnetId, TenantId};
+use crate::ids::{NetworkId, SubnetId, SubnetPoolId, TenantId};
 use crate::stamp::Stamp;
 
 /// An inclusive range of addresses of one family.
@@ -17,6 +17,16 @@ pub struct AddressRange {
 }
 
 impl AddressRange {
+    /// How many addresses it has; of all addresses of IPv6, one less.
+    #[allow(clippy::len_without_is_empty, reason = "a range has at least one address")]
+    pub fn len(&self) -> u128 {
+        let number = |address: IpAddr| match address {
+            IpAddr::V4(v4) => u32::from(v4).into(),
+            IpAddr::V6(v6) => u128::from(v6),
+        };
+        (number(self.end) - number(self.start)).saturating_add(1)
+    }
+
     /// True if the address is within the range, ends included.
     pub fn contains(&self, address: IpAddr) -> bool {
         self.start <= address && address <= self.end && self.start.is_ipv4() == address.is_ipv4()
@@ -45,6 +55,8 @@ pub struct Subnet {
     pub stamp: Stamp,
     /// The prefix, with no host bits set.
     pub cidr: IpNet,
+    /// The pool that the prefix is cut from, if it is from one; never changes.
+    pub pool: Option<SubnetPoolId>,
     /// The default gateway told to workloads, if any.
     pub gateway: Option<IpAddr>,
     /// Where automatic addresses come from: sorted, disjoint, inside the prefix, without the gateway.

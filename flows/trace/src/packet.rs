@@ -272,6 +272,13 @@ impl Packet {
         self.write(place(VLAN_TCI).expect("known"), TAGGED);
     }
 
+    /// The number in the outermost tag, if there is one.
+    pub fn tag(&self) -> Option<u16> {
+        let outer = self.known(VLAN_TCI);
+        let number = u16::try_from(outer & 0xfff).expect("12 bits");
+        (outer & TAGGED != 0).then_some(number)
+    }
+
     /// Takes the outermost tag off, if there is one.
     pub(crate) fn pop_tag(&mut self) {
         let next = self.tags.pop().map_or(0, u128::from);

@@ -12,7 +12,7 @@ use weft_compiler::{
     tunnel, tunnel_ofport, uplinks,
 };
 use weft_model::{Encap, HostIndex, MacAddr, NetworkId, OfPort, PhysnetKey, Port, PortId, Snapshot};
-use weft_openflow::PortNo;
+use weft_openflow::{PortNo, oxm};
 
 use crate::execute::{Choice, run};
 use crate::fault::Fault;
@@ -239,7 +239,13 @@ impl World {
         let host = self.snapshot.bound_host(from.id).ok_or(Fault::NoBeginning)?;
         let claim = self.snapshot.claim(from.id, &host.id).ok_or(Fault::NoBeginning)?;
         let (host, ofport) = (host.index, claim.ofport);
-        self.enter(host, PortNo(u32::from(ofport.get())), packet)
+        let mut packet = packet.clone();
+        if let Some(behind) = claim.behind {
+            packet.push_tag();
+            let tag = packet.put(&oxm::vlan_vid(behind.vlan.get()));
+            debug_assert_eq!(tag, Some(()), "tags are known");
+        }
+        self.enter(host, PortNo(u32::from(ofport.get())), &packet)
     }
 
     /// Follows a packet that comes in by any port of a host.
@@ -253,12 +259,18 @@ impl World {
         Ok(Trace { hop, outcomes })
     }
 
-    /// The port behind an interface of a host: the port, and whether it is in force there.
-    fn behind(&self, host: HostIndex, port: PortNo) -> Option<(PortId, bool)> {
+    /// The port that gets a packet behind an interface of a host, and whether it is in force there: a subport what has its
+    /// tag, and without it.
+    fn behind(&self, host: HostIndex, port: PortNo, packet: &mut Packet) -> Option<(PortId, bool)> {
         let record = self.snapshot.host_by_index(host)?;
         let number = OfPort::new(i64::from(port.0))?;
-        let mut claims = self.snapshot.claims_of_host(&record.id);
-        let claim = claims.find(|claim| claim.ofport == number)?;
+        let claims = || self.snapshot.claims_of_host(&record.id).filter(move |claim| claim.ofport == number);
+        let subport =
+            packet.tag().and_then(|tag| claims().find(|c| c.behind.is_some_and(|b| b.vlan.get() == tag)));
+        if subport.is_some() {
+            packet.pop_tag();
+        }
+        let claim = subport.or_else(|| claims().find(|claim| claim.behind.is_none()))?;
         let in_force = self.snapshot.bound_host(claim.port).is_some_and(|bound| bound.index == host);
         Some((claim.port, in_force))
     }
@@ -365,7 +377,6 @@ impl Walk<'_> {
 
     fn leave(&mut self, sent: &Sent, by: &Arc<Entry>, hop: &mut Hop, hops: u32) -> Result<(), Fault> {
         let host = hop.host;
-        let packet = || sent.packet.clone();
         if let Some((peer, arrives_by)) = self.world.beyond(host, sent.port) {
             if hops >= MOST_HOPS || self.hosts >= MOST_HOSTS {
                 self.end(host, Fate::Unfollowed(peer), Some(by));
@@ -379,11 +390,12 @@ impl Walk<'_> {
         if let Some(physnet) = uplink_at(sent.port.0).filter(|physnet| self.world.is_mapped(host, *physnet)) {
             return self.outside(physnet, sent, by, hop, hops);
         }
-        let fate = match self.world.behind(host, sent.port) {
-            Some((port, true)) if sent.back => Fate::Answered(port, packet()),
-            Some((port, true)) => Fate::Delivered(port, packet()),
-            Some((_, false)) => Fate::Astray(sent.port, packet()),
-            None if sent.port == PortNo::LOCAL => Fate::Astray(sent.port, packet()),
+        let mut packet = sent.packet.clone();
+        let fate = match self.world.behind(host, sent.port, &mut packet) {
+            Some((port, true)) if sent.back => Fate::Answered(port, packet),
+            Some((port, true)) => Fate::Delivered(port, packet),
+            Some((_, false)) => Fate::Astray(sent.port, packet),
+            None if sent.port == PortNo::LOCAL => Fate::Astray(sent.port, packet),
             None => Fate::Nowhere(sent.port),
         };
         self.end(host, fate, Some(by));

@@ -34,7 +34,7 @@ async fn what_is_no_request_of_this_api_is_said_to_be_none() {
     for prefix in ["/v2.0", "/v1", ""] {
         check(&lab, request(&format!("GET {prefix}/nowhere"), ""), 404).await;
     }
-    check(&lab, request("GET /v2.0/trunks", ""), 404).await;
+    check(&lab, request("GET /v2.0/vpns", ""), 404).await;
     check(&lab, request("PATCH /v2.0/networks", ""), 405).await;
     check(&lab, request("DELETE /v2.0/networks", ""), 405).await;
     check(&lab, request("POST /v1/hosts", "{}"), 405).await;

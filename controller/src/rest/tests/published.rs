@@ -44,6 +44,13 @@ async fn every_field_that_the_document_offers_is_known_to_the_server() {
     let router = lab.call("red", "POST /v2.0/routers", json!({"router": {}})).await.created("router");
     let group = lab.call("red", "POST /v2.0/security-groups", json!({"security_group": {"name": "g"}}));
     let group = group.await.created("security_group");
+    let pool = json!({"subnetpool": {"prefixes": ["10.0.0.0/16"]}});
+    let pool = lab.call("red", "POST /v2.0/subnetpools", pool).await.created("subnetpool");
+    let scope = json!({"address_scope": {"ip_version": 4}});
+    let scope = lab.call("red", "POST /v2.0/address-scopes", scope).await.created("address_scope");
+    let rbac = json!({"rbac_policy": {"object_type": "network", "object_id": network, "target_tenant": "blue",
+        "action": "access_as_shared"}});
+    let rbac = lab.call("red", "POST /v2.0/rbac-policies", rbac).await.created("rbac_policy");
     let external = super::outside::external_network(&lab, "red").await;
     let floating_ip = json!({"floatingip": {"floating_network_id": external, "project_id": "red"}});
     let floating_ip = lab.call("admin", "POST /v2.0/floatingips", floating_ip).await.created("floatingip");
@@ -65,6 +72,15 @@ async fn every_field_that_the_document_offers_is_known_to_the_server() {
         ("SecurityGroupRuleCreate", "security_group_rule", "POST /v2.0/security-group-rules".into()),
         ("AddressGroupCreate", "address_group", "POST /v2.0/address-groups".into()),
         ("QuotaUpdate", "quota", "PUT /v2.0/quotas/red".into()),
+        ("TrunkCreate", "trunk", "POST /v2.0/trunks".into()),
+        ("QosPolicyCreate", "policy", "POST /v2.0/qos/policies".into()),
+        ("SubnetPoolCreate", "subnetpool", "POST /v2.0/subnetpools".into()),
+        ("SubnetPoolUpdate", "subnetpool", format!("PUT /v2.0/subnetpools/{pool}")),
+        ("AddressScopeCreate", "address_scope", "POST /v2.0/address-scopes".into()),
+        ("AddressScopeUpdate", "address_scope", format!("PUT /v2.0/address-scopes/{scope}")),
+        ("NetworkSegmentRangeCreate", "network_segment_range", "POST /v2.0/network_segment_ranges".into()),
+        ("RbacPolicyCreate", "rbac_policy", "POST /v2.0/rbac-policies".into()),
+        ("RbacPolicyUpdate", "rbac_policy", format!("PUT /v2.0/rbac-policies/{rbac}")),
         ("TenantCreate", "tenant", "POST /v1/tenants".into()),
         ("TenantUpdate", "tenant", "PUT /v1/tenants/red".into()),
         ("TokenCreate", "token", "POST /v1/tenants/red/tokens".into()),

@@ -26,6 +26,12 @@ async fn limits_are_set_shown_and_held() {
     let details = lab.get("red", "/v2.0/quotas/red/details").await;
     assert_eq!(details.body["quota"]["network"], json!({"limit": 1, "used": 1, "reserved": 0}));
     assert_eq!(details.body["quota"]["port"], json!({"limit": -1, "used": 0, "reserved": 0}));
+    let few = json!({"quota": {"subnetpool": 0, "trunk": 0, "rbac_policy": 0}});
+    assert_eq!(lab.call("admin", "PUT /v2.0/quotas/red", few).await.status, 200);
+    let pool = json!({"subnetpool": {"name": "p", "prefixes": ["10.2.0.0/16"]}});
+    let refused = lab.call("red", "POST /v2.0/subnetpools", pool).await;
+    assert_eq!((refused.status.as_u16(), refused.kind()), (409, "OverQuota"));
+    assert_eq!(refused.body["detail"], "Quota exceeded for resources: ['subnetpool'].");
     let low = json!({"quota": {"check_limit": true, "network": 0}});
     let low = lab.call("admin", "PUT /v2.0/quotas/red", low).await;
     assert_eq!((low.status.as_u16(), &low.body["errors"][0]["field"]), (400, &json!("network")));

@@ -233,6 +233,6 @@ async fn discovery_leads_clients_on() {
     assert_eq!(resources.body["resources"][2]["collection"], "ports");
     let extension = lab.get("red", "/v2.0/extensions/net-mtu").await;
     assert_eq!(extension.body["extension"]["alias"], "net-mtu");
-    assert_eq!(lab.get("red", "/v2.0/extensions/trunk").await.status, 404);
+    assert_eq!(lab.get("red", "/v2.0/extensions/vpnaas").await.status, 404);
     assert_eq!(lab.get("red", "/v2.0/extensions").await.status, 200);
 }

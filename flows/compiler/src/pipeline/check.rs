@@ -180,6 +180,7 @@ fn check_actions(owner: Owner, table: &'static Table, actions: &[Action]) -> Res
             Action::Nat(_) if table.verbs.contains(&Verb::Translate) => {}
             Action::PushVlan(_) | Action::PopVlan if table.verbs.contains(&Verb::Tag) => {}
             Action::Learn(learn) if table.verbs.contains(&Verb::Learn) => check_learn(table, learn)?,
+            Action::Meter(_) | Action::Note(_) if table.verbs.contains(&Verb::Limit) => {}
             Action::Controller2(_) if table.verbs.contains(&Verb::ToController) => {}
             Action::Group(_) if table.verbs.contains(&Verb::Group) => {}
             Action::Resubmit(to) if table.verbs.contains(&Verb::Resubmit) => {

@@ -2,7 +2,7 @@
 //! one of them.
 
 use super::{
-    ARP_OP, ARP_SHA, ARP_SPA, ARP_THA, ARP_TPA, DROP, ETH_DST, ETH_SRC, ETH_TYPE, EXTERNAL, FLOOD,
+    ARP_OP, ARP_SHA, ARP_SPA, ARP_THA, ARP_TPA, DELIVER, DROP, ETH_DST, ETH_SRC, ETH_TYPE, EXTERNAL, FLOOD,
     HOME_PREFIX, Holds, ICMPV6_TYPE, IPV6_DST, IPV6_SRC, L2_REMOTE, METADATA, Miss, ND_OPTIONS_TYPE,
     ND_REPLY, ND_RESERVED, ND_TARGET, Table, VLAN_VID, Verb, reg,
 };
@@ -38,7 +38,7 @@ pub static ACTIVE: Table = Table {
         VLAN_VID,
     ],
     verbs: &[Verb::Resubmit, Verb::OutputBack, Verb::Tag, Verb::CheckSize],
-    next: &[&EXTERNAL, &HOME_PREFIX, &ND_REPLY, &DROP],
+    next: &[&EXTERNAL, &HOME_PREFIX, &ND_REPLY, &DELIVER, &DROP],
     miss: Miss::Drop(Reason::NoPath),
 };
 

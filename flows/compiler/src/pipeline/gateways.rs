@@ -7,7 +7,7 @@
 use weft_openflow::FieldId;
 
 use super::{
-    CT_LABEL, CT_MARK, CT_STATE, DROP, ETH_DST, ETH_SRC, ETH_TYPE, Holds, ICMPV4_TYPE, ICMPV6_TYPE,
+    CT_LABEL, CT_MARK, CT_STATE, DELIVER, DROP, ETH_DST, ETH_SRC, ETH_TYPE, Holds, ICMPV4_TYPE, ICMPV6_TYPE,
     IN_PORT_TO_SET, IP_TTL, IPV4_DST, IPV4_SRC, IPV6_DST, IPV6_SRC, L2_REMOTE, Miss, NEIGHBOUR, ROUTER_LOCAL,
     TCP_DST, Table, UDP_DST, Verb, reg,
 };
@@ -102,7 +102,7 @@ pub static EXTERNAL: Table = Table {
         Verb::Resubmit,
         Verb::ToController,
     ],
-    next: &[&EXTERNAL_KNOWN, &OUTSIDE, &INWARD, &L2_REMOTE, &DROP],
+    next: &[&EXTERNAL_KNOWN, &OUTSIDE, &INWARD, &L2_REMOTE, &DELIVER, &DROP],
     miss: Miss::Drop(Reason::Unsolicited),
 };
 
@@ -138,7 +138,7 @@ pub static EXTERNAL_KNOWN: Table = Table {
         NEXT_HOP_V6,
     ],
     verbs: &[Verb::Track, Verb::Translate, Verb::OutputBack, Verb::SetTtl, Verb::Resubmit],
-    next: &[&OUTSIDE, &INWARD, &L2_REMOTE, &DROP],
+    next: &[&OUTSIDE, &INWARD, &L2_REMOTE, &DELIVER, &DROP],
     miss: Miss::Drop(Reason::StaleConnection),
 };
 

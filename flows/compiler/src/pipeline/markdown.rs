@@ -111,6 +111,7 @@ fn describe(verb: Verb) -> &'static str {
         Verb::OutputUplink => "output to a physical network",
         Verb::Tag => "put a VLAN tag on or take it off",
         Verb::OutputBack => "output to where the packet came from",
+        Verb::Limit => "hold to a meter",
         Verb::Group => "hand copies to a group",
         Verb::CheckSize => "see whether it is too large",
         Verb::DecrementTtl => "decrement the TTL or hop limit",

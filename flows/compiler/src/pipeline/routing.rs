@@ -2,7 +2,9 @@
 
 use weft_openflow::FieldId;
 
-use super::{DROP, ICMPV6_TYPE, IN_PORT_TO_SET, L2_REMOTE, LEARNED, Miss, NEIGHBOUR_STATE, Table, Verb, reg};
+use super::{
+    DELIVER, DROP, ICMPV6_TYPE, IN_PORT_TO_SET, L2_REMOTE, LEARNED, Miss, NEIGHBOUR_STATE, Table, Verb, reg,
+};
 use super::{
     EGRESS_GATE, ETH_DST, ETH_SRC, ETH_TYPE, Holds, IP_TTL, IPV4_DST, IPV4_SRC, IPV6_DST, IPV6_SRC, METADATA,
 };
@@ -58,7 +60,7 @@ pub static ROUTER_LOCAL: Table = Table {
         ICMPV6_TYPE,
     ],
     verbs: &[Verb::OutputBack, Verb::SetTtl, Verb::ToController],
-    next: &[&ROUTE, &L2_REMOTE, &DROP],
+    next: &[&ROUTE, &L2_REMOTE, &DELIVER, &DROP],
     miss: Miss::Goto(&ROUTE),
 };
 

@@ -3,9 +3,9 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use weft_model::{MacAddr, Network, Port};
-use weft_openflow::{PortNo, oxm};
+use weft_openflow::oxm;
 
-use crate::pipeline::{ARP_ND, ND_REPLY, TO_ROUTER};
+use crate::pipeline::{ARP_ND, DELIVER, ND_REPLY, TO_ROUTER};
 use crate::registers::{FLAGS, FROM_UPLINK, NETWORK, SOURCE};
 use crate::sheet::{Sheet, Then};
 use crate::tables::{
@@ -33,7 +33,7 @@ const SOLICITED_NODE: ([u8; 6], [u8; 6]) = ([0x33, 0x33, 0xff, 0, 0, 0], [0xff, 
 pub(crate) fn port(sheet: &mut Sheet, network: &Network, port: &Port) {
     for address in ipv4_of(port) {
         let asked = arp().with(oxm::arp_op(ARP_REQUEST)).with(oxm::arp_tpa(address));
-        let answer = arp_reply(port.mac, address).output(PortNo::IN_PORT);
+        let answer = arp_reply(port.mac, address).goto(&DELIVER);
         sheet.flow(&ARP_ND, ANSWER, asked.with(NETWORK.is(network.vni.get())), answer);
     }
     // A link-local address is answered for only where port security makes sure that it is the port's; one that was
@@ -58,7 +58,7 @@ pub(crate) fn port(sheet: &mut Sheet, network: &Network, port: &Port) {
 pub(crate) fn interface(sheet: &mut Sheet, network: &Network, port: &Port) {
     for address in ipv4_of(port) {
         let asked = arp().with(oxm::arp_op(ARP_REQUEST)).with(oxm::arp_tpa(address));
-        let answer = arp_reply(port.mac, address).output(PortNo::IN_PORT);
+        let answer = arp_reply(port.mac, address).goto(&DELIVER);
         sheet.flow(&ARP_ND, ANSWER, asked.with(NETWORK.is(network.vni.get())), answer);
     }
     for address in with_link_local(port) {
@@ -75,7 +75,7 @@ pub(crate) fn interface(sheet: &mut Sheet, network: &Network, port: &Port) {
 /// The answer for an address that is the same in every network.
 pub(crate) fn own_v4(sheet: &mut Sheet, priority: u16, mac: MacAddr, address: Ipv4Addr) {
     let asked = arp().with(oxm::arp_op(ARP_REQUEST)).with(oxm::arp_tpa(address));
-    sheet.flow(&ARP_ND, priority, asked, arp_reply(mac, address).output(PortNo::IN_PORT));
+    sheet.flow(&ARP_ND, priority, asked, arp_reply(mac, address).goto(&DELIVER));
 }
 
 /// The same for IPv6.
@@ -102,7 +102,7 @@ pub(crate) fn host(sheet: &mut Sheet) {
     sheet.flow(&ARP_ND, PASS, bare, Then::new().goto(&TO_ROUTER));
     // The Ethernet source has become the target's address by now.
     let complete = Then::new().act(copy(oxm::eth_src([0; 6]), oxm::nd_tll([0; 6])));
-    sheet.flow(&ND_REPLY, 100, icmpv6(ADVERTISEMENT), complete.output(PortNo::IN_PORT));
+    sheet.flow(&ND_REPLY, 100, icmpv6(ADVERTISEMENT), complete.goto(&DELIVER));
     let complete = Then::new().act(copy(oxm::eth_src([0; 6]), oxm::nd_tll([0; 6])));
     let outside = icmpv6(ADVERTISEMENT).with(FLAGS.has(FROM_UPLINK));
     sheet.flow(&ND_REPLY, 200, outside, neighbours::back_out(complete));

@@ -58,7 +58,7 @@ pub(crate) fn local_port(sheet: &mut Sheet, local: &Local<'_>) {
     let key = local.port.key.get();
     let service = Service::Dns { port: key };
     let asked = Fields::new().with(SOURCE.is(key));
-    sheet.flow(&DNS, 100, asked, services::to_controller(meters::of_dns(local.ofport), &service));
+    sheet.flow(&DNS, 100, asked, services::to_controller(meters::of_dns(local.number), &service));
 }
 
 fn to(address: IpAddr) -> Fields {

@@ -9,14 +9,14 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ipnet::IpNet;
 use weft_model::{HostIndex, Mtu, NextHop, Port, Snapshot, Subnet};
 use weft_openflow::action::{Ct, CtFlags, CtZone, Nat, NatFlags, Subfield};
-use weft_openflow::{Action, OxmField, PortNo, TableId, oxm};
+use weft_openflow::{Action, OxmField, TableId, oxm};
 
 use crate::failover::Standing;
 use crate::fields::Fields;
 use crate::gateways::{Floating, Outside};
 use crate::pipeline::{
-    CLASSIFY, EGRESS_GATE, EXTERNAL, EXTERNAL_KNOWN, GATEWAY, GATEWAY_KNOWN, INWARD, L2_LOCAL, L2_REMOTE,
-    NEIGHBOUR, OUTSIDE, OUTSIDE_ROUTE, ROUTE, ROUTER_LOCAL, Table,
+    CLASSIFY, DELIVER, EGRESS_GATE, EXTERNAL, EXTERNAL_KNOWN, GATEWAY, GATEWAY_KNOWN, INWARD, L2_LOCAL,
+    L2_REMOTE, NEIGHBOUR, OUTSIDE, OUTSIDE_ROUTE, ROUTE, ROUTER_LOCAL, Table,
 };
 use crate::reasons::Reason;
 use crate::registers::{
@@ -257,7 +257,7 @@ pub(crate) fn gateway(sheet: &mut Sheet, outside: &Outside<'_>, standing: &Stand
 fn replies(reply: impl Fn() -> Then) -> [(OxmField, Then); 3] {
     [
         (FLAGS.just(FROM_UPLINK, FROM_UPLINK | ROUTED), neighbours::back_out(reply())),
-        (FLAGS.just(0, FROM_UPLINK | ROUTED), reply().output(PortNo::IN_PORT)),
+        (FLAGS.just(0, FROM_UPLINK | ROUTED), reply().goto(&DELIVER)),
         (FLAGS.has(ROUTED), reply().resubmit(&OUTSIDE)),
     ]
 }

@@ -9,12 +9,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use weft_answers::{IcmpError, Service, Trouble};
 use weft_model::{Mtu, Port, RouterKey};
 use weft_openflow::action::{CopyField, Subfield};
-use weft_openflow::{Action, OxmField, PortNo, oxm};
+use weft_openflow::{Action, OxmField, oxm};
 
 use crate::fields::Fields;
 use crate::gateways::Outside;
 use crate::meters;
-use crate::pipeline::{DROP, NEIGHBOUR, ROUTE, ROUTER_LOCAL};
+use crate::pipeline::{DELIVER, DROP, NEIGHBOUR, ROUTE, ROUTER_LOCAL};
 use crate::reasons::Reason;
 use crate::registers::{
     FLAGS, FROM_OUTSIDE, FROM_UPLINK, HOME, NETWORK, REASON, ROUTED, ROUTER, SENDER, TOO_BIG,
@@ -74,7 +74,7 @@ pub(crate) fn own_addresses(sheet: &mut Sheet, interface: &Interface<'_>, askers
             matching = matching.with(NETWORK.is(network.vni.get()));
         }
         let echo = matching.with(oxm::ip_proto(PROTO_ICMPV6)).with(oxm::icmpv6_type(ECHO_V6.0));
-        sheet.flow(&ROUTER_LOCAL, ECHO, inside(echo), echo_of_v6(address).output(PortNo::IN_PORT));
+        sheet.flow(&ROUTER_LOCAL, ECHO, inside(echo), echo_of_v6(address).goto(&DELIVER));
         if askers == Askers::Anywhere {
             sheet.flow(
                 &ROUTER_LOCAL,
@@ -176,7 +176,7 @@ fn tell(router: RouterKey, address: IpAddr, trouble: Trouble, reason: Reason) ->
 
 /// Turns an echo request into its reply, and sends it back to who sent it.
 fn echo_reply(address: Ipv4Addr) -> Then {
-    to_sender().then(echo_of(address)).output(PortNo::IN_PORT)
+    to_sender().then(echo_of(address)).goto(&DELIVER)
 }
 
 /// Turns an echo request into its reply to where the frame came from.

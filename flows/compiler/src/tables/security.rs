@@ -96,8 +96,7 @@ pub(crate) fn host(sheet: &mut Sheet) {
 /// What a filtered port has on its own host besides its rules.
 pub(crate) fn local_port(sheet: &mut Sheet, local: &Local<'_>, policy: PolicyKey) {
     let key = local.port.key.get();
-    let filtered =
-        Then::new().set(DESTINATION_POLICY.is(policy.get())).set(ZONE.is(u32::from(local.ofport.get())));
+    let filtered = Then::new().set(DESTINATION_POLICY.is(policy.get())).set(ZONE.is(local.zone()));
     sheet.flow(&RECEIVE, 100, Fields::new().with(DESTINATION.is(key)), filtered.goto(&INGRESS_GATE));
     let own = oxm::ct_mark(key);
     let sent = Fields::new().with(SOURCE.is(key)).with(own.clone());

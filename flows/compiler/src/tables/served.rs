@@ -7,7 +7,7 @@ use weft_openflow::{PortNo, oxm};
 
 use crate::failover::Standing;
 use crate::fields::Fields;
-use crate::pipeline::{EGRESS_GATE, EXTERNAL, HOME_PREFIX, L2_LOCAL, NEIGHBOUR};
+use crate::pipeline::{DELIVER, EGRESS_GATE, EXTERNAL, HOME_PREFIX, L2_LOCAL, NEIGHBOUR};
 use crate::reasons::Reason;
 use crate::registers::{FLAGS, FROM_UPLINK, HOME, NETWORK, ROUTER, SENDER_TAG, ZONE};
 use crate::sheet::{Sheet, Then};
@@ -80,8 +80,8 @@ pub(super) fn present(sheet: &mut Sheet, present: &Present<'_>) {
 /// flows as that takes, each for the questions with these bits of the flags (value and mask).
 fn answers(network: &Network, mut write: impl FnMut((u32, u32), &dyn Fn(Then) -> Then)) {
     if network.segment.is_none_or(|segment| segment.vlan.is_none()) {
-        return write((0, 0), &|then| then.output(PortNo::IN_PORT));
+        return write((0, 0), &|then| then.goto(&DELIVER));
     }
     write((FROM_UPLINK, FROM_UPLINK), &|then| then.then(wrapped(network)).output(PortNo::IN_PORT));
-    write((0, FROM_UPLINK), &|then| then.output(PortNo::IN_PORT));
+    write((0, FROM_UPLINK), &|then| then.goto(&DELIVER));
 }

@@ -64,8 +64,7 @@ pub(crate) fn local_port(sheet: &mut Sheet, local: &Local<'_>, snapshot: &Snapsh
 pub fn advertisements(host: HostIndex, snapshot: &Snapshot) -> impl Iterator<Item = (PortKey, Vec<u8>)> {
     let local = move |network, port: &'_ Arc<Port>| {
         let bound = snapshot.bound_host(port.id).filter(|bound| bound.index == host)?;
-        let ofport = snapshot.claim(port.id, &bound.id)?.ofport;
-        let local = Local { network, port, ofport };
+        let local = Local::of(network, port, snapshot.claim(port.id, &bound.id)?, snapshot);
         let service =
             Served::of(&local, snapshot).advertisement(&local, snapshot).filter(|_| local.is_up())?;
         Some((port.key, Service::Advertisement(service).encode()))
@@ -77,7 +76,7 @@ pub fn advertisements(host: HostIndex, snapshot: &Snapshot) -> impl Iterator<Ite
 
 /// Up to the controller, as often as the port's meter allows.
 fn up(local: &Local<'_>, service: &Service) -> Then {
-    to_controller(meters::of(local.ofport), service)
+    to_controller(meters::of(local.number), service)
 }
 
 /// Up to the controller, which answers to where the packet came from, as often as a meter allows.

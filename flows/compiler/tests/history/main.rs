@@ -2,6 +2,7 @@
 
 mod gateways;
 mod security;
+mod shaping;
 mod switch;
 mod world;
 

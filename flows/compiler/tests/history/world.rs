@@ -14,6 +14,7 @@ use weft_model::{
 
 use crate::gateways::{self, Lead};
 use crate::security::{self, Guard};
+use crate::shaping::{self, Shape};
 
 /// One random change; what the world does not allow (a taken MAC, say) is left out.
 #[derive(Debug, Clone)]
@@ -37,6 +38,7 @@ pub enum Op {
     DeleteSubnet { network: u8, family: u8 },
     Guard(Guard),
     Lead(Lead),
+    Shape(Shape),
     TellNetwork { network: u8, what: u8 },
 }
 
@@ -69,6 +71,7 @@ pub fn op() -> impl Strategy<Value = Op> {
         3 => (port.clone(), host).prop_map(|(port, host)| Op::Unbind { port, host }),
         4 => (port, 0..7u8).prop_map(|(port, what)| Op::Tweak { port, what }),
         12 => security::guard().prop_map(Op::Guard),
+        5 => shaping::shape().prop_map(Op::Shape),
     ];
     prop_oneof![3 => basic, 1 => routing_op()]
 }
@@ -144,24 +147,23 @@ fn change(snapshot: &Snapshot, op: &Op) -> Option<Change> {
                 return None;
             }
             let since = Revision(snapshot.revision().0 + 1);
-            put(Record::Binding(Arc::new(Binding { port, host, interface: "tap".into(), ofport, since })))
+            put(Record::Binding(Arc::new(Binding {
+                port,
+                host,
+                interface: "tap".into(),
+                ofport,
+                since,
+                behind: None,
+            })))
         }
         Op::Unbind { port, host } => Some(Change::Delete(Key::Binding(port_id(port), host_id(host)))),
         Op::Guard(guard) => security::change(snapshot, guard),
+        Op::Shape(shape) => shaping::change(snapshot, shape),
         Op::Lead(ref lead) => gateways::change(snapshot, lead),
         Op::PutSubnet { network, family, what } => {
             put(Record::Subnet(Arc::new(subnet_record(network, family, what))))
         }
         Op::DeleteSubnet { network, family } => Some(Change::Delete(Key::Subnet(subnet_id(network, family)))),
-        Op::TellNetwork { network, what } => {
-            let mut record = Network::clone(snapshot.network(&network_id(network))?);
-            match what {
-                0 => record.mtu = Mtu(record.mtu.0 ^ 1),
-                1 => record.dns_domain = "example.org".into(),
-                _ => record.stamp.number += 1,
-            }
-            put(Record::Network(Arc::new(record)))
-        }
         Op::Tweak { port, what } => {
             let mut record = Port::clone(snapshot.port(&port_id(port))?);
             tweak(&mut record, what);
@@ -188,6 +190,15 @@ fn routing_change(snapshot: &Snapshot, op: &Op) -> Option<Change> {
             (is_free && fits(snapshot, &record)).then(|| Change::Put(Record::Port(Arc::new(record))))
         }
         Op::DeleteInterface(port) => Some(Change::Delete(Key::Port(port_id(port)))),
+        Op::TellNetwork { network, what } => {
+            let mut record = Network::clone(snapshot.network(&network_id(network))?);
+            match what {
+                0 => record.mtu = Mtu(record.mtu.0 ^ 1),
+                1 => record.dns_domain = "example.org".into(),
+                _ => record.stamp.number += 1,
+            }
+            Some(Change::Put(Record::Network(Arc::new(record))))
+        }
         _ => None,
     }
 }
@@ -260,6 +271,7 @@ fn subnet_record(network: u8, family: u8, what: u16) -> Subnet {
         network: network_id(network),
         stamp: Stamp::default(),
         cidr: ipnet::IpNet::new(at(0), length).expect("a length"),
+        pool: None,
         gateway: (what & 1 == 0).then(|| at(1)),
         pools: Vec::new(),
         dhcp: what & 14 != 14,
@@ -350,6 +362,7 @@ fn network_record(network: u8, vni: Vni, (encap, segment): (u8, Option<Segment>)
         port_security_default: true,
         dns_domain: String::new(),
         vlan_transparent: encap >= 3 && segment.is_none(),
+        qos_policy: None,
         external: encap % 2 == 0,
         segment,
     }
@@ -389,5 +402,6 @@ pub fn port_record(
         device_owner: String::new(),
         requested_host: None,
         dns_name: String::new(),
+        qos_policy: None,
     })
 }

@@ -8,6 +8,10 @@
 //! subnet red4 network=red cidr=10.0.0.0/24 [gateway=] [dns=a,b] [routes=prefix-hop] [ra=slaac] [address=slaac] [silent]
 //! port a network=red key=1 mac=02:00:00:00:00:01 ip=10.0.0.1,fd00::1 [down] [unsecured]
 //! bind a h1 of=3
+//! trunk t port=a subports=100:c,200:d
+//! bind c h1 of=3 vlan=100 zone=32767
+//! qos gold [out=1000] [in=500] [mark=46]
+//! port e network=red ... [qos=gold]; network red ... [qos=gold]
 //! port b network=red ... [policy=1] [pairs=10.0.0.9/32,10.0.1.0/28@02:00:00:00:00:99]
 //! group web [stateless]
 //! addresses office of=198.51.100.0/25,2001:db8::/48
@@ -33,10 +37,11 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use uuid::Uuid;
 use weft_model::{
-    Binding, BridgeMappings, Change, Encap, EncapIps, FixedIp, Host, HostIndex, HostRoute, Mtu, Network,
-    NetworkId, NextHop, OfPort, PhysicalNetwork, PhysnetKey, Port, PortId, PortKey, PortSecurity, Record,
+    Behind, Binding, BridgeMappings, Change, Direction, Dscp, Encap, EncapIps, FixedIp, Host, HostIndex,
+    HostRoute, Kbps, Mtu, Network, NetworkId, NextHop, OfPort, PhysicalNetwork, PhysnetKey, Port, PortId,
+    PortKey, PortSecurity, QosPolicy, QosPolicyId, QosRule, QosRuleId, QosRuleKind, RateLimit, Record,
     Revision, Route, Router, RouterId, RouterKey, Segment, Snapshot, Stamp, Subnet, SubnetId, Timestamp,
-    VlanId, Vni,
+    Trunk, TrunkId, VlanId, Vni,
 };
 
 /// The snapshot that a text describes.
@@ -113,6 +118,8 @@ fn record(text: &str, revision: Revision, snapshot: &Snapshot) -> Result<Record>
         "subnet" => Record::Subnet(Arc::new(subnet(&line)?)),
         "port" => Record::Port(Arc::new(port(&line, snapshot)?)),
         "router" => Record::Router(Arc::new(router(&line)?)),
+        "trunk" => Record::Trunk(Arc::new(trunk(&line)?)),
+        "qos" => Record::QosPolicy(Arc::new(qos(&line)?)),
         "bind" => Record::Binding(Arc::new(binding(&line, revision)?)),
         other => bail!("{other} is not known"),
     })
@@ -170,6 +177,7 @@ fn network(line: &Line<'_>) -> Result<Network> {
         segment: segment(line)?,
         vlan_transparent: line.has("transparent"),
         external: line.has("external"),
+        qos_policy: line.values.get("qos").map(|name| QosPolicyId(id("qos", name))),
     })
 }
 
@@ -188,6 +196,7 @@ fn subnet(line: &Line<'_>) -> Result<Subnet> {
         network: NetworkId(id("network", line.value("network")?)),
         stamp: Stamp::default(),
         cidr: line.value("cidr")?.parse()?,
+        pool: None,
         gateway: line.values.get("gateway").map(|address| address.parse()).transpose()?,
         pools: Vec::new(),
         dhcp: !line.has("silent"),
@@ -225,6 +234,7 @@ fn port(line: &Line<'_>, snapshot: &Snapshot) -> Result<Port> {
         device_id,
         requested_host: None,
         dns_name: line.values.get("name").map(|name| (*name).to_owned()).unwrap_or_default(),
+        qos_policy: line.values.get("qos").map(|name| QosPolicyId(id("qos", name))),
     })
 }
 
@@ -250,7 +260,49 @@ fn binding(line: &Line<'_>, since: Revision) -> Result<Binding> {
     let host = line.words.first().context("needs a host")?.parse()?;
     let ofport = OfPort::new(i64::from(line.number("of")?)).context("ofport out of range")?;
     let port = PortId(id("port", line.name));
-    Ok(Binding { port, host, interface: format!("tap-{}", line.name), ofport, since })
+    let behind = |vlan: &&str| {
+        let vlan = VlanId::new(vlan.parse()?).context("no such tag")?;
+        Ok::<_, anyhow::Error>(Behind { vlan, zone: u16::try_from(line.number("zone")?)? })
+    };
+    let behind = line.values.get("vlan").map(behind).transpose()?;
+    Ok(Binding { port, host, interface: format!("tap-{}", line.name), ofport, since, behind })
+}
+
+fn trunk(line: &Line<'_>) -> Result<Trunk> {
+    let subport = |text: &str| {
+        let (vlan, port) = text.split_once(':').context("a subport is TAG:PORT")?;
+        Ok((VlanId::new(vlan.parse()?).context("no such tag")?, port_id(port)))
+    };
+    let subports = line.values.get("subports").copied().unwrap_or_default();
+    Ok(Trunk {
+        id: TrunkId(id("trunk", line.name)),
+        tenant: "tenant".parse()?,
+        stamp: Stamp::default(),
+        port: port_id(line.value("port")?),
+        admin_up: true,
+        subports: subports.split(',').filter(|text| !text.is_empty()).map(subport).collect::<Result<_>>()?,
+    })
+}
+
+fn qos(line: &Line<'_>) -> Result<QosPolicy> {
+    let mut rules = Vec::new();
+    for (key, direction) in [("out", Direction::Egress), ("in", Direction::Ingress)] {
+        let Some(rate) = line.values.get(key) else { continue };
+        let rate = Kbps::new(rate.parse()?).context("no such rate")?;
+        rules.push(QosRuleKind::Limit(direction, RateLimit { rate, burst: 0 }));
+    }
+    if let Some(mark) = line.values.get("mark") {
+        rules.push(QosRuleKind::Mark(Dscp::new(mark.parse()?).context("no such mark")?));
+    }
+    let rule = |(n, kind): (u128, QosRuleKind)| QosRule { id: QosRuleId(Uuid::from_u128(n)), kind };
+    Ok(QosPolicy {
+        id: QosPolicyId(id("qos", line.name)),
+        tenant: "tenant".parse()?,
+        stamp: Stamp::default(),
+        shared: false,
+        is_default: false,
+        rules: (1..).zip(rules).map(rule).collect(),
+    })
 }
 
 /// The id of the port that is called so.

@@ -75,6 +75,7 @@ fn network(n: u32) -> Network {
         port_security_default: true,
         dns_domain: String::new(),
         vlan_transparent: false,
+        qos_policy: None,
         external: false,
         segment: None,
     }
@@ -100,6 +101,7 @@ pub fn port(n: u32, network: u32, admin_up: bool) -> Record {
         device_owner: String::new(),
         requested_host: None,
         dns_name: String::new(),
+        qos_policy: None,
     }))
 }
 
@@ -111,6 +113,7 @@ pub fn binding(n: u32, at: u32) -> Record {
         interface: format!("tap{n}"),
         ofport: OfPort::new(i64::from(n % 30_000) + 1).expect("in range"),
         since: Revision(1),
+        behind: None,
     }))
 }
 

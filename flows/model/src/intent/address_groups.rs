@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use super::draft::{Draft, expect_number, relabel};
+use super::draft::{Draft, expect_number, forbidden, relabel};
 use super::limits::Faults;
 use super::{AddressGroupPatch, NewAddressGroup, Rejected};
 use crate::{AddressGroup, AddressGroupId, Key, Record};
@@ -65,12 +65,17 @@ impl Draft<'_> {
         if self.state.rules_with_addresses(id).next().is_some() {
             return Err(Rejected::AddressGroupInUse(id));
         }
+        self.forget_policies(id.into(), None);
         Ok(self.delete(Key::AddressGroup(id)))
     }
 
-    /// An address group that the actor sees.
+    /// An address group that the actor may change.
     pub(super) fn address_group(&self, id: AddressGroupId) -> Result<Arc<AddressGroup>, Rejected> {
-        let found = self.state.address_group(&id).filter(|group| self.sees(&group.tenant));
-        found.cloned().ok_or(Rejected::AddressGroupNotFound(id))
+        let found = self.state.address_group(&id).filter(|group| self.may_use(&group.tenant, id.into()));
+        let group = found.ok_or(Rejected::AddressGroupNotFound(id))?;
+        match self.sees(&group.tenant) {
+            true => Ok(group.clone()),
+            false => Err(forbidden("changing another tenant's address group")),
+        }
     }
 }

@@ -9,19 +9,20 @@ mod removal;
 
 use std::collections::BTreeSet;
 
+use ipnet::IpNet;
 use uuid::Uuid;
 
 use super::subnets::default_gateway;
 use super::{
-    FloatingIpPatch, Intent, Labels, LabelsPatch, NetworkPatch, NewFloatingIp, NewInterface, NewNetwork,
-    NewPort, NewRouter, NewSecurityGroup, NewSecurityRule, NewSubnet, PortGroups, PortPatch, RouterPatch,
-    RoutesPatch, SecurityGroupPatch, Settings, SubnetPatch,
+    AskedPart, AskedPrefix, FloatingIpPatch, Intent, Labels, LabelsPatch, NetworkPatch, NewFloatingIp,
+    NewInterface, NewNetwork, NewPort, NewRouter, NewSecurityGroup, NewSecurityRule, NewSubnet, PortGroups,
+    PortPatch, RouterPatch, RoutesPatch, SecurityGroupPatch, Settings, SubnetPatch,
 };
 use crate::address::{usable, without};
 use crate::network::TAG_LEN;
 use crate::{
     DhcpFamily, DhcpOption, Direction, Family, GroupRole, Key, Network, PortId, PortSecurity, Remote, Route,
-    RouterId, SecurityGroupId, SecurityRule, Service, Snapshot, Stamp, SubnetId, TenantId,
+    RouterId, SecurityGroupId, SecurityRule, Service, Snapshot, Stamp, Subnet, SubnetId, TenantId,
 };
 use removal::Removal;
 
@@ -149,6 +150,14 @@ pub fn difference(
     Ok(Difference { steps: work.steps, left })
 }
 
+/// The prefix that a subnet is to have; one that a pool chose stays.
+fn wanted_cidr(new: &NewSubnet, had: &Subnet) -> IpNet {
+    match new.prefix {
+        AskedPrefix::Own(cidr) | AskedPrefix::Cut { part: AskedPart::This(cidr), .. } => cidr,
+        AskedPrefix::Cut { part: AskedPart::Lowest(_), .. } => had.cidr,
+    }
+}
+
 fn unchangeable(state: &Snapshot, desired: &Desired) -> Vec<Unchangeable> {
     let mut stuck = Vec::new();
     let mut check = |about: Uuid, field, is: String, wanted: String| {
@@ -167,7 +176,7 @@ fn unchangeable(state: &Snapshot, desired: &Desired) -> Vec<Unchangeable> {
     }
     for new in &desired.subnets {
         let Some(had) = state.subnet(&new.id) else { continue };
-        check(new.id.0, "cidr", had.cidr.to_string(), new.cidr.to_string());
+        check(new.id.0, "cidr", had.cidr.to_string(), wanted_cidr(new, had).to_string());
         let word = |mode: &Option<String>| mode.clone().unwrap_or_default();
         check(new.id.0, "ipv6_ra_mode", word(&had.ipv6_ra_mode), word(&new.ipv6_ra_mode));
         check(new.id.0, "ipv6_address_mode", word(&had.ipv6_address_mode), word(&new.ipv6_address_mode));
@@ -244,6 +253,9 @@ impl Work<'_> {
                         port_security_default: Some(new.port_security_default),
                         dns_domain: Some(new.dns_domain.clone()),
                         external: Some(new.external),
+                        qos_policy: new.qos_policy,
+                        // With whom an operator shares it is not the tenant's to take back.
+                        shared: new.shared.then_some(true),
                     },
                 ),
             };
@@ -256,8 +268,9 @@ impl Work<'_> {
             let intent = match self.state.subnet(&new.id) {
                 None => Intent::CreateSubnet(NewSubnet { labels: self.labels(&new.labels), ..new.clone() }),
                 Some(had) => {
-                    let gateway = new.gateway.unwrap_or_else(|| default_gateway(new.cidr));
-                    let pools = new.pools.clone().unwrap_or_else(|| without(usable(new.cidr), gateway));
+                    let cidr = wanted_cidr(new, had);
+                    let gateway = new.gateway.unwrap_or_else(|| default_gateway(cidr));
+                    let pools = new.pools.clone().unwrap_or_else(|| without(usable(cidr), gateway));
                     Intent::UpdateSubnet(
                         new.id,
                         SubnetPatch {
@@ -372,6 +385,8 @@ impl Work<'_> {
                 device_owner: Some(new.device_owner.clone()).filter(|owner| !owner.is_empty()),
                 requested_host: new.requested_host.clone().map(Some),
                 dns_name: Some(new.dns_name.clone()),
+                // One that a file says nothing of may be an operator's.
+                qos_policy: new.qos_policy.map(Some),
             };
             self.step(new.id.0, Intent::UpdatePort(new.id, patch));
         }

@@ -93,6 +93,11 @@ impl<'a> Draft<'a> {
 
 /// Who may do what.
 impl Draft<'_> {
+    /// Who asks.
+    pub(super) fn actor(&self) -> &Actor {
+        self.actor
+    }
+
     /// True for the operator.
     pub(super) fn is_admin(&self) -> bool {
         *self.actor == Actor::Admin
@@ -152,21 +157,31 @@ impl Draft<'_> {
         }
     }
 
-    /// A network that the actor sees: everybody sees those that are external.
-    pub(super) fn seen_network(&self, id: NetworkId) -> Result<Arc<Network>, Rejected> {
-        let found = self.state.network(&id).filter(|network| network.external || self.sees(&network.tenant));
-        found.cloned().ok_or(Rejected::NetworkNotFound(id))
-    }
-
-    /// A subnet that the actor sees.
+    /// A subnet that the actor may change.
     pub(super) fn subnet(&self, id: SubnetId) -> Result<Arc<Subnet>, Rejected> {
-        let found = self.state.subnet(&id).filter(|subnet| self.sees(&subnet.tenant));
-        found.cloned().ok_or(Rejected::SubnetNotFound(id))
+        let subnet = self.seen_subnet(id)?;
+        match self.sees(&subnet.tenant) {
+            true => Ok(subnet),
+            false => Err(forbidden("changing another tenant's subnet")),
+        }
     }
 
-    /// A port that the actor sees.
+    /// A port that the actor may change.
     pub(super) fn port(&self, id: PortId) -> Result<Arc<Port>, Rejected> {
-        let found = self.state.port(&id).filter(|port| self.sees(&port.tenant));
+        let port = self.removable_port(id)?;
+        match self.sees(&port.tenant) {
+            true => Ok(port),
+            false => Err(forbidden("changing another tenant's port")),
+        }
+    }
+
+    /// A port that the actor may delete: its own, and those of guests on its networks.
+    pub(super) fn removable_port(&self, id: PortId) -> Result<Arc<Port>, Rejected> {
+        let is_guest = |port: &Port| {
+            let network = self.state.network(&port.network);
+            network.is_some_and(|network| self.sees(&network.tenant))
+        };
+        let found = self.state.port(&id).filter(|port| self.sees(&port.tenant) || is_guest(port));
         found.cloned().ok_or(Rejected::PortNotFound(id))
     }
 

@@ -13,10 +13,10 @@ use crate::{
 
 /// External networks.
 impl Draft<'_> {
-    /// An external network, which every tenant sees; what is none is refused.
+    /// A network that leads outside for the actor; none when it does not.
     pub(super) fn external_network(&self, id: NetworkId) -> Result<Option<Arc<Network>>, Rejected> {
         let network = self.seen_network(id)?;
-        Ok(Some(network).filter(|network| network.external))
+        Ok(Some(network).filter(|network| self.leads_outside(network)))
     }
 
     /// Refuses to take an external network from those who have gateways or floating IPs on it, and to give out one that

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::draft::Draft;
 use super::{HostReport, Rejected, ReportedInterface};
-use crate::{Binding, Host, HostId, HostIndex, Key, PortId, Record};
+use crate::{Behind, Binding, Host, HostId, HostIndex, Key, PortId, Record};
 
 /// Most claims of one host: the ofports that Open vSwitch can give (OFPP_MAX is 0xff00).
 const CLAIMS: usize = 65_279;
@@ -50,12 +50,19 @@ impl Draft<'_> {
             return Err(Rejected::HostNotFound(host.clone()));
         }
         for port in unplugged {
-            if self.state.claim(*port, host).is_some() {
+            if self.state.claim(*port, host).is_some_and(|claim| claim.behind.is_none()) {
                 self.delete(Key::Binding(*port, host.clone()));
             }
         }
         for (port, interface) in claims(plugged) {
             self.take_claim(host, port, interface);
+        }
+        let ports = plugged.iter().map(|interface| interface.port).chain(unplugged.iter().copied());
+        let is_near = |interface: &ReportedInterface| interface.ofport.get() >= Behind::FIRST_ZONE;
+        if ports.into_iter().any(|port| self.state.trunk_of_parent(port).is_some())
+            || plugged.iter().any(is_near)
+        {
+            self.seat_subports(host);
         }
         Ok(Key::Host(host.clone()))
     }
@@ -75,6 +82,7 @@ impl Draft<'_> {
         let gone: Vec<PortId> = self
             .state
             .claims_of_host(host)
+            .filter(|claim| claim.behind.is_none())
             .map(|claim| claim.port)
             .filter(|port| !wanted.contains_key(port))
             .collect();
@@ -84,9 +92,16 @@ impl Draft<'_> {
         for (port, interface) in wanted {
             self.take_claim(host, port, interface);
         }
+        if self.state.has_trunks() {
+            self.seat_subports(host);
+        }
     }
 
     fn take_claim(&mut self, host: &HostId, port: PortId, interface: &ReportedInterface) {
+        // A subport is where its parent is, whatever an interface says.
+        if self.state.trunk_of_subport(port).is_some() {
+            return;
+        }
         let before = self.state.claim(port, host).cloned();
         let after = Binding {
             port,
@@ -94,6 +109,7 @@ impl Draft<'_> {
             interface: clip(&interface.name),
             ofport: interface.ofport,
             since: before.as_ref().map_or(self.revision(), |claim| claim.since),
+            behind: None,
         };
         if before.as_deref() != Some(&after) {
             self.put(Record::Binding(Arc::new(after)));

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::draft::{Draft, expect_number, relabel, set};
 use super::limits::Faults;
-use super::{NetworkPatch, NewNetwork, NewSegment, Rejected};
+use super::{NetworkPatch, NewNetwork, NewSegment, RbacRejected, Rejected};
 use crate::network::TAG_LEN;
-use crate::{Key, Mtu, Network, NetworkId, PhysicalNetwork, PhysnetKey, Record, Segment, Vni};
+use crate::{Access, Key, Mtu, Network, NetworkId, PhysicalNetwork, PhysnetKey, Record, Segment, Vni};
 
 /// The smallest MTU that IPv4 works with (RFC 791).
 pub(super) const MTU_MIN: u16 = 68;
@@ -25,6 +25,9 @@ impl Draft<'_> {
         }
         if new.external {
             self.admin_only("making a network external")?;
+        }
+        if new.shared {
+            self.admin_only("(rule:create_network and rule:create_network:shared)")?;
         }
         if self.state.network(&new.id).is_some() {
             return Err(Rejected::AlreadyExists { what: "network", id: new.id.to_string() });
@@ -55,11 +58,24 @@ impl Draft<'_> {
         }
         faults.settle()?;
         let tenant = owner.expect("a network for nobody was a fault");
+        let qos_policy = match new.qos_policy {
+            Some(asked) => asked,
+            None => self.default_qos(&tenant).filter(|_| !new.external),
+        };
+        self.check_qos_worn(None, qos_policy)?;
         let segment = new.segment.as_ref().map(|segment| self.segment_for(segment)).transpose()?;
         let vni = match new.vni {
             Some(asked) => self.free_vni(asked)?,
-            None => self.next_vni()?,
+            // On the operator's layer 2 it numbers nothing but registers.
+            None if segment.is_some() => self.next_vni()?,
+            None => self.vni_for(&tenant, encap)?,
         };
+        if new.external {
+            self.share(new.id.into(), Access::External, &tenant);
+        }
+        if new.shared {
+            self.share(new.id.into(), Access::Shared, &tenant);
+        }
         Ok(self.put(Record::Network(Arc::new(Network {
             id: new.id,
             tenant,
@@ -73,6 +89,7 @@ impl Draft<'_> {
             dns_domain: new.dns_domain.clone(),
             vlan_transparent: new.vlan_transparent,
             external: new.external,
+            qos_policy,
         }))))
     }
 
@@ -85,6 +102,8 @@ impl Draft<'_> {
         set(&mut after.admin_up, patch.admin_up);
         set(&mut after.port_security_default, patch.port_security_default);
         set(&mut after.dns_domain, patch.dns_domain.clone());
+        set(&mut after.qos_policy, patch.qos_policy);
+        self.check_qos_worn(before.qos_policy, after.qos_policy)?;
         if let Some(asked) = patch.mtu {
             after.mtu = self.checked_mtu(&mut faults, asked, before.overhead());
             let has_v6 = self.state.subnets_of(id).any(|subnet| subnet.cidr.addr().is_ipv6());
@@ -99,8 +118,15 @@ impl Draft<'_> {
         faults.settle()?;
         set(&mut after.external, patch.external);
         self.check_external(&before, &after)?;
-        if after == *before {
+        let shares = patch.shared.filter(|shared| *shared != self.state.is_shared(id.into()));
+        if after == *before && shares.is_none() {
             return Ok(Key::Network(id));
+        }
+        if after.external != before.external {
+            self.follow_external(&after);
+        }
+        if let Some(shared) = shares {
+            self.set_shared(&after, shared)?;
         }
         self.restamp(&mut after.stamp);
         Ok(self.put(Record::Network(Arc::new(after))))
@@ -117,12 +143,31 @@ impl Draft<'_> {
         for subnet in subnets {
             self.delete(Key::Subnet(subnet));
         }
+        self.forget_policies(id.into(), None);
         let deleted = self.delete(Key::Network(id));
         let physnet = network.segment.map(|segment| segment.physnet);
         if let Some(unused) = physnet.filter(|key| self.state.networks_of_physnet(*key).next().is_none()) {
             self.delete(Key::PhysicalNetwork(unused));
         }
         Ok(deleted)
+    }
+
+    /// Everybody may have gateways on a network that is made external, and nobody on one that no longer is.
+    fn follow_external(&mut self, after: &Network) {
+        match after.external {
+            true => self.share(after.id.into(), Access::External, &after.tenant),
+            false => self.forget_policies(after.id.into(), Some(Access::External)),
+        }
+    }
+
+    fn set_shared(&mut self, network: &Network, shared: bool) -> Result<(), Rejected> {
+        self.admin_only("(rule:update_network and rule:update_network:shared)")?;
+        if shared {
+            self.share(network.id.into(), Access::Shared, &network.tenant);
+            return Ok(());
+        }
+        let stays = RbacRejected::NetworkStaysShared(network.id);
+        self.unshare(network.id.into(), Access::Shared).map_err(|_| stays.into())
     }
 
     /// The segment asked for; a physical network that no network is on yet gets a number.
@@ -153,13 +198,18 @@ impl Draft<'_> {
         if self.is_vni_used(vni) { Err(Rejected::VniInUse { vni }) } else { Ok(vni) }
     }
 
-    fn is_vni_used(&self, vni: Vni) -> bool {
+    pub(super) fn is_vni_used(&self, vni: Vni) -> bool {
         self.state.network_by_vni(vni).is_some() || self.state.router_of_transit(vni).is_some()
     }
 
     /// The next VNI that is free.
     pub(super) fn next_vni(&mut self) -> Result<Vni, Rejected> {
-        let is_used = |n| Vni::new(n).is_none_or(|vni| self.is_vni_used(vni));
+        self.next_vni_but(|_| false)
+    }
+
+    /// The next VNI that is free and not reserved.
+    pub(super) fn next_vni_but(&mut self, is_reserved: impl Fn(Vni) -> bool) -> Result<Vni, Rejected> {
+        let is_used = |n| Vni::new(n).is_none_or(|vni| is_reserved(vni) || self.is_vni_used(vni));
         let found = Self::next_free(self.state.counters().next_vni, Vni::MAX.get(), is_used);
         let (number, next) = found.ok_or(Rejected::VnisExhausted)?;
         self.count(|counters| counters.next_vni = next);

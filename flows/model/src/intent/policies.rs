@@ -70,7 +70,7 @@ impl Draft<'_> {
         Ok(Some(BTreeSet::from([self.ensure_default_group(&port.tenant)?])))
     }
 
-    /// The groups, if the port's tenant has them all.
+    /// The groups, if the port's tenant has them all, or others share them with it.
     fn checked_groups(
         &self,
         tenant: &TenantId,
@@ -80,7 +80,8 @@ impl Draft<'_> {
         faults.check_count("security_groups", groups.len(), GROUPS);
         faults.settle()?;
         for id in groups {
-            if self.security_group(*id)?.tenant != *tenant {
+            let group = self.state.security_group(id).ok_or(Rejected::SecurityGroupNotFound(*id))?;
+            if group.tenant != *tenant && !self.state.is_shared_with((*id).into(), tenant) {
                 return Err(Rejected::SecurityGroupNotFound(*id));
             }
         }

@@ -20,13 +20,14 @@ impl Draft<'_> {
         refuse_interface(&new.device_owner)?;
         let network = self.seen_network(new.network)?;
         self.check_may_extend(&network, "creating a port on an external network")?;
+        self.check_guest(new)?;
         self.make_port(new)
     }
 
     /// A port for whomever it is, in the actor's name.
     pub(super) fn make_port(&mut self, new: &NewPort) -> Result<Key, Rejected> {
         self.check_id_is_free(new.id)?;
-        let network = self.network(new.network)?;
+        let network = self.usable_network(new.network)?;
         let owner = self.owner_of_new(new.tenant.as_ref(), Some(&network.tenant))?;
         let owner = owner.unwrap_or_else(|| network.tenant.clone());
         self.place_port(new, &network, owner)
@@ -61,7 +62,9 @@ impl Draft<'_> {
             device_owner: new.device_owner.clone(),
             requested_host: new.requested_host.clone(),
             dns_name: new.dns_name.clone(),
+            qos_policy: new.qos_policy,
         };
+        self.check_qos_worn(None, port.qos_policy)?;
         let mut faults = checked(&port);
         port.allowed_pairs = Self::checked_pairs(&mut faults, &port, &new.allowed_pairs)?;
         self.check_asked(&mut faults, &port, new.fixed_ips.as_deref().unwrap_or_default())?;
@@ -79,6 +82,7 @@ impl Draft<'_> {
     pub(super) fn update_port(&mut self, id: PortId, patch: &PortPatch) -> Result<Key, Rejected> {
         let before = self.port(id)?;
         expect_number(&before.stamp, patch.if_number)?;
+        self.check_guest_change(&before, patch)?;
         let mut after = Port::clone(&before);
         relabel(&mut after.stamp, &patch.labels);
         set(&mut after.mac, patch.mac);
@@ -88,6 +92,8 @@ impl Draft<'_> {
         set(&mut after.device_owner, patch.device_owner.clone());
         set(&mut after.requested_host, patch.requested_host.clone());
         set(&mut after.dns_name, patch.dns_name.clone());
+        set(&mut after.qos_policy, patch.qos_policy);
+        self.check_qos_worn(before.qos_policy, after.qos_policy)?;
         for (family, name, chosen) in &patch.dhcp_options {
             after.dhcp_options.retain(|option| (option.family(), option.name()) != (*family, name.as_str()));
             after.dhcp_options.extend(chosen.clone());
@@ -129,11 +135,12 @@ impl Draft<'_> {
     }
 
     pub(super) fn delete_port(&mut self, id: PortId, number: Option<u64>) -> Result<Key, Rejected> {
-        let port = self.port(id)?;
+        let port = self.removable_port(id)?;
         expect_number(&port.stamp, number)?;
         if port.is_virtual() {
             return Err(not_its_own(&port));
         }
+        self.check_in_no_trunk(id)?;
         self.strand(&port, None);
         let key = self.delete(Key::Port(id));
         self.release(port.policy);

@@ -5,6 +5,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use ipnet::IpNet;
 use thiserror::Error;
 
+use super::{PoolRejected, RangeRejected, RbacRejected};
+use super::{QosFault, TrunkFault};
 use crate::{
     AddressGroupId, AppCredentialId, FloatingIpId, HostId, MacAddr, NetworkId, PortForwardingId, PortId,
     PortRange, QuotaKind, Role, RouterId, SecurityGroupId, SecurityRuleId, SubnetId, TenantId, TokenId,
@@ -385,6 +387,21 @@ pub enum Rejected {
         /// How much it may have.
         limit: u32,
     },
+    /// It is about a trunk.
+    #[error(transparent)]
+    Trunk(#[from] TrunkFault),
+    /// It is about a QoS policy.
+    #[error(transparent)]
+    Qos(#[from] QosFault),
+    /// What is wrong about address scopes or subnet pools.
+    #[error("{0}")]
+    Pool(PoolRejected),
+    /// What is wrong about sharing.
+    #[error("{0}")]
+    Rbac(RbacRejected),
+    /// What is wrong about ranges of VNIs.
+    #[error("{0}")]
+    Range(RangeRejected),
     /// Fields break rules: all of them.
     #[error("{}", list(.0))]
     Invalid(Vec<Fault>),

@@ -7,12 +7,12 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::NewGateway;
 use super::security_request::PortGroups;
+use super::{AskedPrefix, NewGateway};
 use crate::{
     AddressRange, AllowedPair, DhcpFamily, DhcpOption, Encap, EncapIps, HostId, HostRoute, MacAddr,
-    NetworkId, OfPort, PortId, PortSecurity, QuotaKind, Route, RouterId, SecurityGroupId, Session, SubnetId,
-    TenantId, Timestamp, TokenId, TokenRole, VlanId, Vni,
+    NetworkId, OfPort, PortId, PortSecurity, QosPolicyId, QuotaKind, Route, RouterId, SecurityGroupId,
+    Session, SubnetId, TenantId, Timestamp, TokenId, TokenRole, VlanId, Vni,
 };
 
 /// The descriptive part of a new object.
@@ -131,6 +131,10 @@ pub struct NewNetwork {
     pub vlan_transparent: bool,
     /// Routers of every tenant may have their gateway on it (admin only).
     pub external: bool,
+    /// The QoS policy of its ports; its tenant's default one when absent, none when `Some(None)`.
+    pub qos_policy: Option<Option<QosPolicyId>>,
+    /// Every tenant may have ports on it (admin only).
+    pub shared: bool,
 }
 
 impl NewNetwork {
@@ -149,6 +153,8 @@ impl NewNetwork {
             dns_domain: String::new(),
             vlan_transparent: false,
             external: false,
+            qos_policy: None,
+            shared: false,
         }
     }
 }
@@ -170,6 +176,10 @@ pub struct NetworkPatch {
     pub dns_domain: Option<String>,
     /// See [`NewNetwork::external`] (admin only); refused while gateways or floating IPs are on it.
     pub external: Option<bool>,
+    /// The QoS policy of its ports; none when `Some(None)`.
+    pub qos_policy: Option<Option<QosPolicyId>>,
+    /// See [`NewNetwork::shared`] (admin only); refused while those who would lose it are on it.
+    pub shared: Option<bool>,
 }
 
 /// A subnet to create. It belongs to its network's tenant.
@@ -183,8 +193,8 @@ pub struct NewSubnet {
     pub tenant: Option<TenantId>,
     /// Name, description, tags.
     pub labels: Labels,
-    /// The prefix, with no host bits set.
-    pub cidr: IpNet,
+    /// The prefix.
+    pub prefix: AskedPrefix,
     /// The gateway: the first usable address when absent, none when `Some(None)`.
     pub gateway: Option<Option<IpAddr>>,
     /// Where automatic addresses come from: every usable address but the gateway when absent.
@@ -204,12 +214,17 @@ pub struct NewSubnet {
 impl NewSubnet {
     /// A subnet with every other field at its default.
     pub fn new(id: SubnetId, network: NetworkId, cidr: IpNet) -> NewSubnet {
+        NewSubnet::cut(id, network, AskedPrefix::Own(cidr))
+    }
+
+    /// A subnet with a prefix from wherever, and every other field at its default.
+    pub fn cut(id: SubnetId, network: NetworkId, prefix: AskedPrefix) -> NewSubnet {
         NewSubnet {
             id,
             network,
             tenant: None,
             labels: Labels::default(),
-            cidr,
+            prefix,
             gateway: None,
             pools: None,
             dhcp: true,
@@ -284,6 +299,8 @@ pub struct NewPort {
     pub requested_host: Option<String>,
     /// Its host name for DNS; may be empty.
     pub dns_name: String,
+    /// Its own QoS policy.
+    pub qos_policy: Option<QosPolicyId>,
 }
 
 impl NewPort {
@@ -306,6 +323,7 @@ impl NewPort {
             device_owner: String::new(),
             requested_host: None,
             dns_name: String::new(),
+            qos_policy: None,
         }
     }
 }
@@ -339,6 +357,8 @@ pub struct PortPatch {
     pub requested_host: Option<Option<String>>,
     /// See [`NewPort::dns_name`].
     pub dns_name: Option<String>,
+    /// Its own QoS policy; none when `Some(None)`.
+    pub qos_policy: Option<Option<QosPolicyId>>,
 }
 
 /// A router to create.

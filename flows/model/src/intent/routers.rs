@@ -100,7 +100,13 @@ impl Draft<'_> {
         }
         let port = match *new {
             NewInterface::OfSubnet { subnet, port, mac_seed } => {
-                let subnet = self.subnet(subnet)?;
+                let subnet = self.seen_subnet(subnet)?;
+                if !self.sees(&subnet.tenant) {
+                    // A guest on the network does not get the address that the owner's workloads send to.
+                    let reason =
+                        format!("Subnet {} is another tenant's; add a port of it instead", subnet.id);
+                    return Err(Rejected::BadInterface(reason));
+                }
                 self.check_subnet(&router, &subnet)?;
                 let asked = AskedIp { subnet: Some(subnet.id), address: Some(gateway_of(&subnet)?) };
                 self.make_port(&NewPort {
@@ -129,6 +135,7 @@ impl Draft<'_> {
             let device = device.or_else(bound).unwrap_or_else(|| port.device_owner.clone());
             return Err(Rejected::PortInUse { port: id, device });
         }
+        self.check_in_no_trunk(id)?;
         if self.state.floating_ips_of_port(id).next().is_some() {
             return Err(Rejected::BadInterface(format!("Port {id} has floating IPs")));
         }
@@ -137,7 +144,7 @@ impl Draft<'_> {
         }
         let mut seen = Vec::new();
         for ip in &port.fixed_ips {
-            let subnet = self.subnet(ip.subnet)?;
+            let subnet = self.seen_subnet(ip.subnet)?;
             self.check_subnet(router, &subnet)?;
             if seen.contains(&subnet.id) {
                 return Err(Rejected::BadInterface(format!("Port {id} has two addresses of one subnet")));
@@ -202,8 +209,9 @@ impl Draft<'_> {
 
     /// Refuses a subnet that the router could not tell from another one, or that is not its tenant's.
     fn check_subnet(&self, router: &Router, subnet: &Subnet) -> Result<(), Rejected> {
-        let network = self.network(subnet.network)?;
-        if network.tenant != router.tenant || subnet.tenant != router.tenant {
+        let network = self.usable_network(subnet.network)?;
+        let is_own = network.tenant == router.tenant && subnet.tenant == router.tenant;
+        if !is_own && !self.state.is_shared_with(network.id.into(), &router.tenant) {
             let reason = format!("Subnet {} and router {} have different owners", subnet.id, router.id);
             return Err(Rejected::BadInterface(reason));
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use super::draft::{Draft, expect_number, relabel, set};
+use super::draft::{Draft, expect_number, forbidden, relabel, set};
 use super::limits::Faults;
 use super::{Labels, NewSecurityGroup, NewSecurityRule, Rejected, SecurityGroupPatch};
 use crate::{
@@ -96,6 +96,7 @@ impl Draft<'_> {
         for rule in rules {
             self.delete(Key::SecurityRule(rule));
         }
+        self.forget_policies(id.into(), None);
         self.delete(Key::SecurityGroup(id))
     }
 
@@ -104,15 +105,22 @@ impl Draft<'_> {
             return Err(Rejected::AlreadyExists { what: "security group rule", id: new.id.to_string() });
         }
         let group = self.security_group(new.group)?;
+        // A group of another tenant that is not shared does not exist for this one, whoever asks: its members would show.
+        let is_known = |owner: &TenantId, object| {
+            *owner == group.tenant || self.state.is_shared_with(object, &group.tenant)
+        };
         match new.remote {
-            // A group of another tenant does not exist for this one, whoever asks: its members would show.
             Remote::Group(remote) => {
-                let known = self.security_group(remote).ok().filter(|other| other.tenant == group.tenant);
-                known.ok_or(Rejected::SecurityGroupNotFound(remote))?;
+                let known = self.state.security_group(&remote);
+                known
+                    .filter(|other| is_known(&other.tenant, remote.into()))
+                    .ok_or(Rejected::SecurityGroupNotFound(remote))?;
             }
             Remote::Addresses(remote) => {
-                let known = self.address_group(remote).ok().filter(|other| other.tenant == group.tenant);
-                known.ok_or(Rejected::AddressGroupNotFound(remote))?;
+                let known = self.state.address_group(&remote);
+                known
+                    .filter(|other| is_known(&other.tenant, remote.into()))
+                    .ok_or(Rejected::AddressGroupNotFound(remote))?;
             }
             Remote::Any | Remote::Prefix(_) => {}
         }
@@ -206,10 +214,14 @@ impl Draft<'_> {
         RuleKey::new(number).ok_or(Rejected::RuleKeysExhausted)
     }
 
-    /// A security group that the actor sees.
+    /// A security group that the actor may change.
     pub(super) fn security_group(&self, id: SecurityGroupId) -> Result<Arc<SecurityGroup>, Rejected> {
-        let found = self.state.security_group(&id).filter(|group| self.sees(&group.tenant));
-        found.cloned().ok_or(Rejected::SecurityGroupNotFound(id))
+        let found = self.state.security_group(&id).filter(|group| self.may_use(&group.tenant, id.into()));
+        let group = found.ok_or(Rejected::SecurityGroupNotFound(id))?;
+        match self.sees(&group.tenant) {
+            true => Ok(group.clone()),
+            false => Err(forbidden("changing another tenant's security group")),
+        }
     }
 }
 

@@ -60,7 +60,7 @@ pub struct NewSecurityRule {
     pub family: Family,
     /// Which packets.
     pub service: Service,
-    /// The other side; groups of the same tenant only.
+    /// The other side; groups of the same tenant, or that are shared with it.
     pub remote: Remote,
     /// Free text, at most 255 characters.
     pub description: String,

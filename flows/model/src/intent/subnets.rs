@@ -31,15 +31,18 @@ impl Draft<'_> {
         let network = self.network(new.network)?;
         self.check_may_extend(&network, "creating a subnet on an external network")?;
         let owner = self.owner_of_new(new.tenant.as_ref(), Some(&network.tenant))?;
-        let gateway = new.gateway.unwrap_or_else(|| default_gateway(new.cidr));
+        let tenant = owner.unwrap_or_else(|| network.tenant.clone());
+        let (cidr, pool) = self.prefix_for(new.prefix, &tenant)?;
+        let gateway = new.gateway.unwrap_or_else(|| default_gateway(cidr));
         let subnet = Subnet {
             id: new.id,
-            tenant: owner.unwrap_or_else(|| network.tenant.clone()),
+            tenant,
             network: new.network,
             stamp: self.stamp(&new.labels),
-            cidr: new.cidr,
+            cidr,
+            pool,
             gateway,
-            pools: new.pools.clone().unwrap_or_else(|| without(usable(new.cidr), gateway)),
+            pools: new.pools.clone().unwrap_or_else(|| without(usable(cidr), gateway)),
             dhcp: new.dhcp,
             dns_servers: new.dns_servers.clone(),
             host_routes: new.host_routes.clone(),
@@ -47,13 +50,14 @@ impl Draft<'_> {
             ipv6_address_mode: new.ipv6_address_mode.clone(),
         };
         let mut faults = Faults::default();
-        check_cidr(&mut faults, new.cidr, &network);
+        check_cidr(&mut faults, cidr, &network);
         check_modes(&mut faults, &subnet);
         let subnet = checked(faults, subnet)?;
-        let overlaps = |other: &Arc<Subnet>| other.cidr.contains(&new.cidr) || new.cidr.contains(&other.cidr);
+        let overlaps = |other: &Arc<Subnet>| other.cidr.contains(&cidr) || cidr.contains(&other.cidr);
         if self.state.subnets_of(new.network).any(overlaps) {
-            return Err(Rejected::OverlappingSubnet { cidr: new.cidr, network: new.network });
+            return Err(Rejected::OverlappingSubnet { cidr, network: new.network });
         }
+        self.check_affinity(&subnet)?;
         Ok(self.put(Record::Subnet(Arc::new(subnet))))
     }
 
@@ -111,6 +115,21 @@ fn check_cidr(faults: &mut Faults, cidr: IpNet, network: &Network) {
     if cidr.prefix_len() == 0 {
         faults.add("cidr", "must not have a prefix length of 0");
     }
+    check_special(faults, "cidr", cidr);
+    if has_reserved(cidr) {
+        let own = reserved_v4();
+        faults
+            .add("cidr", format_args!("must not have addresses of {own}, which the network itself answers"));
+    }
+    if cidr.addr().is_ipv6() && network.mtu.0 < MTU_MIN_V6 {
+        let mtu = network.mtu.0;
+        faults
+            .add("cidr", format_args!("cannot be IPv6 on a network whose MTU is {mtu}, below {MTU_MIN_V6}"));
+    }
+}
+
+/// Notes what no subnet may have.
+pub(super) fn check_special(faults: &mut Faults, path: &str, cidr: IpNet) {
     let special: [(&str, &str); 6] = [
         ("multicast", "224.0.0.0/4"),
         ("loopback", "127.0.0.0/8"),
@@ -123,18 +142,8 @@ fn check_cidr(faults: &mut Faults, cidr: IpNet, network: &Network) {
     for (kind, block) in special {
         let block: IpNet = block.parse().expect("written as a prefix above");
         if block.contains(&cidr) || cidr.contains(&block) {
-            faults.add("cidr", format_args!("must not be of the {kind} addresses {block}"));
+            faults.add(path, format_args!("must not be of the {kind} addresses {block}"));
         }
-    }
-    if has_reserved(cidr) {
-        let own = reserved_v4();
-        faults
-            .add("cidr", format_args!("must not have addresses of {own}, which the network itself answers"));
-    }
-    if cidr.addr().is_ipv6() && network.mtu.0 < MTU_MIN_V6 {
-        let mtu = network.mtu.0;
-        faults
-            .add("cidr", format_args!("cannot be IPv6 on a network whose MTU is {mtu}, below {MTU_MIN_V6}"));
     }
 }
 

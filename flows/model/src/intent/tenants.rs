@@ -44,7 +44,18 @@ impl Draft<'_> {
         let owns_group = self.state.security_groups_of_tenant(id).any(|group| is_named(&group))
             || self.state.address_groups_of_tenant(id).next().is_some();
         let owns_floating_ip = self.state.floating_ips_of_tenant(id).next().is_some();
-        if owns_network || owns_subnet || owns_port || owns_router || owns_group || owns_floating_ip {
+        let owns_more = self.state.trunks_of_tenant(id).next().is_some()
+            || self.state.qos_policies_of_tenant(id).next().is_some()
+            || self.state.subnet_pools_of_tenant(id).next().is_some()
+            || self.state.address_scopes_of_tenant(id).next().is_some();
+        if owns_more
+            || owns_network
+            || owns_subnet
+            || owns_port
+            || owns_router
+            || owns_group
+            || owns_floating_ip
+        {
             return Err(Rejected::TenantInUse(id.clone()));
         }
         // A token must not outlive its tenant: the id might be given to somebody else.
@@ -61,6 +72,10 @@ impl Draft<'_> {
             self.drop_security_group(group);
         }
         self.delete(Key::Quota(id.clone()));
+        let policies: Vec<_> = self.state.rbac_policies_for(id).map(|policy| policy.id).collect();
+        for policy in policies {
+            self.delete(Key::RbacPolicy(policy));
+        }
         let key = self.delete(Key::Tenant(id.clone()));
         self.keep_an_administrator()?;
         Ok(key)

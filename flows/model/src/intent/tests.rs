@@ -7,12 +7,17 @@ mod history;
 mod hosts;
 mod names;
 mod networks;
+mod pools;
 mod ports;
+mod qos;
 mod quotas;
 mod routers;
 mod security;
+mod segment_ranges;
+mod sharing;
 mod subnets;
 mod tenants;
+mod trunks;
 mod users;
 
 use uuid::Uuid;
@@ -126,23 +131,71 @@ fn show(change: &Change) -> String {
         }
         Change::Put(Record::Host(r)) => format!("host {} index {} {}", r.id, r.index, r.hostname),
         Change::Put(Record::Binding(r)) => {
-            format!("binding {} on {} as {} {} since {}", r.port, r.host, r.interface, r.ofport, r.since)
+            let behind = r.behind.map_or(String::new(), |b| format!(" vlan {} zone {}", b.vlan, b.zone));
+            format!(
+                "binding {} on {} as {} {} since {}{behind}",
+                r.port, r.host, r.interface, r.ofport, r.since
+            )
         }
-        Change::Put(Record::SecurityGroup(r)) => {
+        Change::Put(record) => show_more(record),
+    }
+}
+
+/// What is worn, and what joins ports.
+fn show_more(record: &Record) -> String {
+    match record {
+        Record::SecurityGroup(r) => {
             format!("group {} {} of {} {:?}", r.id, label(&r.stamp), r.tenant, r.tracking)
         }
-        Change::Put(Record::SecurityRule(r)) => {
+        Record::SecurityRule(r) => {
             let (group, key, direction, family) = (r.group, r.key, r.direction, r.family);
             format!("rule of {group} key {key} {direction} {family} {:?} {:?}", r.service, r.remote)
         }
-        Change::Put(Record::AddressGroup(r)) => {
+        Record::AddressGroup(r) => {
             format!("addresses {} {} of {} {:?}", r.id, label(&r.stamp), r.tenant, r.prefixes)
         }
-        Change::Put(Record::Policy(r)) => {
+        Record::Policy(r) => {
             let groups: Vec<_> = r.groups.iter().map(ToString::to_string).collect();
             format!("policy {} [{}]", r.key, groups.join(" "))
         }
-        Change::Put(Record::Counters(r)) => format!("{r:?}"),
+        Record::Trunk(r) => {
+            let subports: Vec<_> = r.subports.iter().map(|(vlan, port)| format!("{vlan}: {port}")).collect();
+            format!("trunk {} of {} on {} [{}]", label(&r.stamp), r.tenant, r.port, subports.join(", "))
+        }
+        Record::QosPolicy(r) => {
+            let kinds: Vec<_> = r.rules.iter().map(|rule| rule.kind).collect();
+            format!("qos {} of {} {kinds:?}", label(&r.stamp), r.tenant)
+        }
+        other => show_shared(other),
+    }
+}
+
+fn show_shared(record: &Record) -> String {
+    match record {
+        Record::AddressScope(r) => {
+            format!("scope {} {} of {} {}", r.id, label(&r.stamp), r.tenant, r.family)
+        }
+        Record::SubnetPool(r) => {
+            let prefixes: Vec<_> = r.prefixes.iter().map(ToString::to_string).collect();
+            let lengths = format!("{}..{}..{}", r.min_prefixlen, r.default_prefixlen, r.max_prefixlen);
+            let (id, label, prefixes) = (r.id, label(&r.stamp), prefixes.join(" "));
+            format!("pool {id} {label} of {} {prefixes} lengths {lengths}", r.tenant)
+        }
+        Record::RbacPolicy(r) => {
+            let (kind, object, access) = (r.object.kind.name(), r.object.id, r.access.name());
+            format!("rbac of {} {kind} {object} {access} {:?}", r.tenant, r.audience)
+        }
+        Record::SegmentRange(r) => {
+            let (id, encap, owner) = (r.id, r.encap.name(), r.tenant.as_ref().map(TenantId::as_str));
+            format!(
+                "range {id} {} {encap} {}-{} of {owner:?} next {}",
+                label(&r.stamp),
+                r.first,
+                r.last,
+                r.next
+            )
+        }
+        other => format!("{other:?}"),
     }
 }
 

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::qos::Qos;
 use super::quotas::Usage;
+use super::trunks::Trunks;
 use super::{External, Identity, Map, Physical, Routing, Snapshot, UsedAddresses, commit};
 use crate::change::{Counters, Key, Record};
 use crate::{
     Binding, FloatingIp, FloatingIpId, Host, HostId, HostIndex, Network, NetworkId, PhysicalNetwork,
-    PhysnetKey, Port, PortForwarding, PortForwardingId, PortId, Quota, Revision, Router, RouterId, Subnet,
-    SubnetId, Tenant, TenantId, Token, TokenId,
+    PhysnetKey, Port, PortForwarding, PortForwardingId, PortId, QosPolicy, QosPolicyId, Quota, Revision,
+    Router, RouterId, Subnet, SubnetId, Tenant, TenantId, Token, TokenId, Trunk, TrunkId,
 };
 
 impl Snapshot {
@@ -44,8 +46,12 @@ struct Pile {
     bindings: Vec<((PortId, HostId), Arc<Binding>)>,
     /// Users and what goes with them, which are few beside ports.
     identity: Vec<Record>,
+    trunks: Vec<(TrunkId, Arc<Trunk>)>,
+    qos_policies: Vec<(QosPolicyId, Arc<QosPolicy>)>,
     /// Groups, rules and the like, which are few beside ports.
     security: BTreeMap<Key, Record>,
+    /// Address scopes, subnet pools, RBAC policies and ranges of VNIs, which are few too.
+    shared: BTreeMap<Key, Record>,
 }
 
 impl Pile {
@@ -65,12 +71,18 @@ impl Pile {
             Record::Router(r) => self.routers.push((r.id, r)),
             Record::FloatingIp(r) => self.floating_ips.push((r.id, r)),
             Record::PortForwarding(r) => self.forwardings.push((r.id, r)),
+            Record::Trunk(r) => self.trunks.push((r.id, r)),
+            Record::QosPolicy(r) => self.qos_policies.push((r.id, r)),
             Record::Host(r) => self.hosts.push((r.id.clone(), r)),
             Record::Binding(r) => self.bindings.push(((r.port, r.host.clone()), r)),
             other @ (Record::SecurityGroup(_)
             | Record::SecurityRule(_)
             | Record::AddressGroup(_)
             | Record::Policy(_)) => drop(self.security.insert(other.key(), other)),
+            other @ (Record::AddressScope(_)
+            | Record::SubnetPool(_)
+            | Record::RbacPolicy(_)
+            | Record::SegmentRange(_)) => drop(self.shared.insert(other.key(), other)),
         }
     }
 
@@ -107,6 +119,10 @@ impl Pile {
         let (floating_ips, forwardings) = (primary(self.floating_ips), primary(self.forwardings));
         let (networks, routers) = (snapshot.networks.values(), snapshot.routers());
         snapshot.external = External::of(networks, routers, floating_ips, forwardings);
+        snapshot.trunks = Trunks::of(primary(self.trunks).values());
+        let policies = primary(self.qos_policies);
+        snapshot.qos = Qos::of(policies.values(), snapshot.ports.values(), snapshot.networks.values());
+        snapshot.put_shared(&self.shared);
         let by_index = self.hosts.iter().map(|(id, host)| (host.index, id.clone()));
         snapshot.hosts_by_index = index(by_index);
         snapshot.hosts = Map::from_sorted(self.hosts.into_iter());
@@ -132,6 +148,20 @@ impl Snapshot {
                 self.security.bind(&ports[at].1, *host);
             }
         }
+    }
+
+    /// Once the subnets are there.
+    fn put_shared(&mut self, records: &BTreeMap<Key, Record>) {
+        for record in records.values() {
+            match record {
+                Record::AddressScope(r) => self.pools.put_scope(r),
+                Record::SubnetPool(r) => self.pools.put_pool(r),
+                Record::RbacPolicy(r) => self.sharing.put(r),
+                Record::SegmentRange(r) => self.physical.put_range(r),
+                _ => {}
+            }
+        }
+        self.subnets.values().for_each(|subnet| self.pools.put_subnet(subnet));
     }
 
     fn put_tenants(&mut self, tenants: Vec<(TenantId, Arc<Tenant>)>, tokens: Vec<(TokenId, Arc<Token>)>) {
@@ -293,16 +323,7 @@ mod tests {
         let id = PortId(Uuid::from_u128((n % 7).into()));
         match kind % 7 {
             5 | 6 => external((kind, n, m)),
-            0 => Record::Host(Arc::new(Host {
-                index: HostIndex::new(u32::from(m % 5) + 1).expect("an index"),
-                id: host,
-                hostname: name("", n),
-                encap_ips: EncapIps::default(),
-                ovs_version: String::new(),
-                datapath_type: String::new(),
-                bridge_mappings: BTreeMap::new(),
-                joined: Timestamp(0),
-            })),
+            0 => host_record(host, n, m),
             1 => Record::Port(Arc::new(Port {
                 id,
                 tenant: name("t", n % 2).parse().expect("a tenant id"),
@@ -328,6 +349,7 @@ mod tests {
                     .into(),
                 requested_host: None,
                 dns_name: if m % 3 == 0 { String::new() } else { name("N", n % 2) },
+                qos_policy: (m % 4 == 0).then(|| QosPolicyId(Uuid::from_u128((m % 3).into()))),
             })),
             2 => Record::Router(Arc::new(Router {
                 id: router(n),
@@ -354,8 +376,22 @@ mod tests {
                 interface: name("tap", n),
                 ofport: OfPort::new(i64::from(n) + 1).expect("an ofport"),
                 since: Revision(u64::from(n / 7 % 4)),
+                behind: None,
             })),
         }
+    }
+
+    fn host_record(id: HostId, n: u8, m: u8) -> Record {
+        Record::Host(Arc::new(Host {
+            index: HostIndex::new(u32::from(m % 5) + 1).expect("an index"),
+            id,
+            hostname: n.to_string(),
+            encap_ips: EncapIps::default(),
+            ovs_version: String::new(),
+            datapath_type: String::new(),
+            bridge_mappings: BTreeMap::new(),
+            joined: Timestamp(0),
+        }))
     }
 
     /// A floating IP or a port forwarding, of the same world.

@@ -22,9 +22,15 @@ impl Snapshot {
             .chain(self.ports.values().cloned().map(Record::Port))
             .chain(self.routers().cloned().map(Record::Router))
             .chain(self.external.records())
+            .chain(self.trunks().cloned().map(Record::Trunk))
+            .chain(self.qos_policies().cloned().map(Record::QosPolicy))
             .chain(self.hosts.values().cloned().map(Record::Host))
             .chain(self.bindings.values().cloned().map(Record::Binding))
             .chain(self.security.records())
+            .chain(self.pools.scopes().cloned().map(Record::AddressScope))
+            .chain(self.pools.pools().cloned().map(Record::SubnetPool))
+            .chain(self.rbac_policies().cloned().map(Record::RbacPolicy))
+            .chain(self.segment_ranges().cloned().map(Record::SegmentRange))
     }
 
     /// The state after a commit of `changes` under `revision`. Order within a commit does not matter as long as no key
@@ -63,9 +69,15 @@ impl Snapshot {
             Key::FloatingIp(id) => Record::FloatingIp(self.floating_ip(id)?.clone()),
             Key::PortForwarding(id) => Record::PortForwarding(self.port_forwarding(id)?.clone()),
             Key::Quota(tenant) => Record::Quota(self.quotas.get(tenant)?.clone()),
+            Key::Trunk(id) => Record::Trunk(self.trunk(id)?.clone()),
+            Key::QosPolicy(id) => Record::QosPolicy(self.qos_policy(id)?.clone()),
             Key::Host(id) => Record::Host(self.hosts.get(id)?.clone()),
             Key::Binding(port, host) => Record::Binding(self.bindings.get(&(*port, host.clone()))?.clone()),
             Key::Counters => Record::Counters(self.counters),
+            Key::AddressScope(id) => Record::AddressScope(self.address_scope(id)?.clone()),
+            Key::SubnetPool(id) => Record::SubnetPool(self.subnet_pool(id)?.clone()),
+            Key::RbacPolicy(id) => Record::RbacPolicy(self.rbac_policy(id)?.clone()),
+            Key::SegmentRange(id) => Record::SegmentRange(self.segment_range(id)?.clone()),
             Key::SecurityGroup(_) | Key::SecurityRule(_) | Key::AddressGroup(_) | Key::Policy(_) => {
                 self.security.record(key)?
             }
@@ -86,11 +98,13 @@ impl Snapshot {
             Record::Network(r) => {
                 self.physical.put_network(r);
                 self.external.put_network(r);
+                self.qos.put_network(r);
                 self.networks_by_vni.insert(r.vni, r.id);
                 self.networks_by_tenant.insert((r.tenant.clone(), r.id), ());
                 self.networks.insert(r.id, r.clone());
             }
             Record::Subnet(r) => {
+                self.pools.put_subnet(r);
                 self.subnets_by_network.insert((r.network, r.id), ());
                 self.subnets_by_tenant.insert((r.tenant.clone(), r.id), ());
                 self.subnets.insert(r.id, r.clone());
@@ -103,6 +117,8 @@ impl Snapshot {
             Record::Quota(r) => self.quotas.insert(r.tenant.clone(), r.clone()),
             Record::FloatingIp(r) => self.external.put_floating_ip(r),
             Record::PortForwarding(r) => self.external.put_forwarding(r),
+            Record::Trunk(r) => self.trunks.put(r),
+            Record::QosPolicy(r) => self.qos.put(r),
             Record::Host(r) => {
                 let is_new = self.host(&r.id).is_none();
                 self.hosts_by_index.insert(r.index, r.id.clone());
@@ -120,6 +136,10 @@ impl Snapshot {
                 state.bindings.insert((r.port, r.host.clone()), r.clone());
             }),
             Record::Counters(counters) => self.counters = *counters,
+            Record::AddressScope(r) => self.pools.put_scope(r),
+            Record::SubnetPool(r) => self.pools.put_pool(r),
+            Record::RbacPolicy(r) => self.sharing.put(r),
+            Record::SegmentRange(r) => self.physical.put_range(r),
             Record::SecurityGroup(_)
             | Record::SecurityRule(_)
             | Record::AddressGroup(_)
@@ -146,6 +166,7 @@ impl Snapshot {
             self.routing.join(port, router);
         }
         self.security.put_port(port);
+        self.qos.put_port(port);
         self.ports.insert(port.id, port.clone());
         if let Some(host) = self.host_in_force(port.id) {
             self.bind(port, &host);
@@ -173,11 +194,17 @@ impl Snapshot {
             Some(Record::Network(r)) => {
                 self.physical.remove_network(&r);
                 self.external.remove_network(&r);
+                self.qos.remove_network(&r);
                 self.networks_by_vni.remove(&r.vni);
                 self.networks_by_tenant.remove(&(r.tenant.clone(), r.id));
                 self.networks.remove(&r.id);
             }
+            Some(Record::AddressScope(r)) => self.pools.remove_scope(&r),
+            Some(Record::SubnetPool(r)) => self.pools.remove_pool(&r),
+            Some(Record::RbacPolicy(r)) => self.sharing.remove(&r),
+            Some(Record::SegmentRange(r)) => self.physical.remove_range(&r),
             Some(Record::Subnet(r)) => {
+                self.pools.remove_subnet(&r);
                 self.subnets_by_network.remove(&(r.network, r.id));
                 self.subnets_by_tenant.remove(&(r.tenant.clone(), r.id));
                 self.subnets.remove(&r.id);
@@ -190,6 +217,8 @@ impl Snapshot {
             Some(Record::Quota(r)) => self.quotas.remove(&r.tenant),
             Some(Record::FloatingIp(r)) => self.external.remove_floating_ip(&r),
             Some(Record::PortForwarding(r)) => self.external.remove_forwarding(&r),
+            Some(Record::Trunk(r)) => self.trunks.remove(&r),
+            Some(Record::QosPolicy(r)) => self.qos.remove(&r),
             Some(Record::Host(r)) => {
                 for port in self.ports_in_force_on(&r.id) {
                     self.bound_by_network.remove(&(port.network, r.index, port.id));
@@ -234,6 +263,7 @@ impl Snapshot {
             self.routing.part(port, router);
         }
         self.security.remove_port(port);
+        self.qos.remove_port(port);
         self.ports.remove(&port.id);
     }
 

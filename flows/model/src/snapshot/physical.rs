@@ -5,7 +5,9 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::{Map, Snapshot};
-use crate::{Host, Network, NetworkId, PhysicalNetwork, PhysnetKey, Segment};
+use crate::{
+    Host, Network, NetworkId, PhysicalNetwork, PhysnetKey, Segment, SegmentRange, SegmentRangeId, Vni,
+};
 
 /// Physical networks by key and name, and the networks with a segment.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -13,6 +15,8 @@ pub(super) struct Physical {
     physnets: Map<PhysnetKey, Arc<PhysicalNetwork>>,
     by_name: Map<String, PhysnetKey>,
     by_segment: Map<(Segment, NetworkId), ()>,
+    /// Few: the operator makes them.
+    ranges: Map<SegmentRangeId, Arc<SegmentRange>>,
 }
 
 impl Physical {
@@ -35,6 +39,14 @@ impl Physical {
     pub(super) fn remove(&mut self, physnet: &PhysicalNetwork) {
         self.by_name.remove(&physnet.name);
         self.physnets.remove(&physnet.key);
+    }
+
+    pub(super) fn put_range(&mut self, range: &Arc<SegmentRange>) {
+        self.ranges.insert(range.id, range.clone());
+    }
+
+    pub(super) fn remove_range(&mut self, range: &SegmentRange) {
+        self.ranges.remove(&range.id);
     }
 
     pub(super) fn put_network(&mut self, network: &Network) {
@@ -73,6 +85,21 @@ impl Snapshot {
         let keys = self.physical.by_segment.starting_at(&first).map(|(key, ())| key);
         keys.take_while(move |(segment, _)| segment.physnet == physnet)
             .filter_map(|(_, network)| self.network(network))
+    }
+
+    /// A range of VNIs by id.
+    pub fn segment_range(&self, id: &SegmentRangeId) -> Option<&Arc<SegmentRange>> {
+        self.physical.ranges.get(id)
+    }
+
+    /// All ranges of VNIs that the operator made, by id.
+    pub fn segment_ranges(&self) -> impl Iterator<Item = &Arc<SegmentRange>> {
+        self.physical.ranges.values()
+    }
+
+    /// The networks with a VNI from `first` on, by VNI.
+    pub fn networks_from_vni(&self, first: Vni) -> impl Iterator<Item = &Arc<Network>> {
+        self.networks_by_vni.starting_at(&first).filter_map(|(_, id)| self.network(id))
     }
 
     /// True if any network is on a physical one.

@@ -44,7 +44,10 @@ impl Usage {
             .chain(state.routers().map(|r| (&r.tenant, QuotaKind::Router)))
             .chain(state.floating_ips().map(|r| (&r.tenant, QuotaKind::FloatingIp)))
             .chain(groups)
-            .chain(rules);
+            .chain(rules)
+            .chain(state.trunks().map(|r| (&r.tenant, QuotaKind::Trunk)))
+            .chain(state.subnet_pools().map(|r| (&r.tenant, QuotaKind::SubnetPool)))
+            .chain(state.rbac_policies().map(|r| (&r.tenant, QuotaKind::RbacPolicy)));
         for counted in each {
             *counts.entry(counted).or_default() += 1;
         }
@@ -81,6 +84,9 @@ pub(crate) fn counted(record: &Record) -> Option<(&TenantId, QuotaKind)> {
         Record::FloatingIp(r) => (&r.tenant, QuotaKind::FloatingIp),
         Record::SecurityGroup(r) => (&r.tenant, QuotaKind::SecurityGroup),
         Record::SecurityRule(r) => (&r.tenant, QuotaKind::SecurityRule),
+        Record::Trunk(r) => (&r.tenant, QuotaKind::Trunk),
+        Record::SubnetPool(r) => (&r.tenant, QuotaKind::SubnetPool),
+        Record::RbacPolicy(r) => (&r.tenant, QuotaKind::RbacPolicy),
         _ => return None,
     })
 }

@@ -188,12 +188,17 @@ impl Snapshot {
 
     /// The networks that routers join with a network, itself among them, by id; just itself where there is no router.
     pub fn realm(&self, network: NetworkId) -> impl Iterator<Item = &Arc<Network>> {
-        self.routing.networks_with(network).filter_map(|id| self.network(&id))
+        self.realm_ids(network).filter_map(|id| self.network(&id))
+    }
+
+    /// The same by id, with those that interfaces are in and that are not there.
+    pub fn realm_ids(&self, network: NetworkId) -> impl Iterator<Item = NetworkId> {
+        self.routing.networks_with(network)
     }
 
     /// The routers of a network's realm.
     pub fn realm_routers(&self, network: NetworkId) -> BTreeSet<RouterId> {
-        let networks = self.routing.networks_with(network);
+        let networks = self.realm_ids(network);
         networks.flat_map(|network| self.routing.interfaces_in(network)).map(|(_, router)| router).collect()
     }
 

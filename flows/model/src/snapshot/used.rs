@@ -32,6 +32,20 @@ impl UsedAddresses {
         (candidate <= range.end).then_some(candidate)
     }
 
+    /// How many addresses of `range` are taken. The cost grows with the number of gaps between them.
+    pub(crate) fn count(&self, subnet: SubnetId, range: AddressRange) -> u128 {
+        let first = self.around(subnet, range.start);
+        let rest = self.0.after(&(subnet, range.start));
+        let rest = rest
+            .take_while(|((s, start), _)| *s == subnet && *start <= range.end)
+            .map(|((_, start), end)| AddressRange { start: *start, end: *end });
+        let clipped = |taken: AddressRange| AddressRange {
+            start: taken.start.max(range.start),
+            end: taken.end.min(range.end),
+        };
+        first.into_iter().chain(rest).map(|taken| clipped(taken).len()).fold(0, u128::saturating_add)
+    }
+
     /// Takes an address; nothing happens if it is taken.
     pub(crate) fn insert(&mut self, subnet: SubnetId, address: IpAddr) {
         if self.around(subnet, address).is_some() {
@@ -102,6 +116,8 @@ mod tests {
                     let range = AddressRange { start: ip(start), end: ip(13.max(start)) };
                     let lowest = (start..=13.max(start)).map(ip).find(|a| !set.contains(&(subnet, *a)));
                     prop_assert_eq!(used.lowest_free(subnet, range), lowest);
+                    let taken = (start..=13.max(start)).filter(|n| set.contains(&(subnet, ip(*n)))).count();
+                    prop_assert_eq!(used.count(subnet, range), taken as u128);
                 }
             }
         }

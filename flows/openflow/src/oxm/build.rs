@@ -167,6 +167,11 @@ pub fn vlan_none() -> OxmField {
     OxmField::exact(FieldId::basic(6), 2, 0)
 }
 
+/// A packet with a VLAN tag, whatever its id.
+pub fn vlan_any() -> OxmField {
+    OxmField::masked(FieldId::basic(6), 2, 0x1000, 0x1000)
+}
+
 /// 32-bit register `n`, 0 to 15.
 pub fn reg(n: u8, value: u32) -> OxmField {
     OxmField::exact(FieldId::reg(n), 4, u128::from(value))

@@ -47,6 +47,8 @@ pub struct Port {
     pub groups: Option<Vec<usize>>,
     /// The hosts that claim it, oldest claim first.
     pub claims: Vec<usize>,
+    /// Of a subport, the port whose interface it is behind (an earlier one); it is where that one is.
+    pub parent: Option<usize>,
 }
 
 #[derive(Debug, Clone)]
@@ -65,6 +67,11 @@ impl Port {
 
     pub fn mac(&self) -> [u8; 6] {
         [2, 0, 0, 0, 0, self.number]
+    }
+
+    /// Its tag, where it is a subport.
+    fn tag(&self) -> u32 {
+        2000 + self.key
     }
 
     pub fn ipv4(&self) -> Ipv4Addr {
@@ -97,6 +104,7 @@ impl Model {
                 ports.push(port);
             }
         }
+        trunk(&mut ports, random);
         let routers = routing::routers(&networks, random);
         Model { hosts, networks, ports, routers, groups }
     }
@@ -151,10 +159,36 @@ impl Model {
         for port in &self.ports {
             for host in &port.claims {
                 let host = &self.hosts[*host].name;
-                writeln!(text, "bind {} {host} of={}", port.name, port.key).expect("text");
+                let (interface, behind) = match port.parent {
+                    None => (port.key, String::new()),
+                    Some(parent) => {
+                        let (tag, zone) = (port.tag(), 32_000 - port.key);
+                        (self.ports[parent].key, format!(" vlan={tag} zone={zone}"))
+                    }
+                };
+                writeln!(text, "bind {} {host} of={interface}{behind}", port.name).expect("text");
+            }
+        }
+        for (at, parent) in self.ports.iter().enumerate() {
+            let behind = self.ports.iter().filter(|port| port.parent == Some(at));
+            let behind: Vec<_> = behind.map(|port| format!("{}:{}", port.tag(), port.name)).collect();
+            if !behind.is_empty() {
+                writeln!(text, "trunk t{at} port={} subports={}", parent.name, behind.join(","))
+                    .expect("text");
             }
         }
         text
+    }
+}
+
+/// Puts some ports behind the interfaces of earlier ones, whichever networks they are in.
+fn trunk(ports: &mut [Port], random: &mut Random) {
+    for at in 1..ports.len() {
+        let parent = usize::try_from(random.below(at as u64)).expect("an index");
+        if random.once_in(4) && ports[parent].parent.is_none() {
+            ports[at].parent = Some(parent);
+            ports[at].claims = ports[parent].claims.clone();
+        }
     }
 }
 
@@ -209,5 +243,6 @@ fn port(n: u64, of: (&[Host], &[Network], &[Group]), random: &mut Random) -> Por
         groups: worn.filter(|_| secured),
         v6: random.once_in(2),
         claims,
+        parent: None,
     }
 }

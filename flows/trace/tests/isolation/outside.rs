@@ -114,8 +114,14 @@ impl Outside {
 
     /// The host that serves a floating IP: the port's own if it can, else that of the gateway.
     fn seat<'m>(&self, model: &'m Model, floating: &Floating) -> Option<&'m Host> {
-        let own = model.place(&model.ports[floating.port])?;
-        if own.mapped[PHYSNET] { Some(own) } else { self.server(model, floating.way) }
+        let port = &model.ports[floating.port];
+        model.place(port)?;
+        Outside::own_seat(model, port).or_else(|| self.server(model, floating.way))
+    }
+
+    /// A port's own host, if it serves the port's floating IP: those of subports are served by gateways only.
+    fn own_seat<'m>(model: &'m Model, port: &Port) -> Option<&'m Host> {
+        model.place(port).filter(|host| host.mapped[PHYSNET] && port.parent.is_none())
     }
 
     /// The floating IP of a port by one of the gateways.
@@ -153,7 +159,7 @@ impl Outside {
         }
         let host = model.place(from)?;
         let floating = self.of(from, way, model);
-        if host.mapped[PHYSNET]
+        if Outside::own_seat(model, from).is_some()
             && let Some(floating) = floating
         {
             return Some(address(floating.number));
@@ -168,8 +174,7 @@ impl Outside {
     /// Whether the machine's answer to a port comes back: what remembers connections lets it in, and from the host that
     /// translated it is carried as any packet of the port's network.
     pub fn comes_back(&self, model: &Model, from: &Port, way: usize, answer: &Packet) -> bool {
-        let own =
-            model.place(from).filter(|host| host.mapped[PHYSNET] && self.of(from, way, model).is_some());
+        let own = Outside::own_seat(model, from).filter(|_| self.of(from, way, model).is_some());
         let translated_at = own.or_else(|| self.server(model, way));
         let carried = translated_at
             .zip(model.place(from))
@@ -273,6 +278,7 @@ pub fn complete(outside: &Outside, model: &Model, snapshot: &mut Snapshot) {
         interface: "machine".to_owned(),
         ofport: OfPort::new(OFPORT).expect("in range"),
         since: Revision(1),
+        behind: None,
     })));
     for (n, way) in outside.gateways.iter().enumerate() {
         let router = &model.routers[way.router];

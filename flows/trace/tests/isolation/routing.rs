@@ -170,6 +170,7 @@ fn subnets(network: &Network) -> [Record; 2] {
             network: network_id(network),
             stamp: Stamp::default(),
             cidr: prefix(family),
+            pool: None,
             gateway: None,
             pools: vec![],
             dhcp: false,

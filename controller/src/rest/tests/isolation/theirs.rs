@@ -46,6 +46,11 @@ const RECIPES: &[(&str, &str, &str)] = &[
         "blue",
         r#"{"object_type": "network", "object_id": "$network", "action": "access_as_shared", "target_tenant": "blue"}"#,
     ),
+    (
+        "/v2.0/network_segment_ranges",
+        "admin",
+        r#"{"name": "theirs-secret", "shared": false, "project_id": "blue", "network_type": "vxlan", "minimum": 7000, "maximum": 7009}"#,
+    ),
     ("/v2.0/trunks", "blue", r#"{"name": "theirs-secret", "port_id": "$port"}"#),
     ("/v2.0/qos/policies", "admin", r#"{"name": "theirs-secret", "project_id": "blue"}"#),
     (
@@ -54,11 +59,6 @@ const RECIPES: &[(&str, &str, &str)] = &[
         r#"{"max_kbps": 1000, "direction": "egress"}"#,
     ),
     ("/v2.0/qos/policies/{id}/dscp_marking_rules", "admin", r#"{"dscp_mark": 10}"#),
-    (
-        "/v2.0/qos/policies/{id}/minimum_bandwidth_rules",
-        "admin",
-        r#"{"min_kbps": 100, "direction": "egress"}"#,
-    ),
     ("/v1/tenants/{id}/tokens", "admin", "{}"),
     ("/v3/users", "admin", r#"{"name": "theirs-secret", "password": "their-own-password"}"#),
 ];
@@ -77,11 +77,13 @@ const FIXED: &[(&str, &str)] = &[
     ("/v3/roles", "member"),
     ("/v3/domains", "default"),
     ("/v2.0/extensions", "net-mtu"),
+    ("/v2.0/qos/rule-types", "dscp_marking"),
     ("/v2.0/{collection}/{id}/tags", "x"),
 ];
 
 /// Below these, what there is belongs to everybody.
-pub(super) const PUBLIC: &[&str] = &["/v2.0/extensions/", "/v3/roles/", "/v3/domains/"];
+pub(super) const PUBLIC: &[&str] =
+    &["/v2.0/extensions/", "/v2.0/qos/rule-types/", "/v3/roles/", "/v3/domains/"];
 
 /// The other tenant's objects.
 pub(super) struct Theirs {

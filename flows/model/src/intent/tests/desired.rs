@@ -14,6 +14,13 @@ use crate::{
 /// The numbers that a file is made of; whatever they are, the file makes sense.
 type Dice = Vec<u8>;
 
+fn cidr(new: &NewSubnet) -> ipnet::IpNet {
+    match new.prefix {
+        AskedPrefix::Own(cidr) => cidr,
+        AskedPrefix::Cut { .. } => panic!("no pool is in this test"),
+    }
+}
+
 fn tagged(state: &Snapshot) -> usize {
     state.networks().filter(|network| network.stamp.tags.contains("weft-apply=file")).count()
 }
@@ -100,7 +107,7 @@ fn routers(subnets: &[NewSubnet], die: &impl Fn(usize) -> u8) -> Vec<DesiredRout
         .collect();
     let first = interfaces.first().and_then(|(id, ..)| subnets.iter().find(|new| new.id == *id));
     let routes = first.filter(|_| die(96).is_multiple_of(2)).map(|new| {
-        let via = new.cidr.hosts().nth(200).expect("a large prefix");
+        let via = cidr(new).hosts().nth(200).expect("a large prefix");
         Route { destination: net("172.16.0.0/12"), next_hop: NextHop::Via(via) }
     });
     let router = NewRouter {
@@ -124,7 +131,7 @@ fn ports(
         let asked = there
             .enumerate()
             .filter(|(m, _)| die(110 + 3 * n + m).is_multiple_of(2))
-            .map(|(_, new)| AskedIp { subnet: Some(new.id), address: new.cidr.hosts().nth(10 + n) });
+            .map(|(_, new)| AskedIp { subnet: Some(new.id), address: cidr(new).hosts().nth(10 + n) });
         let is_open = die(120 + n).is_multiple_of(4);
         let worn = groups
             .iter()
@@ -243,7 +250,7 @@ fn what_cannot_change_is_named_and_what_is_not_wanted_is_told() {
     one.ports.clear();
     let kept = difference(&after, &one, Prune::No, &settings).unwrap();
     assert_eq!(kept.left.len(), ports);
-    one.subnets[0].cidr = net("10.9.0.0/24");
+    one.subnets[0].prefix = AskedPrefix::Own(net("10.9.0.0/24"));
     let stuck = difference(&after, &one, Prune::No, &settings).unwrap_err();
     assert_eq!(stuck.iter().map(|s| (s.about, s.field)).collect::<Vec<_>>(), [(one.subnets[0].id.0, "cidr")]);
 }

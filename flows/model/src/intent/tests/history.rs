@@ -2,6 +2,7 @@
 //! ports share what must be unique.
 
 mod outside;
+mod shared;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -66,6 +67,7 @@ fn intent((kind, x, y, z): Step) -> Intent {
             let report = super::hosts::report(name, &claims[..usize::from(kind) % 3]);
             Intent::ReportHost(HostReport { bridge_mappings: outside::mappings(y ^ z), ..report })
         }
+        15 => shared::intent((x, y, z)),
         16..=22 => router_intent((kind % 24, x, y, z)),
         _ => Intent::DeleteHost(host(["h1", "h2", "h3"][usize::from(x % 3)])),
     }

@@ -1,7 +1,7 @@
 //! Quotas: set, held against, and not in the way of what is there.
 
 use super::*;
-use crate::QuotaKind;
+use crate::{Access, Audience, QuotaKind, RbacPolicyId, TrunkId};
 
 fn limit(kind: QuotaKind, limit: Option<u32>) -> Intent {
     let limits = [(kind, limit)].into();
@@ -54,6 +54,30 @@ fn every_kind_is_counted() {
                 labels: Labels { name: "g".into(), ..Labels::default() },
                 tracking: crate::Tracking::Stateful,
                 rule_ids: [super::security::rule(1), super::security::rule(2)],
+            }),
+        ),
+        (
+            QuotaKind::Trunk,
+            Intent::CreateTrunk(NewTrunk {
+                id: TrunkId(Uuid::from_u128(1)),
+                tenant: None,
+                labels: Labels::default(),
+                port: port(1),
+                admin_up: true,
+                subports: Vec::new(),
+            }),
+        ),
+        (
+            QuotaKind::SubnetPool,
+            Intent::CreateSubnetPool(NewSubnetPool::new(super::pools::pool_id(1), vec![net("10.2.0.0/16")])),
+        ),
+        (
+            QuotaKind::RbacPolicy,
+            Intent::CreateRbacPolicy(NewRbacPolicy {
+                id: RbacPolicyId(Uuid::from_u128(1)),
+                object: network(1).into(),
+                access: Access::Shared,
+                audience: Audience::Tenant(tenant("b")),
             }),
         ),
     ];
