@@ -189,6 +189,5 @@ pub struct QosParameter {
     /// `range` or `choices`.
     pub parameter_type: String,
     /// The first and last of a range, or all choices.
-    #[schema(value_type = Object)]
     pub parameter_values: Value,
 }
