@@ -231,10 +231,7 @@ impl From<Rejected> for Failure {
             | Rejected::RuleKeysExhausted
             | Rejected::PolicyKeysExhausted
             | Rejected::GatewayZonesExhausted
-            | Rejected::MacAddressesExhausted { .. }) => {
-                let message = format!("Unable to complete operation: {exhausted}.");
-                Failure::new(StatusCode::SERVICE_UNAVAILABLE, "ResourceExhausted", message)
-            }
+            | Rejected::MacAddressesExhausted { .. }) => used_up(&exhausted),
             router @ (Rejected::BadInterface(_)
             | Rejected::RouterInUse { .. }
             | Rejected::PortInUse { .. }
@@ -278,6 +275,11 @@ fn of_identity(rejected: Rejected) -> Failure {
         Rejected::RoleNotAssigned { role, .. } => Failure::not_found("Role assignment", role.name()),
         conflict => in_conflict(conflict),
     }
+}
+
+fn used_up(exhausted: &Rejected) -> Failure {
+    let message = format!("Unable to complete operation: {exhausted}.");
+    Failure::new(StatusCode::SERVICE_UNAVAILABLE, "ResourceExhausted", message)
 }
 
 fn changed_since(expected: u64) -> Failure {

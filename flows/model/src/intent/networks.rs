@@ -17,18 +17,7 @@ const PORTS_LISTED: usize = 100;
 
 impl Draft<'_> {
     pub(super) fn create_network(&mut self, new: &NewNetwork) -> Result<Key, Rejected> {
-        if new.vni.is_some() || new.encap.is_some() {
-            self.admin_only("choosing a VNI or an encapsulation")?;
-        }
-        if new.segment.is_some() {
-            self.admin_only("choosing a physical network")?;
-        }
-        if new.external {
-            self.admin_only("making a network external")?;
-        }
-        if new.shared {
-            self.admin_only("(rule:create_network and rule:create_network:shared)")?;
-        }
+        self.check_may_choose(new)?;
         if self.state.network(&new.id).is_some() {
             return Err(Rejected::AlreadyExists { what: "network", id: new.id.to_string() });
         }
@@ -91,6 +80,23 @@ impl Draft<'_> {
             external: new.external,
             qos_policy,
         }))))
+    }
+
+    /// Refuses what is the operator's to choose.
+    fn check_may_choose(&self, new: &NewNetwork) -> Result<(), Rejected> {
+        if new.vni.is_some() || new.encap.is_some() {
+            self.admin_only("choosing a VNI or an encapsulation")?;
+        }
+        if new.segment.is_some() {
+            self.admin_only("choosing a physical network")?;
+        }
+        if new.external {
+            self.admin_only("making a network external")?;
+        }
+        if new.shared {
+            self.admin_only("(rule:create_network and rule:create_network:shared)")?;
+        }
+        Ok(())
     }
 
     pub(super) fn update_network(&mut self, id: NetworkId, patch: &NetworkPatch) -> Result<Key, Rejected> {
