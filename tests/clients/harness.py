@@ -8,15 +8,25 @@ import pathlib
 import subprocess
 import sys
 import urllib.request
+import uuid
 
 
 class Tenant:
-    """A tenant of its own for this run, with a token that speaks for it."""
+    """A tenant of its own for this run, with a token that speaks for it, and users who log in for it."""
 
     def __init__(self, endpoint, admin, name):
-        self.endpoint, self.admin, self.name = endpoint, admin, name
+        self.endpoint, self.admin, self.name, self.users = endpoint, admin, name, []
         self.id = self.ask("POST", "/v1/tenants", {"tenant": {"name": name}})["tenant"]["id"]
         self.token = self.ask("POST", f"/v1/tenants/{self.id}/tokens", {"token": {}})["token"]
+
+    def account(self, role):
+        """A user with a role for the tenant; gives what a clouds.yaml says of it."""
+        name, password = f"{role}-of-{self.name}", uuid.uuid4().hex
+        user = self.ask("POST", "/v3/users", {"user": {"name": name, "password": password}})["user"]["id"]
+        self.users.append(user)
+        self.ask("PUT", f"/v3/projects/{self.id}/users/{user}/roles/{role}")
+        return {"auth": {"auth_url": self.endpoint + "/v3", "username": name, "password": password,
+                         "project_name": self.name, "user_domain_name": "Default", "project_domain_name": "Default"}}
 
     def ask(self, method, path, body=None):
         """One request in the administrator's name."""
@@ -36,6 +46,8 @@ class Tenant:
         for kind in ("floatingips", "trunks", "routers", "ports", "subnets", "networks", "subnetpools", "address-scopes"):
             for row in self.ask("GET", f"/v2.0/{kind}?project_id={self.id}")[kind.replace("-", "_")]:
                 self.ask("DELETE", f"/v2.0/{kind}/{row['id']}")
+        for user in self.users:
+            self.ask("DELETE", f"/v3/users/{user}")
         self.ask("DELETE", f"/v1/tenants/{self.id}")
 
 
@@ -93,8 +105,20 @@ def same(found, expected, what):
     check(found == expected, f"{what}: {found!r} instead of {expected!r}")
 
 
-def connection(endpoint, token):
+@contextlib.contextmanager
+def clouds_of(file):
+    """Lets clients in this process find the clouds of that file, and of no other."""
+    before = os.environ.get("OS_CLIENT_CONFIG_FILE")
+    os.environ["OS_CLIENT_CONFIG_FILE"] = file
+    try:
+        yield
+    finally:
+        del os.environ["OS_CLIENT_CONFIG_FILE"]
+        if before is not None:
+            os.environ["OS_CLIENT_CONFIG_FILE"] = before
+
+
+def connection(cloud):
     import openstack
 
-    return openstack.connect(auth_type="admin_token", auth={"endpoint": endpoint, "token": token}, region_name="",
-                             identity_api_version="3", load_yaml_config=False, load_envvars=False)
+    return openstack.connect(cloud=cloud)

@@ -1,19 +1,6 @@
 """Steps: users, projects, roles and application credentials, by the clouds.yaml that a controller leaves."""
 
-import contextlib
-import os
-
-from harness import Cli, check, same
-
-
-@contextlib.contextmanager
-def clouds_of(file):
-    """Lets clients find the clouds of that file."""
-    os.environ["OS_CLIENT_CONFIG_FILE"] = file
-    try:
-        yield
-    finally:
-        del os.environ["OS_CLIENT_CONFIG_FILE"]
+from harness import Cli, check, clouds_of, same
 
 
 def identity(endpoint, clouds, run):

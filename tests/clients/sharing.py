@@ -39,11 +39,11 @@ def cli_pools(cli):
     cli.done("address scope delete as2")
 
 
-def shared(endpoint, red, blue):
+def shared(blue):
     """A network that one tenant shares with another, through openstacksdk."""
     import openstack.exceptions as errors
 
-    own, guest = connection(endpoint, red.token).network, connection(endpoint, blue.token).network
+    own, guest = connection("red").network, connection("blue").network
     network = own.create_network(name="shared")
     subnet = own.create_subnet(network_id=network.id, ip_version=4, cidr="10.3.0.0/24", name="shared-sub")
     same(guest.find_network("shared"), None, "a network that is not shared yet")
