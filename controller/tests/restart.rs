@@ -14,7 +14,8 @@ use weft_model::intent::{
     NewAddressGroup, NewAddressScope, NewAppCredential, NewFloatingIp, NewGateway, NewInterface, NewNetwork,
     NewPort, NewPortForwarding, NewQosPolicy, NewRbacPolicy, NewRouter, NewSecurityGroup, NewSegment,
     NewSegmentRange, NewSubnet, NewSubnetPool, NewTenant, NewToken, NewTrunk, NewUser, PortGroups,
-    QosRuleChange, QuotaPatch, Rejected, ReportedInterface, RouterPatch, Settings, Subport,
+    QosRuleChange, QuotaPatch, Rejected, ReportedInterface, RouterPatch, SegmentRangeChange, Settings,
+    Subport,
 };
 use weft_model::{
     Access, AddressGroupId, AddressScopeId, AppCredentialId, Audience, CredentialReach, CredentialSecret,
@@ -276,7 +277,7 @@ fn pools() -> Vec<Intent> {
         Intent::CreateSubnetPool(new_pool),
         Intent::CreateSubnet(NewSubnet::cut(SubnetId(id(42)), NetworkId(id(20)), cut)),
         Intent::CreateRbacPolicy(policy),
-        Intent::CreateSegmentRange(range),
+        Intent::ChangeSegmentRange(SegmentRangeChange::Create(range)),
     ]
 }
 

@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use serde_json::json;
 use uuid::Uuid;
 use weft_api as api;
-use weft_model::intent::{Intent, Labels, NewSegmentRange, SegmentRangePatch};
+use weft_model::intent::{Intent, Labels, NewSegmentRange, SegmentRangeChange, SegmentRangePatch};
 use weft_model::{Encap, Key, SegmentRange, SegmentRangeId, Snapshot, Stamp, TenantId, Vni};
 
 use super::call::{Body, Call, Reply, View};
@@ -145,18 +145,28 @@ impl Writable for SegmentRanges {
         let labels = Labels { name, description, ..Labels::default() };
         let id = SegmentRangeId(Uuid::new_v4());
         let (encap, first, last) = (encap?, first?, last?);
-        Some(Intent::CreateSegmentRange(NewSegmentRange { id, tenant, labels, encap, first, last }))
+        Some(Intent::ChangeSegmentRange(SegmentRangeChange::Create(NewSegmentRange {
+            id,
+            tenant,
+            labels,
+            encap,
+            first,
+            last,
+        })))
     }
 
     fn read_patch(fields: &mut Fields, range: &SegmentRange, if_number: Option<u64>) -> Intent {
         let labels = read_labels_patch(fields);
         let [first, last] = ["minimum", "maximum"].map(|name| read_vni(fields, name));
         fields.only("network_type", &[json!(range.encap.name())]);
-        Intent::UpdateSegmentRange(range.id, SegmentRangePatch { if_number, labels, first, last })
+        Intent::ChangeSegmentRange(SegmentRangeChange::Update(
+            range.id,
+            SegmentRangePatch { if_number, labels, first, last },
+        ))
     }
 
     fn deletion(range: &SegmentRange, if_number: Option<u64>) -> Intent {
-        Intent::DeleteSegmentRange(range.id, if_number)
+        Intent::ChangeSegmentRange(SegmentRangeChange::Delete(range.id, if_number))
     }
 
     fn touched(key: &Key) -> Option<String> {

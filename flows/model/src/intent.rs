@@ -45,7 +45,7 @@ pub use identity_request::{NewAppCredential, NewUser, PasswordChange, UserPatch}
 pub use pool_rejected::{PoolRejected, RangeRejected, RbacRejected};
 pub use pool_request::{
     AddressScopePatch, AskedPart, AskedPool, AskedPrefix, NewAddressScope, NewRbacPolicy, NewSegmentRange,
-    NewSubnetPool, SegmentRangePatch, SubnetPoolPatch,
+    NewSubnetPool, SegmentRangeChange, SegmentRangePatch, SubnetPoolPatch,
 };
 pub use qos_request::{NewQosPolicy, QosFault, QosPolicyPatch, QosRuleChange};
 pub use rejected::{Fault, Rejected};
@@ -62,8 +62,7 @@ pub use trunk_request::{NewTrunk, Subport, TrunkFault, TrunkPatch};
 use crate::{
     AddressGroupId, AddressScopeId, AppCredentialId, Audience, Change, Encap, FloatingIpId, HostId, Key,
     NetworkId, PortForwardingId, PortId, QosPolicyId, RbacPolicyId, Role, RouterId, SecurityGroupId,
-    SecurityRuleId, SegmentRangeId, Snapshot, SubnetId, SubnetPoolId, TenantId, Timestamp, TokenId, TrunkId,
-    UserId,
+    SecurityRuleId, Snapshot, SubnetId, SubnetPoolId, TenantId, Timestamp, TokenId, TrunkId, UserId,
 };
 use draft::Draft;
 
@@ -235,12 +234,8 @@ pub enum Intent {
     UpdateRbacPolicy(RbacPolicyId, Option<Audience>),
     /// Remove an RBAC policy that nobody needs.
     DeleteRbacPolicy(RbacPolicyId),
-    /// Make a range of VNIs (admin only).
-    CreateSegmentRange(NewSegmentRange),
-    /// Change a range of VNIs (admin only).
-    UpdateSegmentRange(SegmentRangeId, SegmentRangePatch),
-    /// Remove a range of VNIs of which no network has one (admin only).
-    DeleteSegmentRange(SegmentRangeId, Option<u64>),
+    /// Make or change a range of VNIs, or remove one of which no network has any (admin only).
+    ChangeSegmentRange(SegmentRangeChange),
     /// Take in what a host's OVSDB shows (admin only).
     ReportHost(HostReport),
     /// Take in what changed on a host since it was reported: the same as reporting it with these interfaces added or
@@ -359,11 +354,7 @@ impl Draft<'_> {
             Intent::UpdatePortForwarding(of, id, patch) => self.update_port_forwarding((*of, *id), patch),
             Intent::DeletePortForwarding(of, id) => self.delete_port_forwarding(*of, *id),
             Intent::CreateSecurityGroup(new) => self.create_security_group(new),
-            Intent::EnsureDefaultGroup(tenant) => {
-                let owner = self.owner_of_new(Some(tenant), None)?;
-                let group = self.ensure_default_group(owner.as_ref().unwrap_or(tenant))?;
-                Ok(Key::SecurityGroup(group))
-            }
+            Intent::EnsureDefaultGroup(tenant) => self.ensure_group_of(tenant),
             Intent::UpdateSecurityGroup(id, patch) => self.update_security_group(*id, patch),
             Intent::DeleteSecurityGroup(id, number) => self.delete_security_group(*id, *number),
             Intent::CreateSecurityRule(new) => self.create_security_rule(new),
@@ -389,12 +380,10 @@ impl Draft<'_> {
             Intent::CreateRbacPolicy(new) => self.create_rbac_policy(new),
             Intent::UpdateRbacPolicy(id, audience) => self.update_rbac_policy(*id, audience.as_ref()),
             Intent::DeleteRbacPolicy(id) => self.delete_rbac_policy(*id),
-            Intent::CreateSegmentRange(new) => self.create_segment_range(new),
-            Intent::UpdateSegmentRange(id, patch) => self.update_segment_range(*id, patch),
-            Intent::DeleteSegmentRange(id, number) => self.delete_segment_range(*id, *number),
+            Intent::ChangeSegmentRange(change) => self.change_segment_range(change),
             Intent::ReportHost(report) => self.report_host(report),
-            Intent::ReportInterfaces { host, plugged, unplugged } => {
-                self.report_interfaces(host, plugged, unplugged)
+            Intent::ReportInterfaces { host, plugged: new, unplugged } => {
+                self.report_interfaces(host, new, unplugged)
             }
             Intent::DeleteHost(id) => self.delete_host(id),
         }

@@ -179,3 +179,14 @@ pub struct SegmentRangePatch {
     /// The last VNI.
     pub last: Option<Vni>,
 }
+
+/// What becomes of a range of VNIs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SegmentRangeChange {
+    /// It is made.
+    Create(NewSegmentRange),
+    /// It is changed.
+    Update(SegmentRangeId, SegmentRangePatch),
+    /// It is removed, if it still has the revision number that is named.
+    Delete(SegmentRangeId, Option<u64>),
+}

@@ -173,6 +173,13 @@ impl Draft<'_> {
         self.put(Record::SecurityGroup(Arc::new(after)));
     }
 
+    /// Makes the default group of a tenant that the actor may make things for, unless it is there.
+    pub(super) fn ensure_group_of(&mut self, tenant: &TenantId) -> Result<Key, Rejected> {
+        let owner = self.owner_of_new(Some(tenant), None)?;
+        let group = self.ensure_default_group(owner.as_ref().unwrap_or(tenant))?;
+        Ok(Key::SecurityGroup(group))
+    }
+
     /// Makes the group that a tenant's new ports wear when they name none, unless it is there: everything may leave, and
     /// its members reach each other.
     pub(super) fn ensure_default_group(&mut self, tenant: &TenantId) -> Result<SecurityGroupId, Rejected> {

@@ -4,11 +4,19 @@ use std::sync::Arc;
 
 use super::draft::{Draft, expect_number, relabel, set};
 use super::limits::Faults;
-use super::{NewSegmentRange, RangeRejected, Rejected, SegmentRangePatch};
+use super::{NewSegmentRange, RangeRejected, Rejected, SegmentRangeChange, SegmentRangePatch};
 use crate::{Encap, Key, Record, SegmentRange, SegmentRangeId, TenantId, Vni};
 
 impl Draft<'_> {
-    pub(super) fn create_segment_range(&mut self, new: &NewSegmentRange) -> Result<Key, Rejected> {
+    pub(super) fn change_segment_range(&mut self, change: &SegmentRangeChange) -> Result<Key, Rejected> {
+        match change {
+            SegmentRangeChange::Create(new) => self.create_segment_range(new),
+            SegmentRangeChange::Update(id, patch) => self.update_segment_range(*id, patch),
+            SegmentRangeChange::Delete(id, number) => self.delete_segment_range(*id, *number),
+        }
+    }
+
+    fn create_segment_range(&mut self, new: &NewSegmentRange) -> Result<Key, Rejected> {
         self.admin_only("creating a segment range")?;
         if self.state.segment_range(&new.id).is_some() {
             return Err(Rejected::AlreadyExists { what: "segment range", id: new.id.to_string() });
@@ -23,7 +31,7 @@ impl Draft<'_> {
         Ok(self.put(Record::SegmentRange(Arc::new(range))))
     }
 
-    pub(super) fn update_segment_range(
+    fn update_segment_range(
         &mut self,
         id: SegmentRangeId,
         patch: &SegmentRangePatch,
@@ -49,11 +57,7 @@ impl Draft<'_> {
         Ok(self.put(Record::SegmentRange(Arc::new(after))))
     }
 
-    pub(super) fn delete_segment_range(
-        &mut self,
-        id: SegmentRangeId,
-        number: Option<u64>,
-    ) -> Result<Key, Rejected> {
+    fn delete_segment_range(&mut self, id: SegmentRangeId, number: Option<u64>) -> Result<Key, Rejected> {
         self.admin_only("deleting a segment range")?;
         let range = self.segment_range(id)?;
         expect_number(&range.stamp, number)?;

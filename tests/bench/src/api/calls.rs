@@ -71,7 +71,7 @@ pub fn run(size: Size) -> Result<Report> {
                 let before = controller.cpu()?;
                 let begin = Instant::now();
                 let latencies = measure(&controller, &tenant, (call, clients), begin + size.api_time())?;
-                let (took, cpu) = (begin.elapsed(), controller.cpu()? - before);
+                let (took, cpu) = (begin.elapsed(), controller.cpu()?.saturating_sub(before));
                 let count = latencies.len() as f64;
                 report.push(
                     Row::default()

@@ -8,14 +8,14 @@ fn vni(number: u32) -> Vni {
 }
 
 fn range(n: u128, owner: Option<&str>, (first, last): (u32, u32)) -> Intent {
-    Intent::CreateSegmentRange(NewSegmentRange {
+    Intent::ChangeSegmentRange(SegmentRangeChange::Create(NewSegmentRange {
         id: SegmentRangeId(Uuid::from_u128(n)),
         tenant: owner.map(tenant),
         labels: Labels::default(),
         encap: Encap::Vxlan,
         first: vni(first),
         last: vni(last),
-    })
+    }))
 }
 
 fn with(intents: &[Intent]) -> Snapshot {
@@ -68,12 +68,23 @@ fn ranges_do_not_meet_and_stay_around_what_is_used() {
     let (_, used) = made(&base, "a", 11).expect("made");
     let update = |first: u32, last: u32| {
         let (first, last) = (Some(vni(first)), Some(vni(last)));
-        Intent::UpdateSegmentRange(id, SegmentRangePatch { first, last, ..SegmentRangePatch::default() })
+        Intent::ChangeSegmentRange(SegmentRangeChange::Update(
+            id,
+            SegmentRangePatch { first, last, ..SegmentRangePatch::default() },
+        ))
     };
     let in_use = "refused: networks have VNIs of segment range #01";
     check_on(&used, &Actor::Admin, &[update(101, 109)], in_use);
     check_on(&used, &Actor::Admin, &[update(90, 100)], "range #01 v2 \"\" vxlan 90-100 of None next 90");
-    check_on(&used, &Actor::Admin, &[Intent::DeleteSegmentRange(id, None)], in_use);
-    let gone = [Intent::DeleteNetwork(network(11), None), Intent::DeleteSegmentRange(id, None)];
+    check_on(
+        &used,
+        &Actor::Admin,
+        &[Intent::ChangeSegmentRange(SegmentRangeChange::Delete(id, None))],
+        in_use,
+    );
+    let gone = [
+        Intent::DeleteNetwork(network(11), None),
+        Intent::ChangeSegmentRange(SegmentRangeChange::Delete(id, None)),
+    ];
     plan(&used, &Actor::Admin, &gone, &at(200)).expect("nothing is used");
 }
