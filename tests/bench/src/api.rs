@@ -92,7 +92,7 @@ fn measure(controller: &Controller, what: (Kind, usize, Reads), time: Duration) 
     let (kind, clients, reads) = what;
     let (stop, made) = (AtomicBool::new(false), AtomicU64::new(0));
     let writers = (0..clients).map(|_| Client::open(controller, kind)).collect::<Result<Vec<_>>>()?;
-    let before = (count(controller, kind)?, controller.cpu()?);
+    let before = (count(controller, kind)?, controller.cpu_of_all()?);
     let begin = Instant::now();
     let (latencies, reads) = std::thread::scope(|scope| -> Result<_> {
         let reader = (reads == Reads::Beside).then(|| scope.spawn(|| read(controller, &stop)));
@@ -107,7 +107,7 @@ fn measure(controller: &Controller, what: (Kind, usize, Reads), time: Duration) 
         Ok((latencies, read))
     })?;
     let took = begin.elapsed();
-    let after = (count(controller, kind)?, controller.cpu()?);
+    let after = (count(controller, kind)?, controller.cpu_of_all()?);
     let expected = made.load(Ordering::Relaxed) as f64;
     let there = after.0.zip(before.0).map_or(expected, |(after, before)| after - before);
     ensure!(there == expected, "{expected} of kind {kind:?} were acknowledged, {there} are there");

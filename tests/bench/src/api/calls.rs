@@ -68,10 +68,10 @@ pub fn run(size: Size) -> Result<Report> {
         let tenant = Tenant::make(&mut controller.http()?)?;
         for (call, words) in CALLS {
             for clients in [1, 8, 32] {
-                let before = controller.cpu()?;
+                let before = controller.cpu_of_all()?;
                 let begin = Instant::now();
                 let latencies = measure(&controller, &tenant, (call, clients), begin + size.api_time())?;
-                let (took, cpu) = (begin.elapsed(), controller.cpu()?.saturating_sub(before));
+                let (took, cpu) = (begin.elapsed(), controller.cpu_of_all()? - before);
                 let count = latencies.len() as f64;
                 report.push(
                     Row::default()

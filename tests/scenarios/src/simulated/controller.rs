@@ -86,6 +86,11 @@ impl Controller {
         usage::cpu(self.process.pid())
     }
 
+    /// The same with what ended threads used, to 10 ms.
+    pub fn cpu_of_all(&self) -> Result<Duration> {
+        usage::cpu_of_all(self.process.pid())
+    }
+
     /// Its resident memory in KiB, now and at most so far.
     pub fn memory_kib(&self) -> Result<(u64, u64)> {
         let pid = self.process.pid();

@@ -16,6 +16,16 @@ pub fn cpu(pid: i32) -> Result<Duration> {
     Ok(Duration::from_nanos(nanoseconds))
 }
 
+/// Processor time that a process has used so far, with that of threads that have ended, to 10 ms: for what takes seconds.
+pub fn cpu_of_all(pid: i32) -> Result<Duration> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).context("the process does not run")?;
+    // The name of the program may have blanks; the 14th and 15th fields are ticks in user and kernel mode.
+    let (_, fields) = stat.rsplit_once(')').context("a program has a name")?;
+    let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<u64>);
+    let ticks: u64 = ticks.sum::<Result<_, _>>().context("ticks are numbers")?;
+    Ok(Duration::from_millis(ticks * 10))
+}
+
 /// Resident memory of a process in KiB.
 pub fn resident_kib(pid: i32) -> Result<u64> {
     status_kib(pid, "VmRSS:")
