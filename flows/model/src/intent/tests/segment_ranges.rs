@@ -1,7 +1,7 @@
 //! Ranges of VNIs: from which a new network gets its own, and what cannot be changed.
 
 use super::*;
-use crate::{Encap, Vni};
+use crate::{Encap, SegmentRangeId, Vni};
 
 fn vni(number: u32) -> Vni {
     Vni::new(number).expect("a VNI")
