@@ -202,9 +202,11 @@ fn one_host_stands_for_the_router(stick: &Stick<'_>, fabric: &Fabric<'_>) {
         lines.nth(1).unwrap().to_owned()
     };
     let [first, second] = [number(&stick.site.hosts[0]), number(&stick.site.hosts[1])];
+    // Port, VLAN, MAC, age. Other MACs may have such bytes further behind.
     let at = |mac: &str| -> Vec<&str> {
-        let lines = known.lines().filter(|line| line.contains(mac));
-        lines.filter_map(|line| line.split_whitespace().next()).collect()
+        let rows = known.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let of_it = rows.filter(|row| row.get(2).is_some_and(|known| known.starts_with(mac)));
+        of_it.map(|row| row[0]).collect()
     };
     for mac in stick.macs() {
         let seen = at(&mac);
