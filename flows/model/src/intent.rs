@@ -382,9 +382,7 @@ impl Draft<'_> {
             Intent::DeleteRbacPolicy(id) => self.delete_rbac_policy(*id),
             Intent::ChangeSegmentRange(change) => self.change_segment_range(change),
             Intent::ReportHost(report) => self.report_host(report),
-            Intent::ReportInterfaces { host, plugged: new, unplugged } => {
-                self.report_interfaces(host, new, unplugged)
-            }
+            Intent::ReportInterfaces { host, plugged: up, unplugged: down } => self.replug(host, up, down),
             Intent::DeleteHost(id) => self.delete_host(id),
         }
     }

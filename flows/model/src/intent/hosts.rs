@@ -39,7 +39,7 @@ impl Draft<'_> {
         Ok(Key::Host(report.id.clone()))
     }
 
-    pub(super) fn report_interfaces(
+    pub(super) fn replug(
         &mut self,
         host: &HostId,
         plugged: &[ReportedInterface],
