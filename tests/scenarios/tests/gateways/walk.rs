@@ -47,18 +47,14 @@ pub struct Stop<'a> {
 /// One ping, once the way is known to everybody, with what is seen of it at every stop.
 pub fn walk(site: &Site, from: &Netns, to: &str, stops: &[Stop<'_>]) {
     reaches(site, from, to);
-    // On a busy machine the first gateway may look dead for a moment, and the other one serve.
-    for _ in 1..ATTEMPTS {
-        if strayed(site, (from, to), stops).is_none() {
-            return;
-        }
-    }
-    let strayed = strayed(site, (from, to), stops);
-    assert!(strayed.is_none(), "to {to}, {}", strayed.unwrap_or_default());
+    // Until the sessions that watch the gateways' hosts are up, any of these may serve.
+    let mut last = None;
+    let settled = wait_until("the ping to go where it should", LIMIT, || {
+        last = strayed(site, (from, to), stops);
+        Ok(last.is_none())
+    });
+    assert!(settled.is_ok(), "to {to}, {}", last.unwrap_or_default());
 }
-
-/// How often a ping is sent before its way must be right.
-const ATTEMPTS: usize = 5;
 
 /// One ping, and where it did not come by as it should.
 fn strayed(site: &Site, (from, to): (&Netns, &str), stops: &[Stop<'_>]) -> Option<String> {
