@@ -15,6 +15,8 @@ pub struct Host {
     pub index: u16,
     /// The addresses of its VTEP (`external_ids:weft-encap-ip`).
     pub encap_ips: Vec<String>,
+    /// Which bridge leads to which physical network (`external_ids:weft-bridge-mappings`), as the controller last read it.
+    pub bridge_mappings: std::collections::BTreeMap<String, String>,
     /// The version of its Open vSwitch.
     pub ovs_version: String,
     /// The datapath type of its integration bridge: `system` or `netdev`.

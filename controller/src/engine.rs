@@ -226,7 +226,8 @@ impl Engine {
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        self.distributor.poll_timeout().into_iter().chain(self.ailments.poll_timeout()).min()
+        let others = [self.ailments.poll_timeout(), self.herald.poll_timeout()];
+        self.distributor.poll_timeout().into_iter().chain(others.into_iter().flatten()).min()
     }
 
     /// Takes a commit in.
@@ -234,7 +235,8 @@ impl Engine {
         let concerned = self.distributor.handle_commit(commit.snapshot, &commit.touched);
         self.links.handle_links(&concerned.links, self.distributor.snapshot());
         self.links.handle_uplinks(&concerned.uplinks, self.distributor.snapshot());
-        for (host, said) in self.herald.handle_owners(&concerned.owners, self.distributor.snapshot()) {
+        let snapshot = self.distributor.snapshot();
+        for (host, said) in self.herald.handle_owners(&concerned.owners, Instant::now(), snapshot) {
             self.announce(host, said);
         }
         self.follow_hosts(&commit.touched);
@@ -397,11 +399,16 @@ impl Engine {
         }
     }
 
-    /// Shows who has owed something for too long by now.
+    /// Shows who has owed something for too long by now, and lets speak who has heard nothing for long enough.
     fn look_at_the_late(&mut self, now: Instant) {
         if self.ailments.poll_timeout().is_some_and(|due| due <= now) {
             for host in self.ailments.handle_timeout(Moment { instant: now, wall: clock::now() }) {
                 self.show_ailments(host);
+            }
+        }
+        if self.herald.poll_timeout().is_some_and(|due| due <= now) {
+            for (host, said) in self.herald.handle_timeout(now, self.distributor.snapshot()) {
+                self.announce(host, said);
             }
         }
     }
@@ -420,7 +427,7 @@ impl Engine {
         let owed = of_switch.into_iter().chain(of_links).min();
         let openflow = report.as_ref().is_some_and(|report| report.connected);
         if openflow && of_switch.is_none() {
-            let said = self.herald.greet(index, self.distributor.snapshot());
+            let said = self.herald.greet(index, Instant::now(), self.distributor.snapshot());
             self.announce(index, said.unwrap_or_default());
         }
         let signs = Signs { openflow, ovsdb: self.links.is_up(&record.id), owed };

@@ -56,6 +56,7 @@ impl Kind for Hosts {
             hostname: host.hostname.clone(),
             index: host.index.get(),
             encap_ips: ips.into_iter().flatten().collect(),
+            bridge_mappings: host.bridge_mappings.clone(),
             ovs_version: host.ovs_version.clone(),
             datapath_type: host.datapath_type.clone(),
             joined_at: clock::text(host.joined),

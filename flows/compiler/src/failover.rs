@@ -93,6 +93,16 @@ pub struct Announced {
     pub announcement: Announcement,
 }
 
+/// The router that an occasion is about, if there is one.
+pub fn router_of(occasion: Occasion, snapshot: &Snapshot) -> Option<RouterKey> {
+    match occasion {
+        Occasion::Gateway(key) => Some(key),
+        Occasion::Floating(key) => {
+            Floating::of_port(key, snapshot).map(|floating| floating.outside.router.key)
+        }
+    }
+}
+
 /// What a host says to the physical network on an occasion: nothing while it does not serve what that is about. `dead` are
 /// those of its tunnels whose other end is silent.
 pub fn announcements(

@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 
 use anyhow::Result;
-use weft_rig::{Capture, Host, HostSpec, Netns};
+use weft_rig::{Capture, Host, HostSpec, Netns, wait_until};
 
-use crate::site::Site;
+use crate::site::{LIMIT, Site};
 
 /// The physical networks, with the bridge that hosts reach each by.
 pub const PHYSNETS: [(&str, &str); 2] = [("blue", "br-ex"), ("red", "br-data")];
@@ -35,13 +35,18 @@ impl<'a> Fabric<'a> {
         Ok(Fabric { site, switch })
     }
 
-    /// Tells a host's owner's mind: which bridge leads to which physical network.
+    /// Tells a host's owner's mind: which bridge leads to which physical network. Waits until the controller knows.
     pub fn map(&self, host: &Host) -> Result<()> {
         let mappings: Vec<String> =
             PHYSNETS.iter().map(|(physnet, bridge)| format!("{physnet}:{bridge}")).collect();
         let mappings = format!("external_ids:weft-bridge-mappings={}", mappings.join(","));
         host.vsctl(&["set", "Open_vSwitch", ".", &mappings])?;
-        Ok(())
+        wait_until("the controller to know the mappings", LIMIT, || {
+            let known = self.site.host_status(host)?.bridge_mappings;
+            Ok(PHYSNETS
+                .iter()
+                .all(|(physnet, bridge)| known.get(*physnet).is_some_and(|known| known == bridge)))
+        })
     }
 
     /// A machine on a physical network that knows nothing of Weft, with these addresses and prefix lengths (`10.0.0.9/24`):

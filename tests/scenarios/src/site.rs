@@ -8,8 +8,11 @@ use anyhow::{Context, Result, bail, ensure};
 use tokio::runtime::Runtime;
 use weft_client::{Answer, Client, ClientError};
 use weft_rig::{
-    ControllerProc, ControllerSpec, Host, HostSpec, Rig, Underlay, Workload, WorkloadSpec, wait_until,
+    ControllerProc, ControllerSpec, Host, HostSpec, Rig, Underlay, Workload, WorkloadSpec, http_get,
+    wait_until,
 };
+
+use crate::drops::drops_text;
 
 /// How long anything may take that should take milliseconds; the machine may be busy.
 pub const LIMIT: Duration = Duration::from_secs(30);
@@ -183,5 +186,27 @@ impl Site {
             spec = spec.address(ip.ip_address.parse::<std::net::IpAddr>()?, length.parse()?);
         }
         Ok(spec)
+    }
+
+    /// What a failing test tells besides: what was dropped, which tunnels count as dead, what controllers were asked.
+    pub fn diagnosis(&self) -> String {
+        let silent = |host: &Host| match host.appctl(&["bfd/show"]) {
+            Ok(text) => {
+                let ends = text.split("----").filter(|part| part.contains("Forwarding: false"));
+                let ends: Vec<&str> =
+                    ends.map(|part| part.lines().next().unwrap_or_default().trim()).collect();
+                format!("{}: {ends:?}", host.name())
+            }
+            Err(error) => format!("{}: {error:#}", host.name()),
+        };
+        let silent: Vec<String> = self.hosts.iter().map(silent).collect();
+        let asked = match http_get(self.controller.api_addr(), "/metrics") {
+            Ok(answer) => {
+                let lines = answer.body.lines().filter(|line| line.starts_with("weft_packet_questions"));
+                lines.collect::<Vec<_>>().join(", ")
+            }
+            Err(error) => format!("{error:#}"),
+        };
+        format!("{}; not forwarding: {}; asked: {asked}", drops_text(&self.hosts), silent.join(", "))
     }
 }

@@ -13,7 +13,7 @@ use weft_api::{
 };
 use weft_rig::{Host, Netns, OpenFlowLog, Process, Workload, wait_until};
 use weft_scenarios::fabric::Fabric;
-use weft_scenarios::{LIMIT, NetworkSpec, Site, Tenancy, Traffic, drops_text};
+use weft_scenarios::{LIMIT, NetworkSpec, Site, Tenancy, Traffic, drops_text, wait_caches};
 
 /// Who is outside.
 const WORLD: &str = "203.0.113.1";
@@ -78,7 +78,8 @@ impl Talk {
     /// How much was answered, and the longest wait for it in milliseconds.
     fn state(&self) -> Option<(usize, u64)> {
         let log = self.process.log().unwrap();
-        let line = log.lines().rev().find(|line| line.starts_with("said "))?;
+        // The last line may be half written.
+        let line = log.rsplit_once('\n')?.0.lines().rev().find(|line| line.starts_with("said "))?;
         let words: Vec<&str> = line.split(' ').collect();
         Some((words[1].parse().unwrap(), words[3].parse().unwrap()))
     }
@@ -312,4 +313,62 @@ fn followed(name: &str, encap: &str, times: &[&str]) {
         site.wait_connected().unwrap();
         controller.kill9().unwrap();
     }
+}
+
+/// Counts what the operator's switch hears from the gateway's address by one host, from now on.
+fn count_from<'a>(estate: &'a Estate<'_>, host: &'a Host) -> impl Fn() -> u64 {
+    let (switch, port) = (&estate.fabric.switch, format!("blue-{}", host.name()));
+    let number = switch.vsctl(&["get", "Interface", &port, "ofport"]).unwrap();
+    let from = format!("in_port={},dl_src={}", number.trim(), estate.mac);
+    switch.ofctl(&["add-flow", "blue", &format!("priority=9,{from},actions=NORMAL")]).unwrap();
+    move || {
+        let text = switch.ofctl(&["dump-flows", "blue", &from]).unwrap();
+        let count = text.split_once("n_packets=").and_then(|(_, rest)| rest.split(',').next());
+        count.unwrap_or_else(|| panic!("{text}")).parse().unwrap()
+    }
+}
+
+#[test]
+fn who_may_serve_and_need_not_comes_unnoticed() {
+    let site = Site::start("failoverm", 4).unwrap();
+    let fabric = Fabric::build(&site).unwrap();
+    let estate = Estate::build(&site, &fabric, "vxlan");
+    let [first, second] = estate.gateways()[..] else { panic!("{:?}", estate.router) };
+    let third = &site.hosts[3];
+    let world: IpAddr = WORLD.parse().unwrap();
+    estate.plain.wait_reaches(world, LIMIT).unwrap();
+    estate.floating.wait_reaches(world, LIMIT).unwrap();
+    estate.wait_learnt(first);
+    let out = Traffic::start(&estate.plain, world).unwrap();
+    let inward = Traffic::from(&estate.world, estate.address).unwrap();
+    // The gateway is where it was: that somebody does not hear the others yet says nothing.
+    let [by_second, by_third] = [second, third].map(|host| count_from(&estate, host));
+    let hears = |host: &Host, others: usize| {
+        wait_until(&format!("{} to hear the other gateways' hosts", host.name()), LIMIT, || {
+            let router = site.wait(site.admin.routers().show(&estate.router.id))?.value;
+            let alive = host.appctl(&["bfd/show"])?.matches("Forwarding: true").count();
+            Ok(router.weft_gateway_hosts.is_some_and(|hosts| hosts.len() == 3) && alive >= others)
+        })
+        .unwrap();
+    };
+    let goes_on = |what: &str| {
+        for (name, stream) in [("out", &out), ("in", &inward)] {
+            stream.wait_more(300).unwrap_or_else(|e| panic!("{name}: {e}; {}", site.diagnosis()));
+            println!("{what}: {name}: {:?} lost", time_lost(&stream.lost().unwrap(), 0));
+        }
+        wait_caches(std::slice::from_ref(&fabric.switch)).unwrap();
+        assert_eq!((by_second(), by_third()), (0, 0), "{what}: somebody spoke for the gateway");
+    };
+
+    fabric.map(third).unwrap();
+    site.rig.seed_tunnel_neighbours().unwrap();
+    hears(third, 2);
+    goes_on("one more gateway host");
+
+    second.kill9_vswitchd().unwrap();
+    second.start_vswitchd().unwrap();
+    site.wait_connected().unwrap();
+    site.rig.seed_tunnel_neighbours().unwrap();
+    hears(second, 2);
+    goes_on("the second one's switch restarts");
 }

@@ -96,6 +96,14 @@ fn announced(said: Option<Bytes>) -> usize {
     messages(said).iter().filter(|message| matches!(message, Message::PacketOut(_))).count()
 }
 
+/// These hosts have been connected for long, and hear all others.
+fn settled(hosts: &[HostIndex], snapshot: &Snapshot) -> Herald {
+    let (mut herald, then) = (Herald::default(), Instant::now());
+    hosts.iter().for_each(|host| drop(herald.greet(*host, then, snapshot)));
+    assert_eq!(herald.handle_timeout(then + GRACE, snapshot), []);
+    herald
+}
+
 /// The gateway's address of each family, and the link-local one.
 const ALL: usize = 3;
 
@@ -103,7 +111,7 @@ const ALL: usize = 3;
 fn who_follows_speaks_when_the_first_falls_silent_and_once() {
     let snapshot = snapshot();
     let (_, first, second) = list(&snapshot);
-    let mut herald = Herald::default();
+    let mut herald = settled(&[second], &snapshot);
     let dead = (tunnel(first), Pulse::Dead);
     let said = messages(herald.handle_pulse(second, dead, &snapshot));
     assert_eq!(said.len(), ALL);
@@ -117,14 +125,15 @@ fn who_follows_speaks_when_the_first_falls_silent_and_once() {
     assert_eq!(announced(herald.handle_pulse(second, dead, &snapshot)), ALL, "once more");
     // The tunnel of another encapsulation carries nothing to the gateway.
     let other = TunnelId { encap: Encap::Geneve, peer: first };
-    assert_eq!(Herald::default().handle_pulse(second, (other, Pulse::Dead), &snapshot), None);
+    let mut herald = settled(&[second], &snapshot);
+    assert_eq!(herald.handle_pulse(second, (other, Pulse::Dead), &snapshot), None);
 }
 
 #[test]
 fn who_is_first_speaks_whenever_another_comes_back() {
     let snapshot = snapshot();
     let (_, first, second) = list(&snapshot);
-    let mut herald = Herald::default();
+    let mut herald = settled(&[first], &snapshot);
     for pulse in [Pulse::Dead, Pulse::Alive, Pulse::Alive] {
         assert_eq!(announced(herald.handle_pulse(first, (tunnel(second), pulse), &snapshot)), ALL);
     }
@@ -134,33 +143,64 @@ fn who_is_first_speaks_whenever_another_comes_back() {
 fn a_switch_is_asked_once_on_each_connection_who_is_alive() {
     let snapshot = snapshot();
     let (_, first, second) = list(&snapshot);
-    let mut herald = Herald::default();
-    let asked = messages(herald.greet(first, &snapshot));
+    let (mut herald, now) = (Herald::default(), Instant::now());
+    let asked = messages(herald.greet(first, now, &snapshot));
     let port = PortNo(tunnel_ofport(Encap::Vxlan, second).unwrap().into());
     assert_eq!(asked, [Message::from(Request::PortDesc(port))]);
-    assert_eq!(herald.greet(first, &snapshot), None);
+    assert_eq!(herald.greet(first, now, &snapshot), None);
     herald.forget(first);
-    assert_eq!(messages(herald.greet(first, &snapshot)).len(), 1);
+    assert_eq!(messages(herald.greet(first, now, &snapshot)).len(), 1);
     // Who has no rival need not wait for anybody.
     let third = snapshot.host(&"h3".parse().unwrap()).unwrap().index;
-    assert_eq!((announced(herald.greet(third, &snapshot)), herald.greet(third, &snapshot)), (ALL, None));
+    assert_eq!(
+        (announced(herald.greet(third, now, &snapshot)), herald.greet(third, now, &snapshot)),
+        (ALL, None)
+    );
 }
 
 #[test]
 fn new_owners_are_announced_by_who_serves_them() {
     let snapshot = snapshot();
     let (key, first, second) = list(&snapshot);
-    let mut herald = Herald::default();
+    let mut herald = settled(&[first, second], &snapshot);
+    let now = Instant::now();
     let owners = BTreeSet::from([Owner::Gateway(first, key), Owner::Gateway(second, key)]);
-    let said = herald.handle_owners(&owners, &snapshot);
+    let said = herald.handle_owners(&owners, now, &snapshot);
     assert_eq!(said.iter().map(|(host, _)| *host).collect::<Vec<_>>(), [first]);
-    // As long as the first one is silent, the second speaks for it as well.
-    herald.handle_pulse(second, (tunnel(first), Pulse::Dead), &snapshot);
-    let said = herald.handle_owners(&owners, &snapshot);
-    assert_eq!(said.len(), 2);
+    assert_eq!(herald.handle_timeout(now + GRACE, &snapshot), [], "everybody is heard");
+    // Who is silent when the second one comes may not have been heard yet; then it is silent.
+    assert_eq!(herald.handle_owners(&owners, now, &snapshot).len(), 1);
+    assert_eq!(herald.handle_pulse(second, (tunnel(first), Pulse::Dead), &snapshot), None);
+    assert_eq!(herald.handle_owners(&owners, now + GRACE / 2, &snapshot).len(), 1);
+    assert_eq!(herald.handle_timeout(now + GRACE / 2, &snapshot), []);
+    let said = herald.handle_timeout(herald.poll_timeout().unwrap(), &snapshot);
+    assert_eq!(said.iter().map(|(host, _)| *host).collect::<Vec<_>>(), [second]);
+    assert_eq!(herald.poll_timeout(), None, "changes in between did not make it longer");
     herald.forget(second);
-    assert_eq!(herald.handle_owners(&owners, &snapshot).len(), 1, "it is not known any more");
-    assert_eq!(herald.handle_owners(&BTreeSet::from([Owner::HostBase(first)]), &snapshot), []);
+    assert_eq!(herald.handle_owners(&owners, now, &snapshot).len(), 1, "it is not known any more");
+    assert_eq!(herald.handle_owners(&BTreeSet::from([Owner::HostBase(first)]), now, &snapshot), []);
+}
+
+#[test]
+fn who_has_just_come_does_not_speak_for_whom_it_has_not_heard_yet() {
+    let snapshot = snapshot();
+    let (_, first, second) = list(&snapshot);
+    let (mut herald, now) = (Herald::default(), Instant::now());
+    let (dead, alive) = ((tunnel(first), Pulse::Dead), (tunnel(first), Pulse::Alive));
+    assert_eq!(herald.handle_pulse(second, dead, &snapshot), None, "it has no flows yet");
+    herald.greet(second, now, &snapshot);
+    assert_eq!(herald.handle_pulse(second, alive, &snapshot), None);
+    assert_eq!(herald.handle_timeout(now + GRACE, &snapshot), []);
+    // On its next connection the first one is dead indeed; who leaves in between is not waited for.
+    herald.forget(second);
+    herald.greet(second, now, &snapshot);
+    assert_eq!(herald.handle_pulse(second, dead, &snapshot), None);
+    herald.forget(second);
+    assert_eq!(herald.poll_timeout(), None);
+    herald.greet(second, now, &snapshot);
+    assert_eq!(herald.handle_pulse(second, dead, &snapshot), None);
+    let said = herald.handle_timeout(now + GRACE, &snapshot);
+    assert_eq!(said.into_iter().map(|(_, said)| announced(Some(said))).sum::<usize>(), ALL);
 }
 
 #[test]
@@ -181,5 +221,5 @@ fn a_floating_ip_that_leads_nowhere_is_not_announced() {
     let (_, first, _) = list(&plan.snapshot);
     let key = plan.snapshot.port(&PortId(uuid(99))).unwrap().key;
     let owners = BTreeSet::from([Owner::Floating(first, key)]);
-    assert_eq!(Herald::default().handle_owners(&owners, &plan.snapshot), []);
+    assert_eq!(Herald::default().handle_owners(&owners, Instant::now(), &plan.snapshot), []);
 }

@@ -32,10 +32,14 @@ const ASK: &str = "import socket,sys\nto,size,back=sys.argv[1],int(sys.argv[2]),
                    except OSError: pass";
 
 /// What somebody is told about a ping, by whom.
-fn told(from: &Netns, options: &[&str], to: &str, wanted: &str) {
+fn told(site: &Site, from: &Netns, options: &[&str], to: &str, wanted: &str) {
     let ping = [&["ping", "-n", "-c", "1", "-W", "5"], options, &[to]].concat();
     let said = from.output(&ping).unwrap();
-    assert!(!said.succeeded() && said.stdout.contains(wanted), "{to}, wanted {wanted}: {said:?}");
+    assert!(
+        !said.succeeded() && said.stdout.contains(wanted),
+        "{to}, wanted {wanted}: {said:?}; {}",
+        site.diagnosis()
+    );
 }
 
 /// A closed port refuses, whoever is translated.
@@ -68,13 +72,19 @@ pub fn of_the_way(red: &Estate<'_>, machine: &Netns, floating: [(&Workload, &str
     let [v4, v6] = [Family::V4, Family::V6].map(|family| red.face("gateway", family).address);
     let expired = format!("From {v4} icmp_seq=1 Time to live exceeded");
     for (workload, address) in floating {
-        told(machine, &["-t", "1"], address, &expired);
+        told(red.site, machine, &["-t", "1"], address, &expired);
         refused(machine, address);
         refused(workload.netns(), MACHINE);
         // From inside the router is met twice: on the way out, and on the way in.
         for from in [workload, plain] {
-            told(from.netns(), &["-t", "1"], address, "From 10.0.0.1 icmp_seq=1 Time to live exceeded");
-            told(from.netns(), &["-t", "2"], address, &expired);
+            told(
+                red.site,
+                from.netns(),
+                &["-t", "1"],
+                address,
+                "From 10.0.0.1 icmp_seq=1 Time to live exceeded",
+            );
+            told(red.site, from.netns(), &["-t", "2"], address, &expired);
         }
     }
     refused(plain.netns(), MACHINE);
@@ -84,8 +94,20 @@ pub fn of_the_way(red: &Estate<'_>, machine: &Netns, floating: [(&Workload, &str
     }
     machine.ip(&format!("route add fd00::/64 via {v6} dev eth0\n")).unwrap();
     reaches(red.site, machine, "fd00::13");
-    told(machine, &["-t", "1"], "fd00::13", &format!("From {v6} icmp_seq=1 Time exceeded: Hop limit"));
-    told(machine, &[], "fd00::99", &format!("From {v6} icmp_seq=1 Destination unreachable: Address"));
+    told(
+        red.site,
+        machine,
+        &["-t", "1"],
+        "fd00::13",
+        &format!("From {v6} icmp_seq=1 Time exceeded: Hop limit"),
+    );
+    told(
+        red.site,
+        machine,
+        &[],
+        "fd00::99",
+        &format!("From {v6} icmp_seq=1 Destination unreachable: Address"),
+    );
 }
 
 /// What is larger than the networks inside take; kernels learn from it, and what is larger passes in pieces.
@@ -95,7 +117,7 @@ pub fn of_what_comes_in(red: &Estate<'_>, machine: &Netns, floating: [&str; 2], 
     let before: u64 = site.hosts.iter().map(|host| drops(host).unwrap()[&Reason::TooBig]).sum();
     for address in floating {
         let wanted = format!("From {v4} icmp_seq=1 Frag needed and DF set (mtu = {INSIDE})");
-        told(machine, &["-s", "1472", "-M", "do"], address, &wanted);
+        told(site, machine, &["-s", "1472", "-M", "do"], address, &wanted);
         let learned = machine.exec(&["ip", "route", "get", address]).unwrap();
         assert!(learned.contains(&format!("mtu {INSIDE}")), "{learned}");
         // The largest that fits, and one byte more.
@@ -108,7 +130,7 @@ pub fn of_what_comes_in(red: &Estate<'_>, machine: &Netns, floating: [&str; 2], 
         large(site, machine, address, 1472, 1472);
     }
     let wanted = format!("From {v6} icmp_seq=1 Packet too big: mtu={INSIDE}");
-    told(machine, &["-s", "1452", "-M", "do"], "fd00::13", &wanted);
+    told(site, machine, &["-s", "1452", "-M", "do"], "fd00::13", &wanted);
     forget(&[machine]);
     large(site, machine, "fd00::13", 1452, 1452);
     // What the gateway has translated on its way out, of which only it knows whom the answers are for.
@@ -135,9 +157,9 @@ pub fn of_what_goes_out(red: &Estate<'_>, machine: &Netns, workloads: &[&Workloa
     for workload in workloads {
         let netns = workload.netns();
         let wanted = format!("From 10.0.0.1 icmp_seq=1 Frag needed and DF set (mtu = {NARROW})");
-        told(netns, &["-s", "1400", "-M", "do"], MACHINE, &wanted);
+        told(site, netns, &["-s", "1400", "-M", "do"], MACHINE, &wanted);
         let wanted = format!("From fd00::1 icmp_seq=1 Packet too big: mtu={NARROW}");
-        told(netns, &["-s", "1400", "-M", "do"], MACHINE_V6, &wanted);
+        told(site, netns, &["-s", "1400", "-M", "do"], MACHINE_V6, &wanted);
         for (size, passes) in [("1272", true), ("1273", false)] {
             forget(&[netns]);
             let ping = ["ping", "-n", "-c", "1", "-W", "5", "-M", "do", "-s", size, MACHINE];

@@ -111,10 +111,6 @@ fn ways_out_and_in(name: &str, encap: &str) {
     let fabric = Fabric::build(&site).unwrap();
     // The first host is the gateway's, as nobody else has a way out yet; the second has one of its own, the third none.
     fabric.map(&site.hosts[0]).unwrap();
-    wait_until("the first host to be mapped", LIMIT, || {
-        Ok(site.host_status(&site.hosts[0])?.status != "DOWN")
-    })
-    .unwrap();
     let public = public(&site);
     let red = Estate::build(&site, &public, "red", encap);
     fabric.map(&site.hosts[1]).unwrap();

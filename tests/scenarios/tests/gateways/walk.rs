@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use weft_rig::{Capture, Netns, wait_until};
 use weft_scenarios::frames::{Mac, mac};
-use weft_scenarios::{LIMIT, Site, drops_text};
+use weft_scenarios::{LIMIT, Site};
 
 /// UDP ports of VXLAN and Geneve.
 const TUNNELS: [(u16, &str); 2] = [(4789, "vxlan"), (6081, "geneve")];
@@ -53,7 +53,7 @@ pub fn walk(site: &Site, from: &Netns, to: &str, stops: &[Stop<'_>]) {
         last = strayed(site, (from, to), stops);
         Ok(last.is_none())
     });
-    assert!(settled.is_ok(), "to {to}, {}", last.unwrap_or_default());
+    assert!(settled.is_ok(), "to {to}, {}; {}", last.unwrap_or_default(), site.diagnosis());
 }
 
 /// One ping, and where it did not come by as it should.
@@ -61,7 +61,7 @@ fn strayed(site: &Site, (from, to): (&Netns, &str), stops: &[Stop<'_>]) -> Optio
     let at = |stop: &Stop<'_>| Capture::start(stop.place.0, stop.place.1, "").unwrap();
     let mut captures: Vec<Capture> = stops.iter().map(at).collect();
     let said = from.exec(&["ping", "-n", "-c", "1", "-W", "2", to]);
-    said.unwrap_or_else(|error| panic!("{error:#}; {}", drops_text(&site.hosts)));
+    said.unwrap_or_else(|error| panic!("{error:#}; {}", site.diagnosis()));
     for (stop, capture) in stops.iter().zip(&mut captures) {
         capture.settle().unwrap();
         let seen: Vec<Seen> = capture.frames().unwrap().iter().filter_map(|frame| read(frame)).collect();
@@ -80,8 +80,8 @@ pub fn reaches(site: &Site, from: &Netns, to: &str) {
         Ok(said.succeeded() && said.stdout.contains(&format!(" {count} received")))
     };
     wait_until(&format!("to reach {to}"), LIMIT, || ping("1"))
-        .unwrap_or_else(|error| panic!("{error:#}; {}", drops_text(&site.hosts)));
-    assert!(ping("3").unwrap(), "{to}; {}", drops_text(&site.hosts));
+        .unwrap_or_else(|error| panic!("{error:#}; {}", site.diagnosis()));
+    assert!(ping("3").unwrap(), "{to}; {}", site.diagnosis());
 }
 
 /// The ping in a frame, if that carries one.
