@@ -39,7 +39,7 @@ impl Caller {
     }
 
     /// True if the request that this caller made would still be this caller's. Of another issuer's token no more is known
-    /// than that its tenant is still welcome.
+    /// here than that its tenant is still welcome.
     pub(super) fn still_holds(&self, headers: &HeaderMap, snapshot: &Snapshot, now: Timestamp) -> bool {
         if self.token.is_none() {
             let tenant = self.project.as_ref().and_then(|tenant| snapshot.tenant(tenant));

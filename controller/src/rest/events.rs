@@ -24,9 +24,11 @@ use weft_api as api;
 use weft_api::REVISION_HEADER;
 use weft_model::{Record, Snapshot, TenantId};
 
+use super::Config;
 use super::call::{Api, Call, View};
 use super::caller::Caller;
 use super::failure::Failure;
+use super::strangers;
 use super::told::told;
 use crate::clock;
 use crate::config::Authentication;
@@ -119,6 +121,7 @@ pub(super) async fn events(
         follower,
         snapshots,
         beat: now + HEARTBEAT,
+        vouched: now + HEARTBEAT,
         left: now,
         _seat: seat,
     };
@@ -171,6 +174,8 @@ struct Stream {
     snapshots: watch::Receiver<Snapshot>,
     /// When the next heartbeat is due.
     beat: Instant,
+    /// Until then another issuer's word for its token is good.
+    vouched: Instant,
     /// When the reader was given the last piece.
     left: Instant,
     _seat: Seat,
@@ -184,8 +189,8 @@ impl Stream {
         }
         let piece = loop {
             let snapshot = self.snapshots.borrow_and_update().clone();
-            if !self.is_admitted(&snapshot) {
-                break Some((farewell("The token is not valid any more."), true));
+            if let Some(reason) = self.dismissal(&snapshot).await {
+                break Some((farewell(reason), true));
             }
             let entries = match self.read().await {
                 Ok(entries) => entries,
@@ -213,10 +218,26 @@ impl Stream {
         piece
     }
 
-    fn is_admitted(&self, snapshot: &Snapshot) -> bool {
-        match self.api.config.authentication {
-            Authentication::Off => true,
-            Authentication::Required => self.caller.still_holds(&self.headers, snapshot, clock::now()),
+    /// Why the caller hears no more, if so. Our own tokens are looked at before every piece; another issuer's once in a
+    /// while, as their signatures cost more than what is told.
+    async fn dismissal(&mut self, snapshot: &Snapshot) -> Option<&'static str> {
+        let Config { authentication, issuer, .. } = &self.api.config;
+        if *authentication == Authentication::Off {
+            return None;
+        }
+        let over = Some("The token is not valid any more.");
+        if !self.caller.still_holds(&self.headers, snapshot, clock::now()) {
+            return over;
+        }
+        let issuer = issuer.as_ref().filter(|_| self.caller.token.is_none())?;
+        if Instant::now() < self.vouched {
+            return None;
+        }
+        self.vouched = Instant::now() + HEARTBEAT;
+        match strangers::still_holds(issuer, &self.caller, &self.headers).await {
+            Ok(true) => None,
+            Ok(false) => over,
+            Err(_) => Some("The token cannot be validated now."),
         }
     }
 

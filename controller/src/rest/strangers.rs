@@ -1,15 +1,15 @@
 //! Callers whose tokens another issuer made.
 
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use tracing::warn;
 use weft_model::intent::{Actor, Intent, Labels, NewTenant, Rejected};
 
-use super::caller::Caller;
+use super::caller::{Caller, secret};
 use super::failure::Failure;
 use super::frame::Origin;
 use crate::audit::Author;
 use crate::desk::{Desk, WriteError};
-use crate::issuer::{Holder, Issuer};
+use crate::issuer::{Holder, Issuer, IssuerError};
 
 /// The caller that holds a token of the issuer. Its project is made a tenant if it is none yet.
 pub(super) async fn caller(
@@ -23,11 +23,26 @@ pub(super) async fn caller(
         Failure::new(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", message)
     });
     let holder = asked?.ok_or_else(Caller::refused)?;
-    let Some(role) = holder.role else { return Err(Failure::forbidden("project_reader")) };
-    let caller =
-        Caller { user: Some(holder.user.clone()), ..Caller::in_project(role, holder.project.clone()) };
+    let caller = of_holder(&holder).ok_or_else(|| Failure::forbidden("project_reader"))?;
     ensure_tenant(desk, (&holder, issuer), caller.author(origin)).await?;
     Ok(caller)
+}
+
+/// True if the token that a caller showed still stands for that caller, as far as the issuer goes.
+pub(super) async fn still_holds(
+    issuer: &Issuer,
+    caller: &Caller,
+    headers: &HeaderMap,
+) -> Result<bool, IssuerError> {
+    let Some(secret) = secret(headers) else { return Ok(false) };
+    let holder = issuer.holder(secret).await?;
+    Ok(holder.as_ref().and_then(of_holder).as_ref() == Some(caller))
+}
+
+/// Who that is here; nobody without a role that we know.
+fn of_holder(holder: &Holder) -> Option<Caller> {
+    let caller = Caller::in_project(holder.role?, holder.project.clone());
+    Some(Caller { user: Some(holder.user.clone()), ..caller })
 }
 
 async fn ensure_tenant(

@@ -14,6 +14,7 @@ use weft_model::intent::Settings;
 use weft_store::{Engine, Options};
 
 use super::Lab;
+use super::oidc::{Provider, later};
 use crate::config::Authentication;
 use crate::desk::{Desk, Hooks};
 use crate::metrics::Metrics;
@@ -171,6 +172,25 @@ async fn a_revoked_token_ends_the_stream() {
     make(&lab, "red", "two").await;
     let last = listening.piece().await.unwrap();
     assert!(last.starts_with("event: end\n") && last.contains("token"), "{last}");
+    assert_eq!(listening.piece().await, None);
+}
+
+#[tokio::test]
+async fn a_token_that_another_issuer_takes_back_ends_the_stream() {
+    let (folder, provider) = (tempfile::tempdir().unwrap(), Provider::new().await);
+    let desk = desk(folder.path(), Options::default()).await;
+    let lab = Lab::serving(desk, super::Rates::default(), Some(provider.issuer())).filled().await;
+    let mut listening = Listening::to(&lab, &provider.token(), "", None).await;
+    // The keys that we know are the provider's for ten minutes.
+    provider.change_keys();
+    for _ in 0..39 {
+        later(Duration::from_secs(15)).await;
+        let piece = listening.piece().await.unwrap();
+        assert!(piece.starts_with(": heartbeat"), "{piece}");
+    }
+    later(Duration::from_secs(30)).await;
+    let last = listening.piece().await.unwrap();
+    assert!(last.starts_with("event: end\n") && last.contains("not valid"), "{last}");
     assert_eq!(listening.piece().await, None);
 }
 

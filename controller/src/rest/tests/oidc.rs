@@ -41,14 +41,14 @@ struct Published {
     asked: usize,
 }
 
-struct Provider {
+pub(super) struct Provider {
     issuer: String,
     published: Arc<Mutex<Published>>,
     server: tokio::task::JoinHandle<()>,
 }
 
 impl Provider {
-    async fn new() -> Provider {
+    pub(super) async fn new() -> Provider {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let issuer = format!("http://{}/realms/cloud", listener.local_addr().unwrap());
         let published = Published { issuer: issuer.clone(), keys: vec![public(0, "first")], asked: 0 };
@@ -71,13 +71,17 @@ impl Provider {
     }
 
     async fn lab(&self) -> Lab {
+        Lab::beside(Some(self.issuer())).await
+    }
+
+    pub(super) fn issuer(&self) -> Issuer {
         let settings = Settings {
             issuer: self.issuer.clone(),
             audience: "weft".into(),
             project: "weft.project".into(),
             roles: "realm_access.roles".into(),
         };
-        Lab::beside(Some(Issuer::new(issuer::Settings::Oidc(settings)).unwrap())).await
+        Issuer::new(issuer::Settings::Oidc(settings)).unwrap()
     }
 
     /// What a token of ann for the project `green` says.
@@ -90,6 +94,15 @@ impl Provider {
         let mut claims = self.claims("member");
         claims[name] = value;
         claims
+    }
+
+    /// A token of ann's for the project `green`, which is not the provider's any more once it has another key.
+    pub(super) fn token(&self) -> String {
+        signed(0, "first", &self.claims("member"))
+    }
+
+    pub(super) fn change_keys(&self) {
+        self.published.lock().unwrap().keys = vec![public(1, "second")];
     }
 
     fn asked(&self) -> usize {
@@ -183,7 +196,7 @@ async fn new_keys_are_found_and_made_up_ones_are_not_asked_for_again_and_again()
     let lab = provider.lab().await;
     let (old, new) = (provider.claims("member"), provider.claims("reader"));
     assert_eq!(lab.get(&signed(0, "first", &old), "/v2.0/networks").await.status, 200);
-    provider.published.lock().unwrap().keys = vec![public(1, "second")];
+    provider.change_keys();
     for name in ["made-up", "made-up-too", "second"] {
         assert_eq!(lab.get(&signed(1, name, &new), "/v2.0/networks").await.status, 401);
     }
@@ -215,7 +228,7 @@ async fn while_the_provider_is_away_known_keys_and_our_own_tokens_work() {
 }
 
 /// Lets time pass for the controller without letting it pass for anybody else.
-async fn later(time: Duration) {
+pub(super) async fn later(time: Duration) {
     tokio::time::pause();
     tokio::time::advance(time).await;
     tokio::time::resume();
