@@ -393,12 +393,12 @@ impl Collector<'_> {
         self.links.extend(before.symmetric_difference(&after));
     }
 
-    /// Every network of the realms, before and after, of those that may be in another realm now.
+    /// Every network of the realms, before and after, of those that may be in another realm now; also those that are not
+    /// there (yet): what is behind them is needed because of them.
     fn networks_regrouped(&self) -> BTreeSet<NetworkId> {
         let both = [self.before, self.after];
-        let realms = self.regrouped.iter().flat_map(|id| both.map(|snapshot| (*id, snapshot)));
-        let existing = realms.flat_map(|(id, snapshot)| snapshot.realm(id).map(|network| network.id));
-        existing.chain(self.regrouped.iter().copied()).collect()
+        let realms = self.regrouped.iter().flat_map(|id| both.map(|snapshot| snapshot.realm_ids(*id)));
+        realms.flatten().chain(self.regrouped.iter().copied()).collect()
     }
 
     /// The hosts of these networks, before and after: those with ports of them, and those that may serve a gateway of
@@ -407,12 +407,10 @@ impl Collector<'_> {
         let (mut found, networks) = (Vec::new(), self.networks_regrouped());
         for snapshot in [self.before, self.after] {
             for first in realms::one_each(networks.iter().copied(), snapshot) {
-                // Also behind networks that are not there (yet).
                 let gateways = snapshot.gateways_in_realm(first);
                 let serving: BTreeSet<HostIndex> =
                     gateways.flat_map(|gateway| gateway.hosts.iter().copied()).collect();
-                let joined = snapshot.realm(first).map(|network| network.id);
-                let realm: BTreeSet<NetworkId> = joined.chain([first]).collect();
+                let realm: BTreeSet<NetworkId> = snapshot.realm_ids(first).chain([first]).collect();
                 for network in realm.intersection(&networks) {
                     let hosts = snapshot.members(*network).chain(serving.iter().copied());
                     found.extend(hosts.map(|host| (host, *network)));
